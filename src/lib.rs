@@ -1,0 +1,4 @@
+//! Hands-on labs about real services, graded by probing the live systems.
+
+pub mod error;
+pub mod model;
