@@ -1,0 +1,59 @@
+//! The tables. A migration is added at the end and never changed.
+
+use rusqlite::Connection;
+
+const MIGRATIONS: &[&str] = &["
+    CREATE TABLE seats (
+        id TEXT PRIMARY KEY,
+        lab TEXT NOT NULL UNIQUE,
+        workspace TEXT NOT NULL,
+        variables TEXT NOT NULL,
+        created_at TEXT NOT NULL
+    ) STRICT;
+    CREATE TABLE resources (
+        kind TEXT NOT NULL,
+        name TEXT NOT NULL,
+        seat TEXT NOT NULL,
+        detail TEXT NOT NULL,
+        created_at TEXT NOT NULL,
+        PRIMARY KEY (kind, name)
+    ) STRICT;
+    CREATE INDEX resources_of_seat ON resources (seat);
+    CREATE TABLE attempts (
+        lab TEXT NOT NULL,
+        task TEXT NOT NULL,
+        verdict TEXT NOT NULL,
+        points INTEGER NOT NULL,
+        at TEXT NOT NULL
+    ) STRICT;
+    CREATE INDEX attempts_of_task ON attempts (lab, task);
+    CREATE TABLE hints (
+        lab TEXT NOT NULL,
+        task TEXT NOT NULL,
+        shown INTEGER NOT NULL,
+        PRIMARY KEY (lab, task)
+    ) STRICT;
+    CREATE TABLE solutions (
+        lab TEXT NOT NULL,
+        task TEXT NOT NULL,
+        at TEXT NOT NULL,
+        PRIMARY KEY (lab, task)
+    ) STRICT;
+"];
+
+/// Brings a database to the newest schema.
+pub fn migrate(connection: &mut Connection) -> rusqlite::Result<()> {
+    let version: usize = connection.pragma_query_value(None, "user_version", |row| row.get(0))?;
+    if version == MIGRATIONS.len() {
+        return Ok(());
+    }
+    connection.pragma_update(None, "journal_mode", "WAL")?;
+    // Another process may migrate at the same moment: the version is read again under the lock.
+    let transaction = connection.transaction_with_behavior(rusqlite::TransactionBehavior::Immediate)?;
+    let version: usize = transaction.pragma_query_value(None, "user_version", |row| row.get(0))?;
+    for migration in MIGRATIONS.iter().skip(version) {
+        transaction.execute_batch(migration)?;
+    }
+    transaction.pragma_update(None, "user_version", MIGRATIONS.len())?;
+    transaction.commit()
+}
