@@ -1,4 +1,5 @@
 //! Hands-on labs about real services, graded by probing the live systems.
 
+pub mod engine;
 pub mod error;
 pub mod model;
