@@ -1,1 +1,61 @@
-//! Models: pure functions over a history.
+//! Models: pure functions that decide whether *some* legal order of effects explains a history.
+//!
+//! Operations overlap, so nothing is concluded from the order of replies: an effect may lie anywhere between a
+//! call's start and its end (an operation that ended before another started precedes it; touching ends overlap).
+
+mod collection;
+mod fifo;
+mod history;
+mod judgement;
+mod render;
+
+use std::fmt;
+use std::str::FromStr;
+
+pub use history::{Action, History, Operation, Outcome};
+pub use judgement::{Judgement, Violation};
+pub use render::render;
+
+/// One line a model: its variant, its name in a lab, its function.
+macro_rules! models {
+    ($($(#[$doc:meta])* $variant:ident = $name:literal => $check:path,)+) => {
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+        pub enum Model { $($(#[$doc])* $variant,)+ }
+
+        impl Model {
+            pub const ALL: &[Self] = &[$(Self::$variant),+];
+
+            /// As labs write it.
+            pub fn name(self) -> &'static str {
+                match self { $(Self::$variant => $name,)+ }
+            }
+
+            /// Holds a history against the model.
+            pub fn check(self, history: &History) -> Judgement {
+                match self { $(Self::$variant => $check(history),)+ }
+            }
+        }
+    };
+}
+
+models! {
+    /// First in, first out.
+    Fifo = "fifo" => fifo::check,
+}
+
+impl fmt::Display for Model {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+impl FromStr for Model {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        Self::ALL.iter().copied().find(|model| model.name() == text).ok_or_else(|| {
+            let names: Vec<_> = Self::ALL.iter().map(|model| model.name()).collect();
+            format!("there is no model {text:?}; the models are {}", names.join(", "))
+        })
+    }
+}
