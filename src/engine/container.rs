@@ -47,6 +47,8 @@ pub struct ContainerSpec {
     pub pids: Option<u32>,
     /// Billionths of a CPU.
     pub nano_cpus: Option<u64>,
+    /// Kernel parameters of its own network namespace.
+    pub sysctls: BTreeMap<String, String>,
     /// Kernel limits: name, soft and hard, as `("fsize", n, n)`.
     pub ulimits: Vec<(String, u64, u64)>,
     /// Has the engine's init reap orphans as PID 1.
@@ -185,6 +187,7 @@ fn host_config(spec: &ContainerSpec) -> HostConfig {
                 })
                 .collect(),
         ),
+        sysctls: Some(map(&spec.sysctls)),
         init: Some(spec.init),
         log_config: Some(log_config(spec.log_bytes)),
         ..Default::default()

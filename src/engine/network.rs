@@ -25,6 +25,8 @@ pub struct NetworkSpec {
     pub internal: bool,
     /// The gateway has no address: the host cannot be reached through it either.
     pub closed_gateway: bool,
+    /// Containers on it do not reach each other.
+    pub isolated: bool,
     pub labels: BTreeMap<String, String>,
 }
 
@@ -111,6 +113,11 @@ impl Engine {
             .collect())
     }
 
+    /// By name; `None` if there is no such network.
+    pub async fn network(&self, name: &str) -> Result<Option<Network>> {
+        Ok(self.networks(&[]).await?.into_iter().find(|network| network.name == name))
+    }
+
     /// All networks with every one of `labels` (`key` or `key=value`).
     pub async fn networks(&self, labels: &[&str]) -> Result<Vec<Network>> {
         let options = ListNetworksOptions { filters: label_filter(labels) };
@@ -153,6 +160,9 @@ fn request(spec: &NetworkSpec, subnet: Subnet) -> NetworkCreateRequest {
     let mut options = HashMap::new();
     if spec.closed_gateway {
         options.insert("com.docker.network.bridge.inhibit_ipv4".to_owned(), "true".to_owned());
+    }
+    if spec.isolated {
+        options.insert("com.docker.network.bridge.enable_icc".to_owned(), "false".to_owned());
     }
     NetworkCreateRequest {
         name: spec.name.clone(),

@@ -1,7 +1,7 @@
 //! Recorded first, then made; removed first, then forgotten.
 
 use super::Session;
-use super::plan::GATES;
+use super::plan::{GATES, Labels, SEAT_LABEL};
 use crate::engine::{ContainerSpec, Network, NetworkSpec, SubnetChoice};
 use crate::error::Result;
 use crate::store::{Resource, ResourceKind};
@@ -24,7 +24,7 @@ impl Session {
         self.store.remove_resource(ResourceKind::Container, name)
     }
 
-    pub(super) async fn make_volume(&self, seat: &str, name: &str, labels: &super::plan::Labels) -> Result<()> {
+    pub(super) async fn make_volume(&self, seat: &str, name: &str, labels: &Labels) -> Result<()> {
         self.record(ResourceKind::Volume, name, seat, "")?;
         self.engine.volume_create(name, labels).await
     }
@@ -39,7 +39,7 @@ impl Session {
         &self,
         seat: &str,
         name: String,
-        labels: &super::plan::Labels,
+        labels: &Labels,
     ) -> Result<Network> {
         self.record(ResourceKind::Network, &name, seat, "")?;
         let range = subnet_range()?;
@@ -64,6 +64,11 @@ impl Session {
         if self.engine.network(GATES).await?.is_some() {
             return Ok(());
         }
+        // The engine allows two networks of one name: only one labs at a time may make it.
+        let _lock = self.store.lock_waiting(GATES).await?;
+        if self.engine.network(GATES).await?.is_some() {
+            return Ok(());
+        }
         self.record(ResourceKind::Network, GATES, "", "")?;
         let spec = NetworkSpec {
             name: GATES.to_owned(),
@@ -71,16 +76,9 @@ impl Session {
             internal: false,
             closed_gateway: false,
             isolated: true,
-            labels: [(super::plan::SEAT_LABEL.to_owned(), String::new())].into(),
+            labels: [(SEAT_LABEL.to_owned(), String::new())].into(),
         };
-        match self.engine.network_create(&spec).await {
-            Ok(_) => Ok(()),
-            // Another labs made it at the same moment.
-            Err(error) => match self.engine.network(GATES).await? {
-                Some(_) => Ok(()),
-                None => Err(error),
-            },
-        }
+        self.engine.network_create(&spec).await.map(drop)
     }
 
     fn record(&self, kind: ResourceKind, name: &str, seat: &str, detail: &str) -> Result<()> {

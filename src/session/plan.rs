@@ -35,6 +35,8 @@ const MAX_SERVICES: usize = 7;
 const FIRST_SERVICE_PORT: u16 = 7000;
 const FIRST_TWIN_PORT: u16 = 7100;
 
+pub type Labels = BTreeMap<String, String>;
+
 /// A service of the lab with its definition.
 #[derive(Debug, Clone)]
 pub struct Member {
@@ -115,7 +117,7 @@ impl Plan {
         self.members.iter().find(|m| m.name == service)
     }
 
-    pub fn labels(&self) -> BTreeMap<String, String> {
+    pub fn labels(&self) -> Labels {
         BTreeMap::from([
             (SEAT_LABEL.to_owned(), self.seat.id.clone()),
             ("labs.lab".to_owned(), self.seat.lab.clone()),

@@ -7,6 +7,7 @@ mod schema;
 pub use ledger::{Resource, ResourceKind, SeatRow};
 pub use progress::{Attempt, TaskProgress};
 
+use std::fs::{File, TryLockError};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -47,6 +48,48 @@ impl Store {
         connection.busy_timeout(BUSY_TIMEOUT).map_err(|e| fail(&e))?;
         schema::migrate(&mut connection).map_err(|e| fail(&e))?;
         Ok(Self { connection, path })
+    }
+
+    /// Keeps another `labs` from changing the same seat at the same time; released when dropped.
+    ///
+    /// # Errors
+    /// Another one holds it.
+    pub fn lock(&self, name: &str) -> Result<File> {
+        self.try_lock(name)?.ok_or_else(|| {
+            Error::infrastructure("Another labs is changing this seat")
+                .at(self.lock_path(name).display().to_string())
+                .help("wait until it has finished, then try again")
+        })
+    }
+
+    /// As [`Store::lock`], but waits until the other one has finished.
+    ///
+    /// # Errors
+    /// The lock file cannot be made.
+    pub async fn lock_waiting(&self, name: &str) -> Result<File> {
+        loop {
+            if let Some(lock) = self.try_lock(name)? {
+                return Ok(lock);
+            }
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    }
+
+    fn try_lock(&self, name: &str) -> Result<Option<File>> {
+        let path = self.lock_path(name);
+        let fail = |e: std::io::Error| {
+            Error::infrastructure("The lock of a seat cannot be taken").at(path.display().to_string()).because(e)
+        };
+        let file = File::create(&path).map_err(fail)?;
+        match file.try_lock() {
+            Ok(()) => Ok(Some(file)),
+            Err(TryLockError::WouldBlock) => Ok(None),
+            Err(TryLockError::Error(e)) => Err(fail(e)),
+        }
+    }
+
+    fn lock_path(&self, name: &str) -> PathBuf {
+        self.path.with_file_name(format!("{name}.lock"))
     }
 
     fn failed(&self, what: &str) -> impl Fn(rusqlite::Error) -> Error {
