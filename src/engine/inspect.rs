@@ -90,7 +90,7 @@ impl Engine {
     pub async fn list(&self, labels: &[&str]) -> Result<Vec<ContainerSummary>> {
         let options = ListContainersOptions {
             all: true,
-            filters: label_filter(labels),
+            filters: Some(label_filter(labels)),
             ..Default::default()
         };
         let found = self
@@ -100,18 +100,16 @@ impl Engine {
             id: container.id.unwrap_or_default(),
             name: plain_name(container.names.unwrap_or_default().first().map(String::as_str)),
             image: container.image.unwrap_or_default(),
-            status: container
-                .state
-                .map_or(Status::Unknown, |state| Status::parse(&state.to_string())),
+            status: container.state.map_or(Status::Unknown, |state| Status::parse(state.as_ref())),
             labels: container.labels.unwrap_or_default().into_iter().collect(),
         };
         Ok(found.into_iter().map(summary).collect())
     }
 }
 
-pub(super) fn label_filter(labels: &[&str]) -> Option<HashMap<String, Vec<String>>> {
+pub(super) fn label_filter(labels: &[&str]) -> HashMap<String, Vec<String>> {
     let labels = labels.iter().map(|&label| label.to_owned()).collect();
-    Some(HashMap::from([("label".to_owned(), labels)]))
+    HashMap::from([("label".to_owned(), labels)])
 }
 
 fn state(found: ContainerInspectResponse) -> ContainerState {
@@ -122,7 +120,7 @@ fn state(found: ContainerInspectResponse) -> ContainerState {
     ContainerState {
         id: found.id.unwrap_or_default(),
         name: plain_name(found.name.as_deref()),
-        status: state.status.map_or(Status::Unknown, |status| Status::parse(&status.to_string())),
+        status: state.status.map_or(Status::Unknown, |status| Status::parse(status.as_ref())),
         running,
         paused: state.paused.unwrap_or(false),
         exit_code: state.exit_code.unwrap_or(0),

@@ -2,16 +2,26 @@
 //!
 //! It knows nothing of labs. Nothing outside this folder calls bollard.
 
+mod attach;
+mod build;
 mod connect;
 mod container;
 mod context;
+mod demux;
+mod events;
+mod exec;
 mod fault;
+mod hijack;
+mod image;
 mod info;
 mod inspect;
 mod lifecycle;
+mod logs;
 mod network;
 mod route;
 mod subnet;
+mod terminal;
+mod transfer;
 mod volume;
 
 use std::future::Future;
@@ -22,12 +32,22 @@ use bollard::Docker;
 
 use crate::error::{Error, Result};
 
+pub use attach::Attached;
+pub use build::{BuildProgress, BuildSpec};
 pub use connect::{Address, Endpoint, Found};
 pub use container::{ContainerSpec, Link, Mount, NetworkChoice, Source};
+pub use demux::Output;
+pub use events::{Death, DeathCause, Deaths};
+pub use exec::{Captured, ExecEnd, ExecSpec, Running, Streams};
+pub use hijack::Input;
+pub use image::ImageSummary;
 pub use info::EngineInfo;
 pub use inspect::{ContainerState, ContainerSummary, Status};
+pub use logs::{LogLine, LogOrigin, LogRequest, Logs};
 pub use network::{Network, NetworkSpec, SubnetChoice};
 pub use subnet::Subnet;
+pub use terminal::{TtyControl, TtySession, TtySize};
+pub use transfer::{Transfer, Upload};
 pub use volume::Volume;
 
 /// Bound of a call that only reads.

@@ -120,7 +120,7 @@ impl Engine {
 
     /// All networks with every one of `labels` (`key` or `key=value`).
     pub async fn networks(&self, labels: &[&str]) -> Result<Vec<Network>> {
-        let options = ListNetworksOptions { filters: label_filter(labels) };
+        let options = ListNetworksOptions { filters: Some(label_filter(labels)) };
         let found = self
             .call("list the networks".into(), READ, self.docker.list_networks(Some(options)))
             .await?;

@@ -38,7 +38,7 @@ impl Engine {
 
     /// All volumes with every one of `labels` (`key` or `key=value`).
     pub async fn volumes(&self, labels: &[&str]) -> Result<Vec<Volume>> {
-        let options = ListVolumesOptions { filters: label_filter(labels) };
+        let options = ListVolumesOptions { filters: Some(label_filter(labels)) };
         let found = self
             .call("list the volumes".into(), READ, self.docker.list_volumes(Some(options)))
             .await?;
