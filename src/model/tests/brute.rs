@@ -50,6 +50,6 @@ pub fn front(model: Model, inside: &[(i64, String)]) -> Option<usize> {
     match model {
         Model::Fifo => (!inside.is_empty()).then_some(0),
         Model::Lifo => inside.len().checked_sub(1),
-        Model::Priority => (0..inside.len()).min_by_key(|&i| (inside[i].0, i)),
+        _ => (0..inside.len()).min_by_key(|&i| (inside[i].0, i)),
     }
 }

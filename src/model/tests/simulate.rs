@@ -41,7 +41,7 @@ pub fn fates() -> impl Strategy<Value = Fate> {
 }
 
 pub fn steps(
-    fate: impl Strategy<Value = Fate> + Clone,
+    fate: impl Strategy<Value = Fate>,
     size: impl Into<prop::collection::SizeRange>,
 ) -> impl Strategy<Value = Vec<Step>> {
     let step =
