@@ -18,13 +18,18 @@ impl Discipline for Fifo {
         pair_out_of_order(items.iter().enumerate())
     }
 
-    fn explain(items: &[Item; 2], [first, second]: [&str; 2]) -> String {
-        let fate = match items[0].take {
-            Some(_) => format!("{second:?} was taken before {first:?} was asked for"),
-            None => format!("{second:?} was taken and {first:?} never was"),
-        };
-        format!("{second:?} was put after the put of {first:?} had returned, yet {fate}")
+    fn explain(items: &[Item; 2], names: [&str; 2]) -> String {
+        explain(items, names)
     }
+}
+
+/// One sentence on a pair out of order, in order of put.
+pub(super) fn explain(items: &[Item; 2], [first, second]: [&str; 2]) -> String {
+    let fate = match items[0].take {
+        Some(_) => format!("{second:?} was taken before {first:?} was asked for"),
+        None => format!("{second:?} was taken and {first:?} never was"),
+    };
+    format!("{second:?} was put after the put of {first:?} had returned, yet {fate}")
 }
 
 /// Two items put one certainly before the other and taken certainly in the opposite order.

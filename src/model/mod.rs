@@ -7,7 +7,12 @@ mod collection;
 mod fifo;
 mod history;
 mod judgement;
+mod lifo;
+mod priority;
 mod render;
+
+#[cfg(test)]
+mod tests;
 
 use std::fmt;
 use std::str::FromStr;
@@ -41,6 +46,10 @@ macro_rules! models {
 models! {
     /// First in, first out.
     Fifo = "fifo" => fifo::check,
+    /// Last in, first out.
+    Lifo = "lifo" => lifo::check,
+    /// The lowest rank first; first in, first out among equals.
+    Priority = "priority" => priority::check,
 }
 
 impl fmt::Display for Model {
