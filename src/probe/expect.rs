@@ -11,8 +11,10 @@ use crate::template::{Var, Variables};
 #[serde(deny_unknown_fields)]
 pub struct Matcher {
     /// The same value; numbers and their text are the same.
+    #[serde(default, deserialize_with = "present")]
     pub eq: Option<Value>,
     /// Another value.
+    #[serde(default, deserialize_with = "present")]
     pub ne: Option<Value>,
     pub at_least: Option<Var<u64>>,
     pub at_most: Option<Var<u64>>,
@@ -24,6 +26,13 @@ pub struct Matcher {
     pub one_of: Option<Value>,
     /// The number of members of a list, or of characters of a text.
     pub length: Option<Var<u64>>,
+    /// The items of this list of the service, in order. Only for what the program returns.
+    pub same_as: Option<String>,
+}
+
+/// `eq: null` expects null; a key that is left out expects nothing.
+fn present<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Option<Value>, D::Error> {
+    Value::deserialize(deserializer).map(Some)
 }
 
 /// How an observation differs from what was expected.
@@ -165,6 +174,12 @@ mod tests {
     fn numbers_and_their_text_are_the_same() {
         assert_eq!(compare(json!({"eq": 5}), &json!("5")), None);
         assert_eq!(compare(json!({"at_least": 3, "at_most": 5}), &json!("4")), None);
+    }
+
+    #[test]
+    fn null_is_expected_when_written() {
+        assert!(compare(json!({"eq": null}), &json!("x")).is_some());
+        assert_eq!(compare(json!({"eq": null}), &Value::Null), None);
     }
 
     #[test]

@@ -1,8 +1,10 @@
 //! Probes: observations of a live system, and what is expected of them.
 
+pub mod call;
 pub mod expect;
 pub mod fault;
 pub mod finding;
+pub mod fresh;
 pub mod redis;
 pub mod relay;
 pub mod runner;

@@ -1,6 +1,7 @@
 """Blocks, but for a moment at a time: polling by another name."""
 
 import os
+import time
 
 import redis
 

@@ -9,10 +9,7 @@ import struct
 import sys
 import time
 
-import frames
-import processes
-import tunnels
-import workspace
+from labs_runner import descendants, frames, processes, tunnels, workspace
 
 PROTOCOL = 1
 PR_SET_DUMPABLE = 4
@@ -28,6 +25,7 @@ class Supervisor:
         self.workspace = os.path.realpath(os.environ.get("LABS_WORKSPACE", "/workspace"))
         scratch = os.environ.get("LABS_SCRATCH", "/tmp:/dev/shm")
         self.scratch = [folder for folder in scratch.split(":") if folder]
+        self.home = sys.path[-1]
         self.alone = os.getpid() == 1
         self.libc = ctypes.CDLL(None)
         self.input = frames.Input(0)
@@ -104,7 +102,7 @@ class Supervisor:
             "hello", protocol=PROTOCOL, pid=os.getpid(), python=sys.version.split()[0]
         )
         self.output.flush()
-        import harness
+        from labs_runner import harness
 
         self.harness = harness
         while self.running:
@@ -278,8 +276,6 @@ class Supervisor:
             except ProcessLookupError:
                 pass
         else:
-            import descendants
-
             descendants.kill(os.getpid())
         while self.reap():
             pass

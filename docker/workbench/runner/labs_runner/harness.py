@@ -12,9 +12,7 @@ import sys
 import threading
 import types
 
-import streams
-import tracebacks
-import values
+from labs_runner import streams, tracebacks, values
 
 MAX_THREADS = 256
 
@@ -181,6 +179,3 @@ def main():
             with server.lock:
                 server.main_free = True
 
-
-if __name__ == "__main__":
-    main()

@@ -3,8 +3,7 @@
 import socket
 import struct
 
-import frames
-import origin
+from labs_runner import frames, origin
 
 BACKLOG = 128
 # One process of many threads may hold this many connections in all.

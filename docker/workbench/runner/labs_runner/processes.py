@@ -7,7 +7,7 @@ import struct
 import sys
 import time
 
-import frames
+from labs_runner import frames
 
 KEPT_OUTPUT = 64 * 1024
 MAX_OUTPUT = 16 * 1024 * 1024
@@ -210,6 +210,7 @@ def become(supervisor, program, command, calls, replies, output):
         except OSError:
             pass
         os.chdir(supervisor.workspace)
+        sys.path.remove(supervisor.home)
         os.environ["LABS_CALLS_FD"] = str(calls)
         os.environ["LABS_REPLIES_FD"] = str(replies)
         os.environ["LABS_PROGRAM"] = program
@@ -217,10 +218,10 @@ def become(supervisor, program, command, calls, replies, output):
             os.set_inheritable(calls, True)
             os.set_inheritable(replies, True)
             os.execvp(command[0], command)
-        for stream in (sys.stdout, sys.stderr):
-            stream.reconfigure(
-                encoding="utf-8", errors="backslashreplace", line_buffering=True
-            )
+        sys.stdin = sys.__stdin__ = open(0, encoding="utf-8", closefd=False)
+        # By line, so that what was printed is there when the process is killed.
+        sys.stdout = sys.__stdout__ = _printing(1)
+        sys.stderr = sys.__stderr__ = _printing(2)
         supervisor.harness.main()
     except BaseException as error:  # nothing may return into the supervisor's loop
         os.write(2, f"the program could not be started: {error!r}\n".encode())
@@ -246,3 +247,9 @@ def _place_descriptors(calls, replies, output):
             except OSError:
                 continue
     return 3, 4
+
+
+def _printing(descriptor):
+    return open(
+        descriptor, "w", buffering=1, encoding="utf-8", errors="backslashreplace", closefd=False
+    )

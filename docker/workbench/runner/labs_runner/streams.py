@@ -3,7 +3,7 @@
 import threading
 import time
 
-import values
+from labs_runner import values
 
 MAX_ITEMS = 1000
 MAX_WAIT = 0.02
