@@ -88,7 +88,7 @@ fn run(cli: Cli) -> Result<u8> {
         Command::List(args) => args.run(&catalog),
         Command::Info(args) => args.run(&catalog),
         Command::Questions(args) => args.run(&catalog),
-        command => runtime()?.block_on(interruptible(dispatch(command, catalog))),
+        command => runtime()?.block_on(dispatch(command, catalog)),
     }
 }
 
@@ -110,5 +110,46 @@ async fn dispatch(command: Command, catalog: Catalog) -> Result<u8> {
         Command::Gc(args) => args.run(catalog).await,
         Command::Images(args) => args.run(catalog).await,
         Command::Doctor(args) => args.run(catalog).await,
+    }
+}
+
+fn runtime() -> Result<tokio::runtime::Runtime> {
+    tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .map_err(|e| crate::error::Error::infrastructure("The program cannot start its threads").because(e))
+}
+
+/// Waits for Ctrl-C or a request to end; answers the exit code that says so.
+async fn interrupted() -> u8 {
+    use tokio::signal::unix::{SignalKind, signal};
+    let Ok(mut end) = signal(SignalKind::terminate()) else { return std::future::pending().await };
+    tokio::select! {
+        _ = tokio::signal::ctrl_c() => 130,
+        _ = end.recv() => 143,
+    }
+}
+
+impl Command {
+    /// Whether the command was asked for a JSON document.
+    fn json(&self) -> bool {
+        match self {
+            Self::List(a) => a.json,
+            Self::Info(a) => a.json,
+            Self::Questions(a) => a.json,
+            Self::Run(a) => a.json,
+            Self::Status(a) => a.json,
+            Self::Tasks(a) => a.json,
+            Self::Check(a) => a.json,
+            Self::Hint(a) => a.json,
+            Self::Solution(a) => a.json,
+            Self::Restart(a) => a.json,
+            Self::Reset(a) => a.json,
+            Self::Stop(a) => a.json,
+            Self::Gc(a) => a.json,
+            Self::Images(a) => a.json(),
+            Self::Doctor(a) => a.json,
+            Self::Shell(_) | Self::Exec(_) | Self::Logs(_) => false,
+        }
     }
 }

@@ -16,7 +16,10 @@ use crate::catalog::Catalog;
 use crate::engine::Engine;
 use crate::event::Events;
 use crate::image::Images;
-use crate::store::Store;
+use crate::catalog::lab::Lab;
+use crate::error::{Error, Result};
+use crate::store::{SeatRow, Store};
+use plan::Plan;
 
 /// What every step of a seat's life needs.
 pub struct Session {
@@ -30,7 +33,7 @@ pub struct Session {
 impl Session {
     /// # Errors
     /// No engine is configured, or the record of seats cannot be opened.
-    pub fn open(catalog: Catalog, events: Events) -> crate::error::Result<Self> {
+    pub fn open(catalog: Catalog, events: Events) -> Result<Self> {
         Ok(Self {
             images: Images::new(catalog.clone()),
             engine: Engine::connect()?,
@@ -38,5 +41,24 @@ impl Session {
             catalog,
             events,
         })
+    }
+
+    /// The plan of a seat that is recorded.
+    ///
+    /// # Errors
+    /// A faulty service definition.
+    pub fn plan(&self, lab: &Lab, seat: SeatRow) -> Result<Plan> {
+        let owner = workspace::owner(&seat.workspace);
+        Plan::new(&self.catalog, &self.images, lab, seat, owner)
+    }
+
+    /// # Errors
+    /// The container does not run, with what brings it back.
+    pub async fn must_run(&self, container: &str, part: &str) -> Result<()> {
+        let state = self.engine.inspect(container).await?;
+        if state.is_some_and(|s| s.running && !s.paused) {
+            return Ok(());
+        }
+        Err(Error::infrastructure(format!("{part} does not run")).at(container).help("run 'labs run LAB' to bring the seat back"))
     }
 }

@@ -47,6 +47,13 @@ pub struct Member {
     index: u8,
 }
 
+impl Member {
+    /// The command that opens the service's own client in the workbench.
+    pub fn client(&self) -> Vec<String> {
+        self.definition.client.iter().map(|word| word.replace("{host}", &self.name)).collect()
+    }
+}
+
 /// Everything that the containers of one seat are made from.
 #[derive(Debug, Clone)]
 pub struct Plan {

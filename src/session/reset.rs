@@ -23,8 +23,7 @@ impl Session {
     /// Recreates containers, network, volumes and workspace. What was passed stays passed.
     pub async fn reset(&self, lab: &Lab, seat: SeatRow) -> Result<ResetDone> {
         let _lock = self.store.lock(&lab.slug)?;
-        let owner = workspace::owner(&seat.workspace);
-        let plan = Plan::new(&self.catalog, &self.images, lab, seat, owner)?;
+        let plan = self.plan(lab, seat)?;
         self.images.ensure(&self.engine, &plan.image_names(), &self.events).await?;
         self.events.step("removing the old seat", self.remove_resources(&plan.seat.id)).await?;
         let old_workspace = workspace::set_aside(plan.workspace())?;

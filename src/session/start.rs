@@ -60,14 +60,31 @@ impl Session {
             Some(seat) => seat,
             None => new_seat(lab, folder)?,
         };
-        let owner = workspace::owner(&seat.workspace);
-        let plan = Plan::new(&self.catalog, &self.images, lab, seat, owner)?;
+        let plan = self.plan(lab, seat)?;
         self.images.ensure(&self.engine, &plan.image_names(), &self.events).await?;
         if !resumed {
             self.store.add_seat(&plan.seat)?;
         }
         let services = self.provision(lab, &plan).await?;
+        self.store.seat_is_ready(&plan.seat.id)?;
         Ok(Started { seat: plan.seat, resumed, services, milliseconds: began.elapsed().as_millis() })
+    }
+
+    /// Removes a seat whose start was interrupted; one that was there before stays.
+    pub async fn abandon(&self, lab: &str) -> Result<()> {
+        match self.store.seat_of(lab)? {
+            Some(seat) if !seat.ready => self.stop(&seat).await.map(drop),
+            _ => Ok(()),
+        }
+    }
+
+    /// Restarts one service and waits until it answers.
+    pub async fn restart(&self, plan: &Plan, member: &Member) -> Result<Reach> {
+        let container = plan.container(&member.name);
+        let patience = Duration::from_secs(u64::from(member.definition.stop_seconds));
+        let gate = self.gate(plan).await?;
+        self.events.step(format!("restarting {}", member.name), self.engine.restart(&container, patience)).await?;
+        self.events.step(format!("{} ready", member.name), self.ready(plan, member, &gate)).await
     }
 
     /// Makes what the plan says and is not there, starts what does not run, and waits until all of it answers.
@@ -234,6 +251,7 @@ fn new_seat(lab: &Lab, folder: Option<PathBuf>) -> Result<SeatRow> {
         workspace,
         variables: lab.variables.clone(),
         created_at: crate::store::now(),
+        ready: false,
     })
 }
 

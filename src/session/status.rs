@@ -40,8 +40,7 @@ impl Session {
         let lab = self.catalog.lab(&seat.lab)?;
         let progress = self.store.progress(&lab.slug)?;
         let passed = lab.tasks.iter().filter(|t| progress.get(&t.id.value).is_some_and(|p| p.passed_at.is_some())).count();
-        let owner = workspace::owner(&seat.workspace);
-        let plan = Plan::new(&self.catalog, &self.images, &lab, seat, owner)?;
+        let plan = self.plan(&lab, seat)?;
         let gate = self.engine.inspect(&plan.gate_name()).await?;
         let mut parts = Vec::new();
         for member in &plan.members {

@@ -5,7 +5,7 @@ use serde::Serialize;
 use super::Session;
 use super::plan::{GATES, SEAT_LABEL};
 use crate::error::Result;
-use crate::store::{Resource, ResourceKind};
+use crate::store::{Resource, ResourceKind, SeatRow};
 
 /// What was removed, by kind.
 #[derive(Debug, Default, PartialEq, Eq, Serialize)]
@@ -16,6 +16,12 @@ pub struct Removed {
 }
 
 impl Removed {
+    fn add(&mut self, part: Self) {
+        self.containers.extend(part.containers);
+        self.networks.extend(part.networks);
+        self.volumes.extend(part.volumes);
+    }
+
     pub fn is_empty(&self) -> bool {
         self.containers.is_empty() && self.networks.is_empty() && self.volumes.is_empty()
     }
@@ -23,9 +29,10 @@ impl Removed {
 
 impl Session {
     /// Removes a seat: its containers, then its network and volumes. The workspace stays.
-    pub async fn stop(&self, seat: &str) -> Result<Removed> {
-        let removed = self.remove_resources(seat).await?;
-        self.store.remove_seat(seat)?;
+    pub async fn stop(&self, seat: &SeatRow) -> Result<Removed> {
+        let _lock = self.store.lock(&seat.lab)?;
+        let removed = self.remove_resources(&seat.id).await?;
+        self.store.remove_seat(&seat.id)?;
         Ok(removed)
     }
 
@@ -57,7 +64,16 @@ impl Session {
     /// Removes what belongs to no seat that is recorded, and the throw-away containers of checks that
     /// were cut short.
     pub async fn collect_garbage(&self) -> Result<Removed> {
-        let seats: Vec<String> = self.store.seats()?.into_iter().map(|s| s.id).collect();
+        let mut removed = Removed::default();
+        let mut seats = Vec::new();
+        for seat in self.store.seats()? {
+            // A start that was cut short, unless it goes on right now.
+            if !seat.ready && self.store.lock(&seat.lab).is_ok() {
+                removed.add(self.stop(&seat).await?);
+            } else {
+                seats.push(seat.id);
+            }
+        }
         let mut orphans: Vec<String> = self.store.resources(None)?.into_iter().map(|r| r.seat).collect();
         orphans.extend(self.engine.list(&[SEAT_LABEL]).await?.iter().filter_map(|c| c.labels.get(SEAT_LABEL).cloned()));
         orphans.extend(self.engine.networks(&[SEAT_LABEL]).await?.iter().filter_map(|n| n.labels.get(SEAT_LABEL).cloned()));
@@ -66,12 +82,8 @@ impl Session {
         orphans.sort();
         orphans.dedup();
 
-        let mut removed = Removed::default();
         for seat in orphans {
-            let part = self.remove_resources(&seat).await?;
-            removed.containers.extend(part.containers);
-            removed.networks.extend(part.networks);
-            removed.volumes.extend(part.volumes);
+            removed.add(self.remove_resources(&seat).await?);
         }
         for seat in &seats {
             removed.containers.extend(self.remove_abandoned_stands(seat).await?);

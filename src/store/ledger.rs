@@ -17,6 +17,8 @@ pub struct SeatRow {
     pub workspace: PathBuf,
     pub variables: Variables,
     pub created_at: String,
+    /// Everything of it was made and answered once.
+    pub ready: bool,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -63,8 +65,8 @@ impl Store {
         let workspace = seat.workspace.to_string_lossy();
         self.connection
             .execute(
-                "INSERT INTO seats (id, lab, workspace, variables, created_at) VALUES (?, ?, ?, ?, ?)",
-                params![seat.id, seat.lab, workspace, variables, seat.created_at],
+                "INSERT INTO seats (id, lab, workspace, variables, created_at, ready) VALUES (?, ?, ?, ?, ?, ?)",
+                params![seat.id, seat.lab, workspace, variables, seat.created_at, seat.ready],
             )
             .map_err(self.failed("The seat"))?;
         Ok(())
@@ -74,7 +76,7 @@ impl Store {
         let failed = self.failed("The seats");
         let mut query = self
             .connection
-            .prepare("SELECT id, lab, workspace, variables, created_at FROM seats ORDER BY created_at")
+            .prepare("SELECT id, lab, workspace, variables, created_at, ready FROM seats ORDER BY created_at")
             .map_err(&failed)?;
         let rows = query.query_map([], seat_row).map_err(&failed)?;
         rows.collect::<rusqlite::Result<_>>().map_err(&failed)
@@ -83,12 +85,20 @@ impl Store {
     pub fn seat_of(&self, lab: &str) -> Result<Option<SeatRow>> {
         self.connection
             .query_row(
-                "SELECT id, lab, workspace, variables, created_at FROM seats WHERE lab = ?",
+                "SELECT id, lab, workspace, variables, created_at, ready FROM seats WHERE lab = ?",
                 [lab],
                 seat_row,
             )
             .optional()
             .map_err(self.failed("The seat"))
+    }
+
+    /// Everything of the seat was made and answers.
+    pub fn seat_is_ready(&self, id: &str) -> Result<()> {
+        self.connection
+            .execute("UPDATE seats SET ready = 1 WHERE id = ?", [id])
+            .map_err(self.failed("The seat"))?;
+        Ok(())
     }
 
     /// Forgets a seat whose resources are all gone.
@@ -150,5 +160,6 @@ fn seat_row(row: &Row<'_>) -> rusqlite::Result<SeatRow> {
         workspace: PathBuf::from(row.get::<_, String>(2)?),
         variables: serde_json::from_str(&variables).map_err(malformed)?,
         created_at: row.get(4)?,
+        ready: row.get(5)?,
     })
 }

@@ -8,7 +8,8 @@ const MIGRATIONS: &[&str] = &["
         lab TEXT NOT NULL UNIQUE,
         workspace TEXT NOT NULL,
         variables TEXT NOT NULL,
-        created_at TEXT NOT NULL
+        created_at TEXT NOT NULL,
+        ready INTEGER NOT NULL
     ) STRICT;
     CREATE TABLE resources (
         kind TEXT NOT NULL,
