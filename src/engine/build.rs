@@ -73,7 +73,9 @@ impl Engine {
                 Some(Ok(info)) => {
                     id = built_id(&info).or(id);
                     let text = info.stream.or(info.status.map(|status| status + "\n"));
-                    text.iter().for_each(|text| follower.read(text, &mut progress));
+                    if let Some(text) = text {
+                        follower.read(&text, &mut progress);
+                    }
                 }
                 Some(Err(error @ bollard::errors::Error::DockerStreamError { .. })) => {
                     let why = fault::refused(&what, &fault::message(&error));

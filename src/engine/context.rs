@@ -61,8 +61,7 @@ pub(super) fn current(around: &Surroundings) -> Result<Option<Context>> {
 
 fn load(dir: &Path, name: String) -> Result<Context> {
     // The CLI keeps each context under the digest of its name.
-    let id: String =
-        Sha256::digest(name.as_bytes()).iter().map(|byte| format!("{byte:02x}")).collect();
+    let id = hex(&Sha256::digest(name.as_bytes()));
     let file = dir.join("contexts/meta").join(&id).join("meta.json");
     let unusable = |why: &str| {
         Error::infrastructure(format!("the Docker context '{name}' cannot be used"))
@@ -79,6 +78,14 @@ fn load(dir: &Path, name: String) -> Result<Context> {
         .ok_or_else(|| unusable("it names no Docker engine"))?;
     let tls = dir.join("contexts/tls").join(&id).join("docker").is_dir();
     Ok(Context { name, host, tls })
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes
+        .iter()
+        .flat_map(|byte| [byte >> 4, byte & 15])
+        .filter_map(|digit| char::from_digit(digit.into(), 16))
+        .collect()
 }
 
 /// `None` where the file does not exist.
