@@ -198,7 +198,7 @@ mod tests {
 
     #[test]
     fn a_failure_names_the_step_and_ends_with_its_last_lines() {
-        let chatter: String = (0..50).map(|n| format!("line {n}\n")).collect();
+        let chatter = (0..50).map(|n| format!("line {n}\n")).collect::<Vec<_>>().concat();
         let (follower, _) = follow(&["Step 2/3 : RUN make\n", &chatter, "no newline"]);
         let error = follower
             .failure("build the image x", fault::refused("build", "returned a non-zero code: 2"));

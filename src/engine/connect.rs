@@ -117,7 +117,8 @@ impl Engine {
             }
             Address::Tcp(host) => Docker::connect_with_http(host, OUTER_LIMIT, API_DEFAULT_VERSION),
         };
-        let docker = docker.map_err(|error| super::fault::explain("connect", &endpoint, &error))?;
+        let docker = docker
+            .map_err(|error| super::fault::explain("reach the Docker engine", &endpoint, &error))?;
         Ok(Self { docker, endpoint: Arc::new(endpoint) })
     }
 

@@ -17,7 +17,7 @@ pub(super) fn is_missing(error: &Cause) -> bool {
     status(error) == Some(404)
 }
 
-/// The object is already as wanted (304), or in use, or its name is taken (409).
+/// The object is in use, or in no state for this, or its name is taken.
 pub(super) fn is_conflict(error: &Cause) -> bool {
     status(error) == Some(409)
 }
@@ -116,6 +116,10 @@ fn help_for_text(why: &str) -> Option<&'static str> {
         Some(
             "the engine has no way to the registry: load the images from a file with 'labs images load FILE'",
         )
+    } else if has("is not running") {
+        Some("it has stopped: its log may say why; start it again first")
+    } else if has("is paused") {
+        Some("unpause it first")
     } else if has("cannot allocate memory") {
         Some("free some memory, or give the engine more")
     } else {

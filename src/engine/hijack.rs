@@ -150,7 +150,7 @@ mod tests {
         .await;
         match refused {
             Err(Cause::DockerResponseServerError { status_code: 409, message }) => {
-                assert_eq!(message, "is paused")
+                assert_eq!(message, "is paused");
             }
             other => panic!("{:?}", other.err()),
         }

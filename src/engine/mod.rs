@@ -4,6 +4,7 @@
 
 mod attach;
 mod build;
+mod capture;
 mod connect;
 mod container;
 mod context;
@@ -18,6 +19,7 @@ mod inspect;
 mod lifecycle;
 mod logs;
 mod network;
+mod process;
 mod route;
 mod subnet;
 mod terminal;
@@ -34,11 +36,12 @@ use crate::error::{Error, Result};
 
 pub use attach::Attached;
 pub use build::{BuildProgress, BuildSpec};
+pub use capture::Captured;
 pub use connect::{Address, Endpoint, Found};
 pub use container::{ContainerSpec, Link, Mount, NetworkChoice, Source};
 pub use demux::Output;
 pub use events::{Death, DeathCause, Deaths};
-pub use exec::{Captured, ExecEnd, ExecSpec, Running, Streams};
+pub use exec::{ExecEnd, ExecSpec, Running, Streams};
 pub use hijack::Input;
 pub use image::ImageSummary;
 pub use info::EngineInfo;

@@ -1,7 +1,9 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use labs::engine::{ContainerSpec, DeathCause, Link, Mount, NetworkChoice, Source, Status};
+use labs::engine::{
+    ContainerSpec, DeathCause, ExecSpec, Link, Mount, NetworkChoice, Source, Status,
+};
 
 use super::scratch::{LIMIT, Scratch};
 
@@ -103,9 +105,12 @@ async fn a_kill_from_outside_is_seen_as_one() {
     let since = jiff::Timestamp::now();
     let id = scratch.idle("victim").await;
     scratch.engine.kill(&id, "SIGKILL").await.unwrap();
-    let mut deaths = scratch.engine.deaths(&[&scratch.label()], since, None);
+    assert_eq!(scratch.engine.wait(&id, LIMIT).await.unwrap(), Some(137));
+    let until = Some(jiff::Timestamp::now());
+    let mut deaths = scratch.engine.deaths(&[&scratch.label()], since, until);
     let (first, second) =
         (deaths.next().await.unwrap().unwrap(), deaths.next().await.unwrap().unwrap());
+    assert!(deaths.next().await.is_none());
     assert_eq!(
         (first.cause, first.container.as_str()),
         (DeathCause::Signalled("9".into()), id.as_str())
@@ -114,6 +119,9 @@ async fn a_kill_from_outside_is_seen_as_one() {
         (second.cause, second.name),
         (DeathCause::Exited(Some(137)), scratch.name("victim"))
     );
+    let stopped =
+        scratch.engine.exec_start(&id, &ExecSpec::new(["/bin/cat"]), false).await.err().unwrap();
+    assert!(stopped.help.unwrap().contains("it has stopped"));
     let error = scratch.engine.kill(&id, "SIGKILL").await.unwrap_err();
     assert!(error.why.unwrap().contains("not running"));
 }

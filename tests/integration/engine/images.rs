@@ -141,3 +141,12 @@ async fn images_go_to_a_file_and_come_back() {
     let rubbish = engine.image_load(Upload::bytes(b"not a tar at all".to_vec()), |_| {}).await;
     assert!(rubbish.is_err() || rubbish.unwrap().is_empty());
 }
+
+#[tokio::test]
+async fn a_registry_out_of_reach_is_explained() {
+    let scratch = Scratch::new().await;
+    let closed = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let error = scratch.engine.image_pull(&format!("{closed}/redis:1"), |_| {}).await.unwrap_err();
+    assert!(error.what.contains(&format!("pull the image {closed}/redis:1")), "{error}");
+    assert!(error.help.unwrap().contains("labs images load"));
+}
