@@ -69,7 +69,8 @@ fn load(dir: &Path, name: String) -> Result<Context> {
             .because(why)
             .help("see 'docker context ls'; choose another with 'docker context use NAME' or DOCKER_CONTEXT")
     };
-    let meta = read::<Meta>(&file)?.ok_or_else(|| unusable("there is no such context"))?;
+    let meta = read::<Meta>(&file)?
+        .ok_or_else(|| unusable("there is no such context, or this user may not read it"))?;
     let host = meta
         .endpoints
         .docker
@@ -88,7 +89,7 @@ fn hex(bytes: &[u8]) -> String {
         .collect()
 }
 
-/// `None` where the file does not exist.
+/// `None` where the file does not exist, or is another user's: the CLI goes on without it too.
 fn read<T: DeserializeOwned>(path: &Path) -> Result<Option<T>> {
     let unreadable = |why: String| {
         Error::infrastructure("cannot read the Docker CLI's configuration")
@@ -98,7 +99,9 @@ fn read<T: DeserializeOwned>(path: &Path) -> Result<Option<T>> {
     };
     let text = match fs::read(path) {
         Ok(text) => text,
-        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
+        Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::PermissionDenied) => {
+            return Ok(None);
+        }
         Err(error) => return Err(unreadable(error.to_string())),
     };
     serde_json::from_slice(&text).map(Some).map_err(|error| unreadable(error.to_string()))

@@ -80,6 +80,7 @@ impl Engine {
     }
 
     /// Runs a command to its end, its streams passed on as they come; kills it when `cancel` resolves.
+    /// Dropping the future leaves the command running.
     pub async fn exec<I, O, E>(
         &self,
         container: &str,

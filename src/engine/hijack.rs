@@ -11,7 +11,7 @@ use serde::Deserialize;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::{TcpStream, UnixStream};
 
-use super::connect::Address;
+use super::address::Address;
 
 /// What a process writes.
 pub(super) type RawOutput = Box<dyn AsyncRead + Send + Unpin>;

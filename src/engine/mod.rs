@@ -2,6 +2,8 @@
 //!
 //! It knows nothing of labs. Nothing outside this folder calls bollard.
 
+mod address;
+mod advice;
 mod attach;
 mod build;
 mod capture;
@@ -24,6 +26,7 @@ mod route;
 mod subnet;
 mod terminal;
 mod transfer;
+mod upload;
 mod volume;
 
 use std::future::Future;
@@ -34,10 +37,11 @@ use bollard::Docker;
 
 use crate::error::{Error, Result};
 
+pub use address::Address;
 pub use attach::Attached;
 pub use build::{BuildProgress, BuildSpec};
 pub use capture::Captured;
-pub use connect::{Address, Endpoint, Found};
+pub use connect::{Endpoint, Found};
 pub use container::{ContainerSpec, Link, Mount, NetworkChoice, Source};
 pub use demux::Output;
 pub use events::{Death, DeathCause, Deaths};
@@ -50,7 +54,8 @@ pub use logs::{LogLine, LogOrigin, LogRequest, Logs};
 pub use network::{Network, NetworkSpec, SubnetChoice};
 pub use subnet::Subnet;
 pub use terminal::{TtyControl, TtySession, TtySize};
-pub use transfer::{Transfer, Upload};
+pub use transfer::Transfer;
+pub use upload::Upload;
 pub use volume::Volume;
 
 /// Bound of a call that only reads.

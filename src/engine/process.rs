@@ -5,9 +5,13 @@ use std::time::Duration;
 use tokio::io::AsyncReadExt;
 
 use super::demux::demultiplex;
-use super::{CHANGE, Engine, ExecSpec, READ, fault};
+use super::{Engine, ExecSpec, READ, fault};
 use crate::error::{Error, Result};
 
+/// Bound of killing a command.
+const KILL: Duration = Duration::from_secs(30);
+/// How long the engine takes to book that a killed command has ended.
+const SETTLE: Duration = Duration::from_millis(200);
 /// Marks every process that an exec starts, so that they can be found to be killed.
 const MARK: &str = "LABS_EXEC";
 /// Kills, again and again until none is left, whatever carries the mark `$1` in its environment. Runs as the same
@@ -73,30 +77,42 @@ impl Process {
         }
     }
 
-    /// The engine cannot kill an exec: a second one does.
+    /// The engine cannot kill an exec: a second one does. Again while it runs, since a command that is just being
+    /// started does not carry its mark yet.
     pub async fn kill(&self) -> Result<()> {
+        let what = self.what("kill");
+        let kill = async {
+            loop {
+                self.kill_marked().await?;
+                if tokio::time::timeout(SETTLE, self.wait()).await.is_ok() {
+                    return Ok(());
+                }
+            }
+        };
+        // Boxed, since killing is itself an exec.
+        tokio::time::timeout(KILL, Box::pin(kill))
+            .await
+            .map_err(|_| self.engine.timed_out(&what, KILL))?
+    }
+
+    async fn kill_marked(&self) -> Result<()> {
         let spec = ExecSpec {
             user: self.user.clone(),
             ..ExecSpec::new(["/bin/sh", "-c", KILL_SCRIPT, "sh", &self.mark])
         };
-        let killer = async {
-            let (process, raw, _) =
-                self.engine.exec_open(&self.container, &spec, false, false).await?;
-            let (mut stdout, mut stderr) = demultiplex(raw);
-            // Nothing is expected; its end is awaited here.
-            while stdout.chunk().await.is_some() {}
-            let mut said = Vec::new();
-            let _ = stderr.read_to_end(&mut said).await;
-            Ok((process.wait().await?, said))
-        };
-        let what = self.what("kill");
-        let (code, said) = tokio::time::timeout(CHANGE, Box::pin(killer))
-            .await
-            .map_err(|_| self.engine.timed_out(&what, CHANGE))??;
-        if code == 0 {
-            return Ok(());
+        let (process, raw, _) = self.engine.exec_open(&self.container, &spec, false, false).await?;
+        let (stdout, mut stderr) = demultiplex(raw);
+        drop(stdout);
+        let mut said = Vec::new();
+        // What could be read helps; its status decides.
+        let _ = stderr.read_to_end(&mut said).await;
+        match process.wait().await? {
+            0 => Ok(()),
+            code => {
+                let why = format!("status {code}: {}", String::from_utf8_lossy(&said));
+                Err(fault::refused(&self.what("kill"), &why)
+                    .help("restart the container to end what still runs in it"))
+            }
         }
-        Err(fault::refused(&what, &format!("status {code}: {}", String::from_utf8_lossy(&said)))
-            .help("restart the container to end what still runs in it"))
     }
 }

@@ -38,7 +38,7 @@ fn on(networks: &[&Network], address: Option<u32>, alias: &str) -> NetworkChoice
 /// What a client in the container hears, or why it hears nothing.
 async fn call(scratch: &Scratch, from: &str, host: &str, port: u16) -> Result<String, String> {
     let client = format!(
-        "use IO::Socket::INET; my $c = IO::Socket::INET->new(PeerAddr => '{host}', PeerPort => {port}, Timeout => 2) \
+        "use IO::Socket::INET; my $c = IO::Socket::INET->new(PeerAddr => '{host}', PeerPort => {port}, Timeout => 1) \
          or die \"$@ $!\"; print $c \"hello\\n\"; print <$c>"
     );
     let done = scratch.sh(from, &format!("perl -e '{}'", client.replace('\'', "'\\''"))).await;

@@ -121,6 +121,17 @@ async fn a_cancelled_command_leaves_no_process() {
 }
 
 #[tokio::test]
+async fn a_command_cancelled_before_it_began_leaves_no_process() {
+    let scratch = Scratch::new().await;
+    let id = scratch.idle("host").await;
+    let streams =
+        Streams { stdin: Some(empty()), stdout: tokio::io::sink(), stderr: tokio::io::sink() };
+    let end = scratch.engine.exec(&id, &sh(STUBBORN), streams, async {}).await.unwrap();
+    assert_eq!(end, ExecEnd::Cancelled);
+    assert!(!sleepers(&scratch, &id).await.contains("sleep 99"));
+}
+
+#[tokio::test]
 async fn a_command_over_its_time_is_killed() {
     let scratch = Scratch::new().await;
     let id = scratch.idle("host").await;
