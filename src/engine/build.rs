@@ -73,7 +73,9 @@ impl Engine {
                 Some(Ok(info)) => {
                     id = built_id(&info).or(id);
                     let text = info.stream.or(info.status.map(|status| status + "\n"));
-                    text.iter().for_each(|text| follower.read(text, &mut progress));
+                    if let Some(text) = text {
+                        follower.read(&text, &mut progress);
+                    }
                 }
                 Some(Err(error @ bollard::errors::Error::DockerStreamError { .. })) => {
                     let why = fault::refused(&what, &fault::message(&error));
@@ -196,7 +198,7 @@ mod tests {
 
     #[test]
     fn a_failure_names_the_step_and_ends_with_its_last_lines() {
-        let chatter: String = (0..50).map(|n| format!("line {n}\n")).collect();
+        let chatter = (0..50).map(|n| format!("line {n}\n")).collect::<Vec<_>>().concat();
         let (follower, _) = follow(&["Step 2/3 : RUN make\n", &chatter, "no newline"]);
         let error = follower
             .failure("build the image x", fault::refused("build", "returned a non-zero code: 2"));

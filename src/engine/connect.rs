@@ -2,35 +2,18 @@
 
 use std::fmt;
 use std::os::unix::net::UnixStream;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use bollard::{API_DEFAULT_VERSION, Docker};
 
+use super::address::{self, Address};
 use super::{Engine, context};
 use crate::error::{Error, Result};
 
 /// Bollard's own bound, seconds: every call has a tighter one of ours.
 const OUTER_LIMIT: u64 = 24 * 3600;
 const DEFAULT_SOCKET: &str = "/var/run/docker.sock";
-const PLAIN_PORT: u16 = 2375;
-
-/// Where an engine listens.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Address {
-    Unix(PathBuf),
-    /// `host:port`, without TLS.
-    Tcp(String),
-}
-
-impl fmt::Display for Address {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Unix(path) => write!(f, "unix://{}", path.display()),
-            Self::Tcp(host) => write!(f, "tcp://{host}"),
-        }
-    }
-}
 
 /// How the address was found.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -117,7 +100,8 @@ impl Engine {
             }
             Address::Tcp(host) => Docker::connect_with_http(host, OUTER_LIMIT, API_DEFAULT_VERSION),
         };
-        let docker = docker.map_err(|error| super::fault::explain("connect", &endpoint, &error))?;
+        let docker = docker
+            .map_err(|error| super::fault::explain("reach the Docker engine", &endpoint, &error))?;
         Ok(Self { docker, endpoint: Arc::new(endpoint) })
     }
 
@@ -130,12 +114,12 @@ impl Engine {
 /// `DOCKER_HOST`, then the context, then the sockets: the order of Docker's CLI.
 fn find(around: &Surroundings) -> Result<Endpoint> {
     if let Some(host) = &around.docker_host {
-        let address = parse_host(host, around.tls)
+        let address = address::parse(host, around.tls)
             .map_err(|error| error.at(format!("DOCKER_HOST={host}")))?;
         return Ok(Endpoint { address, found: Found::DockerHost });
     }
     if let Some(named) = context::current(around)? {
-        let address = parse_host(&named.host, named.tls || around.tls)
+        let address = address::parse(&named.host, named.tls || around.tls)
             .map_err(|error| error.at(format!("the Docker context '{}'", named.name)))?;
         return Ok(Endpoint { address, found: Found::Context(named.name) });
     }
@@ -157,48 +141,7 @@ fn no_engine(sockets: &[PathBuf]) -> Error {
     let tried: Vec<String> = sockets.iter().map(|path| path.display().to_string()).collect();
     Error::infrastructure("no Docker engine was found")
         .because(format!("DOCKER_HOST is not set, and none of these exists: {}", tried.join(", ")))
-        .help(super::fault::START_HELP)
-}
-
-/// Parses the address of an engine as written in `DOCKER_HOST` or a context.
-fn parse_host(text: &str, tls: bool) -> Result<Address> {
-    let unsupported = |why: &str, help: &str| {
-        Err(Error::infrastructure(format!("the engine address '{text}' cannot be used"))
-            .because(why)
-            .help(help))
-    };
-    let (scheme, rest) = text.split_once("://").unwrap_or(("tcp", text));
-    match scheme {
-        "unix" if Path::new(rest).is_absolute() => Ok(Address::Unix(PathBuf::from(rest))),
-        "unix" => {
-            unsupported("a socket needs an absolute path", "write unix:///path/to/docker.sock")
-        }
-        "tcp" | "http" if tls => unsupported(
-            "it asks for TLS, which is not supported",
-            "forward the engine's socket: ssh -nNT -L /tmp/docker.sock:/var/run/docker.sock USER@HOST &\n\
-             then: export DOCKER_HOST=unix:///tmp/docker.sock; unset DOCKER_TLS_VERIFY",
-        ),
-        "tcp" | "http" => {
-            let host = rest.trim_end_matches('/');
-            let host = if host.is_empty() { "127.0.0.1" } else { host };
-            let has_port =
-                host.rsplit_once(':').is_some_and(|(_, port)| port.parse::<u16>().is_ok());
-            Ok(Address::Tcp(if has_port {
-                host.to_owned()
-            } else {
-                format!("{host}:{PLAIN_PORT}")
-            }))
-        }
-        "ssh" => unsupported(
-            "engines over ssh are not supported",
-            &format!(
-                "forward its socket: ssh -nNT -L /tmp/docker.sock:/var/run/docker.sock {} &\n\
-                 then: export DOCKER_HOST=unix:///tmp/docker.sock",
-                rest.trim_end_matches('/')
-            ),
-        ),
-        _ => unsupported("only unix:// and tcp:// are supported", "set DOCKER_HOST to one of them"),
-    }
+        .help(super::advice::START)
 }
 
 #[cfg(test)]
@@ -219,32 +162,8 @@ mod tests {
     }
 
     #[test]
-    fn tcp_gets_the_plain_port() {
-        for (text, address) in [
-            ("tcp://10.0.0.1", "10.0.0.1:2375"),
-            ("tcp://10.0.0.1:4000/", "10.0.0.1:4000"),
-            ("box:99", "box:99"),
-            ("tcp://[::1]:2375", "[::1]:2375"),
-        ] {
-            assert_eq!(find(&host(text)).unwrap().address, Address::Tcp(address.into()));
-        }
-    }
-
-    #[test]
-    fn ssh_and_tls_say_what_to_do_instead() {
-        let ssh = find(&host("ssh://ann@box")).unwrap_err();
-        assert!(ssh.why.unwrap().contains("ssh"));
-        assert!(ssh.help.unwrap().contains("docker.sock ann@box &"));
-        assert_eq!(ssh.place.unwrap(), "DOCKER_HOST=ssh://ann@box");
-        let tls = find(&Surroundings { tls: true, ..host("tcp://box:2376") }).unwrap_err();
-        assert!(tls.why.unwrap().contains("TLS"));
-    }
-
-    #[test]
-    fn relative_sockets_and_unknown_schemes_are_refused() {
-        for text in ["unix://docker.sock", "npipe:////./pipe/docker_engine", "fd://"] {
-            assert!(find(&host(text)).is_err(), "{text}");
-        }
+    fn a_faulty_address_says_where_it_stands() {
+        assert_eq!(find(&host("ssh://box")).unwrap_err().place.unwrap(), "DOCKER_HOST=ssh://box");
     }
 
     #[test]

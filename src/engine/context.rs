@@ -61,8 +61,7 @@ pub(super) fn current(around: &Surroundings) -> Result<Option<Context>> {
 
 fn load(dir: &Path, name: String) -> Result<Context> {
     // The CLI keeps each context under the digest of its name.
-    let id: String =
-        Sha256::digest(name.as_bytes()).iter().map(|byte| format!("{byte:02x}")).collect();
+    let id = hex(&Sha256::digest(name.as_bytes()));
     let file = dir.join("contexts/meta").join(&id).join("meta.json");
     let unusable = |why: &str| {
         Error::infrastructure(format!("the Docker context '{name}' cannot be used"))
@@ -70,7 +69,8 @@ fn load(dir: &Path, name: String) -> Result<Context> {
             .because(why)
             .help("see 'docker context ls'; choose another with 'docker context use NAME' or DOCKER_CONTEXT")
     };
-    let meta = read::<Meta>(&file)?.ok_or_else(|| unusable("there is no such context"))?;
+    let meta = read::<Meta>(&file)?
+        .ok_or_else(|| unusable("there is no such context, or this user may not read it"))?;
     let host = meta
         .endpoints
         .docker
@@ -81,7 +81,15 @@ fn load(dir: &Path, name: String) -> Result<Context> {
     Ok(Context { name, host, tls })
 }
 
-/// `None` where the file does not exist.
+fn hex(bytes: &[u8]) -> String {
+    bytes
+        .iter()
+        .flat_map(|byte| [byte >> 4, byte & 15])
+        .filter_map(|digit| char::from_digit(digit.into(), 16))
+        .collect()
+}
+
+/// `None` where the file does not exist, or is another user's: the CLI goes on without it too.
 fn read<T: DeserializeOwned>(path: &Path) -> Result<Option<T>> {
     let unreadable = |why: String| {
         Error::infrastructure("cannot read the Docker CLI's configuration")
@@ -91,7 +99,9 @@ fn read<T: DeserializeOwned>(path: &Path) -> Result<Option<T>> {
     };
     let text = match fs::read(path) {
         Ok(text) => text,
-        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
+        Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::PermissionDenied) => {
+            return Ok(None);
+        }
         Err(error) => return Err(unreadable(error.to_string())),
     };
     serde_json::from_slice(&text).map(Some).map_err(|error| unreadable(error.to_string()))

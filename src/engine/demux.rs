@@ -180,7 +180,7 @@ mod tests {
         let (mut process, receiver) = tokio::io::duplex(1024);
         let (stdout, _stderr) = demultiplex(Box::new(receiver));
         let endless = async {
-            let chunk = frame(1, &[b'x'; 32 * 1024]);
+            let chunk = frame(1, &vec![b'x'; 32 * 1024]);
             let mut written = 0;
             while process.write_all(&chunk).await.is_ok() {
                 written += chunk.len();

@@ -6,18 +6,17 @@ use std::time::Duration;
 
 use bollard::errors::Error as Cause;
 
-use super::connect::{Address, Endpoint, Found};
+use super::address::Address;
+use super::advice;
+use super::connect::{Endpoint, Found};
 use crate::error::Error;
-
-pub(super) const START_HELP: &str = "on Debian or Ubuntu run docker/setup; elsewhere start Docker Desktop, Colima \
-     or the Docker service\nan engine in another place: export DOCKER_HOST=unix:///path/to/docker.sock";
 
 /// The engine knows no such object.
 pub(super) fn is_missing(error: &Cause) -> bool {
     status(error) == Some(404)
 }
 
-/// The object is already as wanted (304), or in use, or its name is taken (409).
+/// The object is in use, or in no state for this, or its name is taken.
 pub(super) fn is_conflict(error: &Cause) -> bool {
     status(error) == Some(409)
 }
@@ -47,7 +46,7 @@ pub(super) fn explain(what: &str, endpoint: &Endpoint, error: &Cause) -> Error {
     }
     let why = message(error);
     let answer = failed(what).because(&why);
-    match (help_for_text(&why), status(error)) {
+    match (advice::for_words(&why), status(error)) {
         (Some(help), _) => answer.help(help),
         (None, Some(404)) => {
             answer.help("it is gone, or was never made: start again to have it made anew")
@@ -55,18 +54,16 @@ pub(super) fn explain(what: &str, endpoint: &Endpoint, error: &Cause) -> Error {
         (None, Some(409)) => {
             answer.help("something else uses it or has its name: wait, or remove it, and try again")
         }
-        (None, _) if matches!(error, Cause::RequestTimeoutError) => answer.help(BUSY_HELP),
+        (None, _) if matches!(error, Cause::RequestTimeoutError) => answer.help(advice::BUSY),
         (None, _) => answer,
     }
 }
-
-const BUSY_HELP: &str = "see whether the engine answers at all ('docker info') and whether the machine is out of memory or disk";
 
 pub(super) fn timed_out(what: &str, endpoint: &Endpoint, limit: Duration) -> Error {
     failed(what)
         .at(endpoint.address.to_string())
         .because(format!("the engine did not finish within {} s", limit.as_secs()))
-        .help(BUSY_HELP)
+        .help(advice::BUSY)
 }
 
 /// The operation failed on our side of the connection.
@@ -82,7 +79,7 @@ pub(super) fn broken(what: &str, endpoint: &Endpoint, error: &std::io::Error) ->
 /// The engine answered with a refusal, in words of its own.
 pub(super) fn refused(what: &str, why: &str) -> Error {
     let answer = failed(what).because(why);
-    match help_for_text(why) {
+    match advice::for_words(why) {
         Some(help) => answer.help(help),
         None => answer,
     }
@@ -90,37 +87,6 @@ pub(super) fn refused(what: &str, why: &str) -> Error {
 
 fn failed(what: &str) -> Error {
     Error::infrastructure(format!("cannot {what}"))
-}
-
-/// The engine passes many causes on as text alone.
-fn help_for_text(why: &str) -> Option<&'static str> {
-    let lower = why.to_lowercase();
-    let has = |part: &str| lower.contains(part);
-    if has("no space left on device") {
-        Some(
-            "free some disk: 'labs gc', 'labs images prune', 'docker system df' shows what else takes it",
-        )
-    } else if has("no such image") || has("pull access denied") || has("manifest unknown") {
-        Some(
-            "have the images built with 'labs images build', or load them with 'labs images load FILE'",
-        )
-    } else if has("bind source path does not exist") {
-        Some(
-            "the engine does not see this machine's files: it runs elsewhere, or the folder is not shared with it",
-        )
-    } else if has("dial tcp")
-        || has("no such host")
-        || has("tls handshake")
-        || has("context deadline exceeded")
-    {
-        Some(
-            "the engine has no way to the registry: load the images from a file with 'labs images load FILE'",
-        )
-    } else if has("cannot allocate memory") {
-        Some("free some memory, or give the engine more")
-    } else {
-        None
-    }
 }
 
 fn unreachable_engine(what: &str, endpoint: &Endpoint, kind: ErrorKind, error: &Cause) -> Error {
@@ -146,7 +112,7 @@ fn no_connection(what: &str, endpoint: &Endpoint, kind: ErrorKind, detail: &str)
         ErrorKind::ConnectionRefused => {
             answer.because("nothing listens at this address").help(start_help(endpoint))
         }
-        _ => answer.because(detail).help(BUSY_HELP),
+        _ => answer.because(detail).help(advice::BUSY),
     }
 }
 
@@ -158,7 +124,7 @@ fn start_help(endpoint: &Endpoint) -> String {
                 "start the engine of the context '{name}', or choose another: docker context use default"
             )
         }
-        Found::UsualSocket => START_HELP.to_owned(),
+        Found::UsualSocket => advice::START.to_owned(),
     }
 }
 

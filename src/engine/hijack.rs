@@ -11,7 +11,7 @@ use serde::Deserialize;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::{TcpStream, UnixStream};
 
-use super::connect::Address;
+use super::address::Address;
 
 /// What a process writes.
 pub(super) type RawOutput = Box<dyn AsyncRead + Send + Unpin>;
@@ -150,7 +150,7 @@ mod tests {
         .await;
         match refused {
             Err(Cause::DockerResponseServerError { status_code: 409, message }) => {
-                assert_eq!(message, "is paused")
+                assert_eq!(message, "is paused");
             }
             other => panic!("{:?}", other.err()),
         }

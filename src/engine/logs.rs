@@ -39,13 +39,21 @@ pub struct LogLine {
 pub struct Logs {
     engine: Engine,
     what: String,
+    follow: bool,
     stream: Pin<Box<dyn Stream<Item = Result<LogOutput, bollard::errors::Error>> + Send>>,
 }
 
 impl Logs {
     /// The next line; `None` at the end. Waits without bound only where the log is followed.
     pub async fn next(&mut self) -> Option<Result<LogLine>> {
-        let item = self.stream.next().await?;
+        let item = if self.follow {
+            self.stream.next().await?
+        } else {
+            match tokio::time::timeout(READ, self.stream.next()).await {
+                Ok(item) => item?,
+                Err(_) => return Some(Err(self.engine.timed_out(&self.what, READ))),
+            }
+        };
         Some(item.map(line).map_err(|error| self.engine.explain(&self.what, &error)))
     }
 }
@@ -73,6 +81,7 @@ impl Engine {
         Logs {
             engine: self.clone(),
             what: format!("read the log of the container {container}"),
+            follow: request.follow,
             stream: Box::pin(self.docker.logs(container, Some(options))),
         }
     }
@@ -81,14 +90,10 @@ impl Engine {
     pub async fn log_tail(&self, container: &str, lines: usize) -> Result<String> {
         let mut logs =
             self.logs(container, &LogRequest { last: Some(lines), ..LogRequest::default() });
-        let what = logs.what.clone();
-        let collect = async {
-            let mut text = Vec::new();
-            while let Some(line) = logs.next().await {
-                text.extend_from_slice(&line?.bytes);
-            }
-            Ok(String::from_utf8_lossy(&text).into_owned())
-        };
-        tokio::time::timeout(READ, collect).await.map_err(|_| self.timed_out(&what, READ))?
+        let mut text = Vec::new();
+        while let Some(line) = logs.next().await {
+            text.extend_from_slice(&line?.bytes);
+        }
+        Ok(String::from_utf8_lossy(&text).into_owned())
     }
 }

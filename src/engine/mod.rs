@@ -2,8 +2,11 @@
 //!
 //! It knows nothing of labs. Nothing outside this folder calls bollard.
 
+mod address;
+mod advice;
 mod attach;
 mod build;
+mod capture;
 mod connect;
 mod container;
 mod context;
@@ -18,10 +21,12 @@ mod inspect;
 mod lifecycle;
 mod logs;
 mod network;
+mod process;
 mod route;
 mod subnet;
 mod terminal;
 mod transfer;
+mod upload;
 mod volume;
 
 use std::future::Future;
@@ -32,13 +37,15 @@ use bollard::Docker;
 
 use crate::error::{Error, Result};
 
+pub use address::Address;
 pub use attach::Attached;
 pub use build::{BuildProgress, BuildSpec};
-pub use connect::{Address, Endpoint, Found};
+pub use capture::Captured;
+pub use connect::{Endpoint, Found};
 pub use container::{ContainerSpec, Link, Mount, NetworkChoice, Source};
 pub use demux::Output;
 pub use events::{Death, DeathCause, Deaths};
-pub use exec::{Captured, ExecEnd, ExecSpec, Running, Streams};
+pub use exec::{ExecEnd, ExecSpec, Running, Streams};
 pub use hijack::Input;
 pub use image::ImageSummary;
 pub use info::EngineInfo;
@@ -47,7 +54,8 @@ pub use logs::{LogLine, LogOrigin, LogRequest, Logs};
 pub use network::{Network, NetworkSpec, SubnetChoice};
 pub use subnet::Subnet;
 pub use terminal::{TtyControl, TtySession, TtySize};
-pub use transfer::{Transfer, Upload};
+pub use transfer::Transfer;
+pub use upload::Upload;
 pub use volume::Volume;
 
 /// Bound of a call that only reads.

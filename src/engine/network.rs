@@ -62,15 +62,17 @@ impl Engine {
             SubnetChoice::Exactly(_) => Vec::new(),
             SubnetChoice::FreeIn { .. } => self.taken_subnets(range).await?,
         };
-        let mut refusal = None;
+        let (mut refusal, mut from) = (None, range.base());
         for _ in 0..ATTEMPTS {
-            let Some(subnet) = first_free(range, prefix, &taken) else { break };
+            let Some(subnet) = first_free(range, prefix, &taken, from) else { break };
             match self.network_create_at(spec, subnet).await? {
                 Ok(network) => return Ok(network),
                 // Taken since we looked, or hidden from us: try the next.
                 Err(why) => refusal = Some(why),
             }
             taken.push(subnet);
+            // Where many look at once, they look in different places from now on.
+            from = range.random_address();
         }
         let why =
             refusal.unwrap_or_else(|| format!("no subnet of {prefix} bits is free in {range}"));

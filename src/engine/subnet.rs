@@ -49,6 +49,10 @@ impl Subnet {
         self.first() <= other.last() && other.first() <= self.last()
     }
 
+    pub(super) fn random_address(self) -> Ipv4Addr {
+        Ipv4Addr::from_bits(self.first() | (rand::random::<u32>() & !mask(self.prefix)))
+    }
+
     /// The `n`th address a container can have: neither the subnet's own, nor the broadcast one.
     /// The engine keeps the first (`n` = 1) for the gateway.
     pub fn host(self, n: u32) -> Option<Ipv4Addr> {
@@ -85,33 +89,45 @@ impl FromStr for Subnet {
     }
 }
 
-/// The first subnet of `prefix` bits in `range` that overlaps none of `taken`.
-pub(super) fn first_free(range: Subnet, prefix: u8, taken: &[Subnet]) -> Option<Subnet> {
+/// The first subnet of `prefix` bits in `range` that overlaps none of `taken`, looked for upwards of `from`, then
+/// from the beginning.
+pub(super) fn first_free(
+    range: Subnet,
+    prefix: u8,
+    taken: &[Subnet],
+    from: Ipv4Addr,
+) -> Option<Subnet> {
     if prefix < range.prefix || prefix > 32 {
         return None;
     }
-    let mut candidate = Subnet::new(range.base, prefix);
+    let from = if range.contains(from) { from } else { range.base };
+    free_upwards(range, prefix, taken, from)
+        .or_else(|| free_upwards(range, prefix, taken, range.base))
+}
+
+fn free_upwards(range: Subnet, prefix: u8, taken: &[Subnet], from: Ipv4Addr) -> Option<Subnet> {
+    let mut next = from;
     loop {
-        // Past everything that covers the candidate, rather than one step at a time.
-        let Some(end) =
-            taken.iter().filter(|other| other.overlaps(candidate)).map(|other| other.last()).max()
-        else {
-            return Some(candidate);
-        };
-        let next = end.max(candidate.last()).checked_add(1).map(Ipv4Addr::from_bits)?;
-        if !range.contains(next) {
-            return None;
-        }
-        // `next` may lie within a subnet that begins under `end`: round up.
-        candidate = Subnet::new(next, prefix);
+        let mut candidate = Subnet::new(next, prefix);
         if candidate.base != next {
-            let above = candidate.last().checked_add(1).map(Ipv4Addr::from_bits)?;
-            candidate = Subnet::new(above, prefix);
+            // `next` lies within a subnet that begins before it: the one after.
+            candidate = Subnet::new(after(candidate.last())?, prefix);
         }
         if !range.contains(candidate.base) {
             return None;
         }
+        // Past everything that covers the candidate, rather than one step at a time.
+        let covering =
+            taken.iter().filter(|other| other.overlaps(candidate)).map(|other| other.last()).max();
+        match covering {
+            None => return Some(candidate),
+            Some(end) => next = after(end)?,
+        }
     }
+}
+
+fn after(address: u32) -> Option<Ipv4Addr> {
+    address.checked_add(1).map(Ipv4Addr::from_bits)
 }
 
 #[cfg(test)]
@@ -145,8 +161,9 @@ mod tests {
 
     #[test]
     fn a_host_route_of_a_vpn_is_stepped_over() {
+        let range = subnet("10.0.0.0/8");
         let free =
-            first_free(subnet("10.0.0.0/8"), 27, &[subnet("10.0.0.0/9"), subnet("10.128.0.5/32")]);
+            first_free(range, 27, &[subnet("10.0.0.0/9"), subnet("10.128.0.5/32")], range.base());
         assert_eq!(free, Some(subnet("10.128.0.32/27")));
     }
 
@@ -171,23 +188,29 @@ mod tests {
             taken in prop::collection::vec(any_subnet(), 0..12),
             range_prefix in 18u8..=24,
             prefix in 20u8..=29,
+            from in 0u32..1 << 14,
         ) {
             let range = Subnet::new(Ipv4Addr::new(10, 87, 0, 0), range_prefix);
+            let from = Ipv4Addr::from_bits(range.first() + from);
+            let start = if range.contains(from) { from } else { range.base };
             let expected = (prefix >= range_prefix).then(|| {
                 let step = 1usize << (32 - prefix);
-                (range.first()..=range.last())
+                let all: Vec<Subnet> = (range.first()..=range.last())
                     .step_by(step)
                     .map(|base| Subnet::new(Ipv4Addr::from_bits(base), prefix))
-                    .find(|candidate| !taken.iter().any(|other| other.overlaps(*candidate)))
+                    .collect();
+                let (upwards, below): (Vec<Subnet>, Vec<Subnet>) = all.iter().partition(|one| one.base >= start);
+                let mut in_order = upwards.into_iter().chain(below);
+                in_order.find(|candidate| !taken.iter().any(|other| other.overlaps(*candidate)))
             });
-            prop_assert_eq!(first_free(range, prefix, &taken), expected.flatten());
+            prop_assert_eq!(first_free(range, prefix, &taken, from), expected.flatten());
         }
 
         #[test]
         fn the_top_of_the_address_space_does_not_overflow(taken in any::<bool>()) {
             let range = subnet("255.255.255.0/24");
             let taken = if taken { vec![range] } else { vec![] };
-            prop_assert_eq!(first_free(range, 24, &taken).is_none(), !taken.is_empty());
+            prop_assert_eq!(first_free(range, 24, &taken, range.base()).is_none(), !taken.is_empty());
         }
     }
 }

@@ -2,8 +2,8 @@
 
 use bollard::exec::ResizeExecOptions;
 
-use super::exec::Process;
 use super::hijack::{Input, RawOutput};
+use super::process::Process;
 use super::{Engine, ExecSpec, READ};
 use crate::error::Result;
 

@@ -11,20 +11,19 @@ use bollard::body_try_stream;
 use bollard::errors::Error as Cause;
 use bollard::models::{CreateImageInfo, ProgressDetail};
 use bollard::query_parameters::{CreateImageOptions, ImportImageOptions};
-use bytes::{Bytes, BytesMut};
 use futures_util::{Stream, StreamExt};
 use tokio::fs::File;
-use tokio::io::{AsyncRead, AsyncReadExt, AsyncWriteExt};
+use tokio::io::AsyncWriteExt;
 use tokio::time::Instant;
 
 use super::image::split_tag;
+use super::upload::Upload;
 use super::{Engine, fault};
 use crate::error::{Error, Result};
 
 /// How long nothing at all may move: unpacking a big layer on a slow disk is silent.
 const STILL: Duration = Duration::from_secs(300);
 const TICK: Duration = Duration::from_millis(100);
-const CHUNK: usize = 256 * 1024;
 
 /// How far a transfer is.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -35,50 +34,6 @@ pub struct Transfer {
     pub total: Option<u64>,
     /// The engine's latest words.
     pub text: String,
-}
-
-/// Bytes to be sent to the engine.
-pub struct Upload {
-    reader: Box<dyn AsyncRead + Send + Unpin>,
-    total: Option<u64>,
-}
-
-impl Upload {
-    pub async fn file(path: &Path) -> Result<Self> {
-        let unreadable = |error: std::io::Error| {
-            Error::infrastructure("cannot read the file")
-                .at(path.display().to_string())
-                .because(error)
-        };
-        let file = File::open(path).await.map_err(unreadable)?;
-        let total = file.metadata().await.map_err(unreadable)?.len();
-        Ok(Self { reader: Box::new(file), total: Some(total) })
-    }
-
-    pub fn bytes(bytes: Vec<u8>) -> Self {
-        let total = bytes.len() as u64;
-        Self { reader: Box::new(std::io::Cursor::new(bytes)), total: Some(total) }
-    }
-
-    /// What a program writes; where it fails, the engine keeps nothing.
-    pub fn reader(reader: impl AsyncRead + Send + Unpin + 'static) -> Self {
-        Self { reader: Box::new(reader), total: None }
-    }
-
-    fn into_stream(
-        self,
-        sent: Arc<AtomicU64>,
-    ) -> impl Stream<Item = std::io::Result<Bytes>> + Send + 'static {
-        futures_util::stream::try_unfold(self.reader, move |mut reader| {
-            let sent = Arc::clone(&sent);
-            async move {
-                let mut chunk = BytesMut::with_capacity(CHUNK);
-                let count = reader.read_buf(&mut chunk).await?;
-                sent.fetch_add(count as u64, Ordering::Relaxed);
-                Ok((count > 0).then(|| (chunk.freeze(), reader)))
-            }
-        })
-    }
 }
 
 impl Engine {
