@@ -10,6 +10,7 @@ mod judgement;
 mod lifo;
 mod priority;
 mod render;
+mod values;
 
 #[cfg(test)]
 mod tests;
