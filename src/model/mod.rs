@@ -3,6 +3,7 @@
 //! Operations overlap, so nothing is concluded from the order of replies: an effect may lie anywhere between a
 //! call's start and its end (an operation that ended before another started precedes it; touching ends overlap).
 
+mod at_least_once;
 mod collection;
 mod fifo;
 mod history;
@@ -51,6 +52,8 @@ models! {
     Lifo = "lifo" => lifo::check,
     /// The lowest rank first; first in, first out among equals.
     Priority = "priority" => priority::check,
+    /// Nothing is lost, and nothing comes again once it was acknowledged.
+    AtLeastOnce = "at-least-once" => at_least_once::check,
 }
 
 impl fmt::Display for Model {

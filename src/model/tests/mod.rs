@@ -1,3 +1,4 @@
+mod at_least_once;
 mod brute;
 mod collections;
 mod crosscheck;
