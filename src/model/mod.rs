@@ -5,6 +5,7 @@
 
 mod at_least_once;
 mod collection;
+mod fan_out;
 mod fifo;
 mod history;
 mod judgement;
@@ -54,6 +55,8 @@ models! {
     Priority = "priority" => priority::check,
     /// Nothing is lost, and nothing comes again once it was acknowledged.
     AtLeastOnce = "at-least-once" => at_least_once::check,
+    /// What is published reaches everyone subscribed at that moment, once, in one order.
+    FanOut = "fan-out" => fan_out::check,
 }
 
 impl fmt::Display for Model {

@@ -2,6 +2,7 @@ mod at_least_once;
 mod brute;
 mod collections;
 mod crosscheck;
+mod fan_out;
 mod simulate;
 
 use super::{Action, History, Judgement, Model, Operation, Outcome, Violation};
