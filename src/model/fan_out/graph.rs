@@ -243,10 +243,12 @@ impl<'a> Graph<'a> {
     pub fn excerpt(&self, cycle: &[Edge]) -> Vec<usize> {
         let mut excerpt = Vec::new();
         for edge in cycle {
-            let event = self.nodes[edge.from].event;
+            let event = &self.nodes[edge.from].event;
             excerpt.push(event.operation);
             match edge.why {
-                Why::Interval => excerpt.extend(event.bounded),
+                Why::Interval => {
+                    excerpt.extend(self.feed.proof(event, self.nodes[edge.to].event.from))
+                }
                 Why::Received(receives) => excerpt.extend(receives),
                 Why::Within(receive) => excerpt.push(receive),
                 Why::Subscription | Why::Missed => {}

@@ -80,10 +80,14 @@ fn lost(feed: &Feed) -> Option<Violation> {
         let message = format!(
             "{client} had subscribed before {value:?} was published, yet never received it"
         );
-        let unsubscribe = of.unsubscribe.map(|unsubscribe| unsubscribe.operation);
-        let proof = [subscribe.operation, publish.operation].into_iter();
-        let excerpt = proof.chain(subscribe.bounded).chain(publish.bounded).chain(unsubscribe);
-        violation(feed, "lost", message, excerpt.collect())
+        let mut excerpt = feed.proof(&subscribe, publish.from);
+        match of.unsubscribe {
+            Some(end) => {
+                excerpt.extend(feed.proof(publish, end.from).into_iter().chain([end.operation]))
+            }
+            None => excerpt.push(publish.operation),
+        }
+        violation(feed, "lost", message, excerpt)
     })
 }
 

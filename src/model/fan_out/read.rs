@@ -105,6 +105,19 @@ impl<'a> Feed<'a> {
         self.publishes.retain(|_, publish| publish.certain);
     }
 
+    /// The operations that show that an effect came before an instant.
+    pub fn proof(&self, event: &Event, instant: u64) -> Vec<usize> {
+        let bounded = self.history.operations[event.operation].deadline() >= instant;
+        let receive = event.bounded.filter(|_| bounded);
+        let action = receive.map(|receive| &self.history.operations[receive].action);
+        let publish = match action {
+            Some(Action::Receive { value }) => self.publishes.get(value.as_str()),
+            _ => None,
+        };
+        let publish = publish.map(|publish| publish.operation);
+        [event.operation].into_iter().chain(receive).chain(publish).collect()
+    }
+
     /// Every receive with its client and value, in order of client and value.
     pub fn all_receives(&self) -> impl Iterator<Item = (&'a str, &'a str, usize)> {
         self.clients.iter().flat_map(|(client, of)| {
