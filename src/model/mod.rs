@@ -3,13 +3,16 @@
 //! Operations overlap, so nothing is concluded from the order of replies: an effect may lie anywhere between a
 //! call's start and its end (an operation that ended before another started precedes it; touching ends overlap).
 
+mod at_least_once;
 mod collection;
+mod fan_out;
 mod fifo;
 mod history;
 mod judgement;
 mod lifo;
 mod priority;
 mod render;
+mod values;
 
 #[cfg(test)]
 mod tests;
@@ -50,6 +53,10 @@ models! {
     Lifo = "lifo" => lifo::check,
     /// The lowest rank first; first in, first out among equals.
     Priority = "priority" => priority::check,
+    /// Nothing is lost, and nothing comes again once it was acknowledged.
+    AtLeastOnce = "at-least-once" => at_least_once::check,
+    /// What is published reaches everyone subscribed at that moment, once, in one order.
+    FanOut = "fan-out" => fan_out::check,
 }
 
 impl fmt::Display for Model {

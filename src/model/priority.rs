@@ -1,6 +1,6 @@
 //! `priority`: the lowest rank first; first in, first out among equals.
 
-use super::collection::{self, Discipline, Item, NEVER, advance, retreat};
+use super::collection::{self, Cover, Discipline, Item, NEVER, chain};
 use super::fifo::pair_out_of_order;
 use super::history::History;
 use super::judgement::Judgement;
@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 
 struct Priority;
 
-/// Judges a history of puts and takes, O(n²) per explanation tried.
+/// Judges a history of puts and takes, O(n log n) per rank and explanation tried.
 pub(super) fn check(history: &History) -> Judgement {
     collection::check::<Priority>(history)
 }
@@ -23,24 +23,24 @@ impl Discipline for Priority {
         }
         ranks.iter().find_map(|(&rank, members)| {
             let better = items.iter().enumerate().filter(|(_, item)| item.rank < rank);
-            let mut narrowed = Vec::new();
-            for &index in members {
-                let (take_from, passed) = advance(better.clone(), items[index].take_from);
-                let take_by = match items[index].take_by {
-                    NEVER => NEVER,
-                    by => retreat(better.clone(), by).0,
-                };
-                if take_from > take_by {
-                    return Some([vec![index], passed].concat());
+            let cover = Cover::of(better.clone().map(|(_, item)| item));
+            let narrowed = members.iter().map(|&index| (index, narrowed(&items[index], &cover)));
+            let narrowed: Vec<_> = narrowed.collect();
+            let culprits = match narrowed.iter().find(|(_, item)| item.take_from > item.take_by) {
+                Some((index, _)) => vec![*index],
+                None => pair_out_of_order(narrowed.iter().map(|(index, item)| (*index, item)))?,
+            };
+            let betters = culprits.iter().flat_map(|&index| {
+                let Item { take_from, take_by, .. } = items[index];
+                let Item { take_from: first, take_by: last, .. } =
+                    self::narrowed(&items[index], &cover);
+                let mut betters = chain(better.clone(), take_from, first.saturating_sub(1));
+                if last < take_by {
+                    betters.extend(chain(better.clone(), last + 1, take_by));
                 }
-                narrowed.push((index, Item { take_from, take_by, ..items[index] }));
-            }
-            let pair = pair_out_of_order(narrowed.iter().map(|(index, item)| (*index, item)))?;
-            let passed = pair.iter().flat_map(|&index| {
-                let earliest = advance(better.clone(), items[index].take_from).1;
-                [earliest, retreat(better.clone(), items[index].take_by).1].concat()
+                betters
             });
-            Some(pair.iter().copied().chain(passed).collect())
+            Some(culprits.iter().copied().chain(betters).collect())
         })
     }
 
@@ -58,4 +58,10 @@ impl Discipline for Priority {
         };
         format!("{other:?} (priority {lesser}) {fate}")
     }
+}
+
+/// The item with its take at instants only that no better value certainly covers; one that may stay keeps that right.
+fn narrowed(item: &Item, better: &Cover) -> Item {
+    let take_by = if item.take_by == NEVER { NEVER } else { better.free_until(item.take_by) };
+    Item { take_from: better.free_from(item.take_from), take_by, ..*item }
 }

@@ -1,36 +1,61 @@
 //! Which instants are covered by values that are certainly inside.
 
-use super::{Empty, Item, NEVER};
+use super::{Empty, Item};
 
-/// The first instant from `instant` on at which none of `items` is certainly inside, and the values passed on the
-/// way; [`NEVER`] when there is none.
-pub fn advance<'a>(
+/// The instants at which at least one of some values is certainly inside.
+pub struct Cover {
+    /// Disjoint open intervals in order; two of them may touch, and then the instant between is free.
+    covered: Vec<(u64, u64)>,
+}
+
+impl Cover {
+    pub fn of<'a>(items: impl Iterator<Item = &'a Item>) -> Self {
+        let mut inside: Vec<_> = items
+            .map(|item| (item.put_by, item.take_from))
+            .filter(|(from, until)| from < until)
+            .collect();
+        inside.sort_unstable();
+        let mut covered: Vec<(u64, u64)> = Vec::new();
+        for (from, until) in inside {
+            match covered.last_mut() {
+                Some(last) if from < last.1 => last.1 = last.1.max(until),
+                _ => covered.push((from, until)),
+            }
+        }
+        Self { covered }
+    }
+
+    /// The first free instant from `instant` on; `u64::MAX` when there is none.
+    pub fn free_from(&self, instant: u64) -> u64 {
+        self.around(instant).map_or(instant, |(_, until)| until)
+    }
+
+    /// The last free instant up to `instant`.
+    pub fn free_until(&self, instant: u64) -> u64 {
+        self.around(instant).map_or(instant, |(from, _)| from)
+    }
+
+    fn around(&self, instant: u64) -> Option<(u64, u64)> {
+        let next = self.covered.partition_point(|(from, _)| *from < instant);
+        self.covered[..next].last().copied().filter(|(_, until)| instant < *until)
+    }
+}
+
+/// A smallest chain of values that together cover `from` to `to`, as far as they do.
+pub fn chain<'a>(
     items: impl Iterator<Item = (usize, &'a Item)> + Clone,
-    mut instant: u64,
-) -> (u64, Vec<usize>) {
+    from: u64,
+    to: u64,
+) -> Vec<usize> {
     let mut passed = Vec::new();
-    while instant != NEVER {
+    let mut instant = from;
+    while instant <= to {
         let covering = items.clone().filter(|(_, item)| item.certainly_in(instant));
         let Some((index, item)) = covering.max_by_key(|(_, item)| item.take_from) else { break };
         instant = item.take_from;
         passed.push(index);
     }
-    (instant, passed)
-}
-
-/// The last instant up to `instant` at which none of `items` is certainly inside, and the values passed.
-pub fn retreat<'a>(
-    items: impl Iterator<Item = (usize, &'a Item)> + Clone,
-    mut instant: u64,
-) -> (u64, Vec<usize>) {
-    let mut passed = Vec::new();
-    loop {
-        let covering = items.clone().filter(|(_, item)| item.certainly_in(instant));
-        let Some((index, item)) = covering.min_by_key(|(_, item)| item.put_by) else { break };
-        instant = item.put_by;
-        passed.push(index);
-    }
-    (instant, passed)
+    passed
 }
 
 /// The first "empty" during which something was inside all the time, with the values that prove it.
@@ -38,8 +63,7 @@ pub fn retreat<'a>(
 /// All instants that no value certainly covers can be empty at once, whatever the discipline, so each answer is judged
 /// alone (the pattern `VWit` of Henzinger, Sezgin and Vafeiadis).
 pub fn covered(items: &[Item], empties: &[Empty]) -> Option<(usize, Vec<usize>)> {
-    empties.iter().enumerate().find_map(|(index, empty)| {
-        let (instant, passed) = advance(items.iter().enumerate(), empty.from);
-        (instant > empty.by).then_some((index, passed))
-    })
+    let cover = Cover::of(items.iter());
+    let index = empties.iter().position(|empty| cover.free_from(empty.from) > empty.by)?;
+    Some((index, chain(items.iter().enumerate(), empties[index].from, empties[index].by)))
 }

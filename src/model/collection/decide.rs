@@ -1,8 +1,9 @@
 //! Decides a case; what is left to search is which unknown take removed which missing value.
 
 use super::cover::covered;
-use super::{Case, Discipline, Item, NEVER};
+use super::{Case, Discipline, Empty, Item, NEVER};
 use std::collections::{BTreeSet, HashSet};
+use std::marker::PhantomData;
 
 /// Partial explanations tried before giving up.
 const BUDGET: usize = 2_000;
@@ -41,8 +42,6 @@ pub fn decide<D: Discipline>(case: &Case) -> Decision {
     }
 }
 
-use std::marker::PhantomData;
-
 struct Search<'a, D> {
     case: &'a Case,
     missing: Vec<usize>,
@@ -63,18 +62,28 @@ impl<D: Discipline> Search<'_, D> {
         }
         self.seen.insert(bounds.to_vec());
         let items = self.bounded(bounds);
-        let Some((conflicting, empty)) = conflict::<D>(&items, self.case) else {
+        let Some((conflicting, empty)) = conflict::<D>(&items, &self.case.empties) else {
             return Some(true);
         };
         self.core.items.extend(&conflicting);
         self.core.empties.extend(empty);
         let choices: Vec<usize> = (0..bounds.len())
-            .filter(|&choice| bounds[choice] > 0 && conflicting.contains(&self.missing[choice]))
+            .filter(|&choice| conflicting.contains(&self.missing[choice]))
             .collect();
+        let next = if let [choice] = choices[..] {
+            self.resolving(bounds, choice, &conflicting, empty)
+                .into_iter()
+                .map(|bound| (choice, bound))
+                .collect()
+        } else {
+            let earlier =
+                |choice: usize| bounds[choice].checked_sub(1).map(|bound| (choice, bound));
+            choices.into_iter().filter_map(earlier).collect::<Vec<_>>()
+        };
         let mut spent = false;
-        for choice in choices {
+        for (choice, bound) in next {
             let mut earlier = bounds.to_vec();
-            earlier[choice] -= 1;
+            earlier[choice] = bound;
             match self.explain(&earlier) {
                 Some(true) => return Some(true),
                 Some(false) => {}
@@ -82,6 +91,37 @@ impl<D: Discipline> Search<'_, D> {
             }
         }
         if spent { None } else { Some(false) }
+    }
+
+    /// The latest bound of the only missing value of a conflict that resolves it, if any does.
+    fn resolving(
+        &self,
+        bounds: &[usize],
+        choice: usize,
+        conflicting: &[usize],
+        empty: Option<usize>,
+    ) -> Option<usize> {
+        let empties: Vec<_> = empty.iter().map(|&empty| self.case.empties[empty]).collect();
+        let resolved = |bound: usize| {
+            let mut earlier = bounds.to_vec();
+            earlier[choice] = bound;
+            let items = self.bounded(&earlier);
+            let items: Vec<_> = conflicting.iter().map(|&index| items[index]).collect();
+            conflict::<D>(&items, &empties).is_none()
+        };
+        let (mut good, mut bad) = (0, bounds[choice]);
+        if bad == 0 || !resolved(good) {
+            return None;
+        }
+        while bad - good > 1 {
+            let middle = good.midpoint(bad);
+            if resolved(middle) {
+                good = middle;
+            } else {
+                bad = middle;
+            }
+        }
+        Some(good)
     }
 
     /// Hall's condition: for each unknown take, no more values need it or an earlier one than there are.
@@ -100,8 +140,11 @@ impl<D: Discipline> Search<'_, D> {
     }
 }
 
-fn conflict<D: Discipline>(items: &[Item], case: &Case) -> Option<(Vec<usize>, Option<usize>)> {
-    if let Some((empty, items)) = covered(items, &case.empties) {
+fn conflict<D: Discipline>(
+    items: &[Item],
+    empties: &[Empty],
+) -> Option<(Vec<usize>, Option<usize>)> {
+    if let Some((empty, items)) = covered(items, empties) {
         return Some((items, Some(empty)));
     }
     D::conflict(items).map(|items| (items, None))

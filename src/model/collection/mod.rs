@@ -13,7 +13,7 @@ mod read;
 mod shrink;
 mod words;
 
-pub(super) use cover::{advance, retreat};
+pub(super) use cover::{Cover, chain};
 
 use super::history::History;
 use super::judgement::{Judgement, Violation};

@@ -3,23 +3,35 @@
 use super::{Case, Empty, Item, NEVER, Unknown};
 use crate::model::history::{Action, Effect, History, Outcome};
 use crate::model::judgement::Violation;
+use crate::model::values::Values;
 use std::collections::HashMap;
 
 /// Drops what cannot matter: failed operations, and unknown puts whose value nobody saw (had they taken effect, some
 /// unknown take or nobody removed the value: without them a legal order stays legal).
 pub fn read(history: &History) -> Result<Case, Violation> {
-    let mut puts = HashMap::new();
-    let mut takes: HashMap<&str, Vec<usize>> = HashMap::new();
+    let values = Values::of(history);
+    if let Some(violation) = values.invented(history) {
+        return Err(violation);
+    }
+    if let Some((value, takes)) = values.taken.iter().find(|(_, takes)| takes.len() > 1) {
+        return Err(Violation {
+            code: "duplicate",
+            message: format!("{value:?} was put once, yet it was taken twice"),
+            excerpt: history.in_start_order(vec![values.puts[value], takes[0], takes[1]]),
+        });
+    }
+    let takes: HashMap<&str, usize> =
+        values.taken.iter().map(|(value, takes)| (*value, takes[0])).collect();
     let mut case = Case::default();
+    for (value, &put) in &values.puts {
+        let take = takes.get(value).copied();
+        if take.is_some() || history.operations[put].effect() == Effect::Certain {
+            case.items.push(item(history, put, take));
+        }
+    }
     for (index, operation) in history.operations.iter().enumerate() {
         match (&operation.action, operation.effect(), &operation.outcome) {
-            (Action::Put { value, priority }, ..) => {
-                puts.insert(value.as_str(), (index, priority.unwrap_or(0)));
-            }
-            (Action::Take, Effect::Certain, Outcome::Ok(Some(value))) => {
-                takes.entry(value).or_default().push(index)
-            }
-            (Action::Take, Effect::Certain, _) => {
+            (Action::Take, Effect::Certain, Outcome::Ok(None)) => {
                 case.empties.push(Empty {
                     operation: index,
                     from: operation.start,
@@ -32,38 +44,17 @@ pub fn read(history: &History) -> Result<Case, Violation> {
             _ => {}
         }
     }
+    case.items.sort_unstable_by_key(|item| (item.put_from, item.put));
     case.empties.sort_unstable_by_key(|empty| empty.from);
     case.unknowns.sort_unstable_by_key(|unknown| unknown.from);
-    let mut taken: Vec<_> = takes.iter_mut().map(|(value, takes)| (*value, takes)).collect();
-    for (_, takes) in &mut taken {
-        takes.sort_unstable_by_key(|&take| history.operations[take].start);
-    }
-    taken.sort_unstable_by_key(|(_, takes)| history.operations[takes[0]].start);
-    for (value, takes) in &taken {
-        if let Some(violation) = invented(history, value, puts.get(value).map(|put| put.0), takes) {
-            return Err(violation);
-        }
-    }
-    for (value, takes) in &taken {
-        if let [first, second, ..] = takes[..] {
-            return Err(Violation {
-                code: "duplicate",
-                message: format!("{value:?} was put once, yet it was taken twice"),
-                excerpt: history.in_start_order(vec![puts[value].0, first, second]),
-            });
-        }
-    }
-    for (value, (put, rank)) in puts {
-        let take = takes.get(value).map(|takes| takes[0]);
-        if take.is_some() || history.operations[put].effect() == Effect::Certain {
-            case.items.push(item(history, put, take, rank));
-        }
-    }
-    case.items.sort_unstable_by_key(|item| (item.put_from, item.put));
     Ok(case)
 }
 
-fn item(history: &History, put: usize, take: Option<usize>, rank: i64) -> Item {
+fn item(history: &History, put: usize, take: Option<usize>) -> Item {
+    let rank = match history.operations[put].action {
+        Action::Put { priority, .. } => priority.unwrap_or(0),
+        _ => 0,
+    };
     let put_from = history.operations[put].start;
     let take_by = take.map_or(NEVER, |take| history.operations[take].deadline());
     Item {
@@ -75,25 +66,4 @@ fn item(history: &History, put: usize, take: Option<usize>, rank: i64) -> Item {
         take_from: take.map_or(NEVER, |take| history.operations[take].start.max(put_from)),
         take_by,
     }
-}
-
-fn invented(
-    history: &History,
-    value: &str,
-    put: Option<usize>,
-    takes: &[usize],
-) -> Option<Violation> {
-    let violation = |message, excerpt| Some(Violation { code: "invented", message, excerpt });
-    let Some(put) = put else {
-        return violation(format!("{value:?} was taken, yet nobody ever put it"), vec![takes[0]]);
-    };
-    if history.operations[put].effect() == Effect::None {
-        let message = format!("the put of {value:?} said that it failed, yet {value:?} was taken");
-        return violation(message, history.in_start_order(vec![put, takes[0]]));
-    }
-    let early = takes
-        .iter()
-        .find(|&&take| history.operations[take].deadline() < history.operations[put].start)?;
-    let message = format!("{value:?} was taken before anyone began to put it");
-    violation(message, history.in_start_order(vec![put, *early]))
 }

@@ -212,9 +212,7 @@ fn exchange_is_wrong(
         && match model {
             Model::Fifo => before(put_a, put_b),
             Model::Lifo => before(put_b, put_a),
-            Model::Priority => {
-                rank(put_a) < rank(put_b) || rank(put_a) == rank(put_b) && before(put_a, put_b)
-            }
+            _ => rank(put_a) < rank(put_b) || rank(put_a) == rank(put_b) && before(put_a, put_b),
         }
 }
 

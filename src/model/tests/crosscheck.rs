@@ -108,7 +108,11 @@ fn agree(model: Model, history: &History, legal: &Cell<u32>) -> Result<(), TestC
 fn cross_check<S: Strategy>(strategy: S, history: impl Fn(Model, &S::Value) -> History) {
     for model in MODELS {
         let legal = Cell::new(0);
-        let mut runner = proptest::test_runner::TestRunner::new(ProptestConfig::with_cases(CASES));
+        let mut runner = proptest::test_runner::TestRunner::new(ProptestConfig {
+            cases: CASES,
+            failure_persistence: None,
+            ..ProptestConfig::default()
+        });
         let result = runner.run(&strategy, |value| agree(model, &history(model, &value), &legal));
         result.unwrap_or_else(|error| panic!("{error}"));
         assert!(

@@ -1,6 +1,8 @@
+mod at_least_once;
 mod brute;
 mod collections;
 mod crosscheck;
+mod fan_out;
 mod simulate;
 
 use super::{Action, History, Judgement, Model, Operation, Outcome, Violation};
