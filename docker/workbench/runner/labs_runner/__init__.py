@@ -1,0 +1,1 @@
+"""The supervisor of the runner container and the harness for Python programs."""

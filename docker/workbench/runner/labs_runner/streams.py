@@ -1,0 +1,112 @@
+"""Results that come item by item: generators, iterators."""
+
+import threading
+import time
+
+from labs_runner import values
+
+MAX_ITEMS = 1000
+MAX_WAIT = 0.02
+# A batch above this is sent in halves, so that a line keeps its bound.
+MAX_BATCH = 1024 * 1024
+
+
+def send(number, items, replies):
+    """Sends the items in batches, each as soon as the next one is not there yet.
+
+    The helper thread runs when the iterator waits (or every 5 ms when it does
+    not) and sends what has gathered; a busy iterator sends full batches itself.
+    """
+    replies.send({"id": number, "stream": True})
+    batch = Batch(number, replies)
+    helper = threading.Thread(target=batch.run, daemon=True)
+    helper.start()
+    try:
+        for item in items:
+            batch.add(item)
+    except values.Unusable as error:
+        batch.stop(helper)
+        replies.send({"id": number, "unusable": str(error)})
+        return
+    except BaseException:
+        batch.stop(helper)
+        raise
+    batch.stop(helper)
+    replies.send({"id": number, "end": True})
+
+
+def from_async(items):
+    """An asynchronous iterator as an ordinary one, on an event loop of its own."""
+    import asyncio
+
+    loop = asyncio.new_event_loop()
+    iterator = items.__aiter__()
+    try:
+        while True:
+            try:
+                yield loop.run_until_complete(iterator.__anext__())
+            except StopAsyncIteration:
+                return
+    finally:
+        loop.close()
+
+
+class Batch:
+    def __init__(self, number, replies):
+        self.number = number
+        self.replies = replies
+        self.items = []
+        self.lock = threading.Lock()
+        self.waiting = threading.Event()
+        self.done = False
+        self.failed = None
+        self.sent_at = time.monotonic()
+
+    def add(self, item):
+        if self.failed:
+            raise self.failed
+        with self.lock:
+            self.items.append(item)
+            size = len(self.items)
+        if size == 1:
+            self.waiting.set()
+        elif size >= MAX_ITEMS or time.monotonic() > self.sent_at + MAX_WAIT:
+            self.flush()
+
+    def flush(self):
+        with self.lock:
+            items, self.items = self.items, []
+            self.sent_at = time.monotonic()
+            if items:
+                self.write(items)
+
+    def write(self, items):
+        try:
+            line = values.encode({"id": self.number, "items": items})
+        except values.Unusable:
+            if len(items) == 1:
+                raise
+            line = None
+        if line is not None and (len(line) <= MAX_BATCH or len(items) == 1):
+            self.replies.line(line)
+            return
+        middle = len(items) // 2
+        self.write(items[:middle])
+        self.write(items[middle:])
+
+    def run(self):
+        while not self.done:
+            self.waiting.wait()
+            self.waiting.clear()
+            try:
+                self.flush()
+            except values.Unusable as error:
+                self.failed = error
+                return
+
+    def stop(self, helper):
+        self.done = True
+        self.waiting.set()
+        helper.join()
+        if self.failed is None:
+            self.flush()

@@ -1,0 +1,325 @@
+"""The loop of PID 1: requests from the host, tunnels, processes."""
+
+import ctypes
+import json
+import os
+import select
+import signal
+import struct
+import sys
+import time
+
+from labs_runner import descendants, frames, processes, tunnels, workspace
+
+PROTOCOL = 1
+PR_SET_DUMPABLE = 4
+PR_SET_CHILD_SUBREAPER = 36
+CLEAN_LIMIT = 5.0
+
+
+class Supervisor:
+    READABLE = select.EPOLLIN | select.EPOLLRDHUP
+    WRITABLE = select.EPOLLOUT
+
+    def __init__(self):
+        self.workspace = os.path.realpath(os.environ.get("LABS_WORKSPACE", "/workspace"))
+        scratch = os.environ.get("LABS_SCRATCH", "/tmp:/dev/shm")
+        self.scratch = [folder for folder in scratch.split(":") if folder]
+        self.home = sys.path[-1]
+        self.alone = os.getpid() == 1
+        self.libc = ctypes.CDLL(None)
+        self.input = frames.Input(0)
+        self.output = frames.Output(1)
+        self.epoll = select.epoll()
+        self.handlers = {}
+        self.listeners = {}
+        self.tunnels = {}
+        self.processes = {}
+        self.files = {}
+        self.next_stream = tunnels.FIRST_STREAM
+        self.harness = None
+        self.running = True
+        self.memory_kills = memory_kills()
+        # Same user as the program: without this it could open our descriptors.
+        self.libc.prctl(PR_SET_DUMPABLE, 0, 0, 0, 0)
+        self.libc.prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+        signal.signal(signal.SIGCHLD, lambda *_: None)
+        reader, writer = os.pipe()
+        os.set_blocking(reader, False)
+        os.set_blocking(writer, False)
+        signal.set_wakeup_fd(writer, warn_on_full_buffer=False)
+        self.wakeup = reader
+        self.watch(0, self.host_ready)
+        self.watch(reader, self.children_ready)
+
+    # Descriptors
+
+    def watch(self, descriptor, handler, events=None):
+        self.handlers[descriptor] = [handler, 0]
+        try:
+            self.epoll.unregister(descriptor)
+        except OSError:
+            pass
+        self.rewatch(descriptor, self.READABLE if events is None else events)
+
+    def rewatch(self, descriptor, events):
+        """Changes what is waited for. Nothing means out of the set: a hang-up
+        is reported even to those that wait for nothing."""
+        entry = self.handlers.get(descriptor)
+        if entry is None or entry[1] == events:
+            return
+        if events == 0:
+            self.epoll.unregister(descriptor)
+        elif entry[1] == 0:
+            self.epoll.register(descriptor, events)
+        else:
+            self.epoll.modify(descriptor, events)
+        entry[1] = events
+
+    def unwatch(self, descriptor):
+        entry = self.handlers.pop(descriptor, None)
+        if entry and entry[1]:
+            self.epoll.unregister(descriptor)
+
+    def forget(self, descriptor):
+        """Closes a pipe's end; returns -1 for its owner to keep."""
+        self.unwatch(descriptor)
+        os.close(descriptor)
+        return -1
+
+    def drain_tunnels(self):
+        """Forwards what programs sent up to now, new connections included."""
+        for listener in list(self.listeners.values()):
+            listener.accept()
+        for tunnel in list(self.tunnels.values()):
+            tunnel.read()
+
+    # The loop
+
+    def run(self):
+        self.output.event(
+            "hello", protocol=PROTOCOL, pid=os.getpid(), python=sys.version.split()[0]
+        )
+        self.output.flush()
+        from labs_runner import harness
+
+        self.harness = harness
+        while self.running:
+            mute = any(process.mute_since for process in self.processes.values())
+            for descriptor, events in self.epoll.poll(0.1 if mute else None):
+                entry = self.handlers.get(descriptor)
+                if entry:
+                    entry[0](events)
+            if mute:
+                now = time.monotonic()
+                for process in list(self.processes.values()):
+                    process.check_mute(now)
+            self.output.flush()
+
+    def host_ready(self, _events):
+        try:
+            for kind, stream, payload in self.input.read():
+                self.frame(kind, stream, payload)
+        except EOFError:
+            self.running = False
+
+    def frame(self, kind, stream, payload):
+        if kind == frames.CONTROL:
+            self.request(stream, json.loads(payload))
+            return
+        if kind == frames.FILE:
+            self.file_piece(stream, payload)
+            return
+        # A stream may have ended here while the host's frame was under way.
+        target = self.tunnels.get(stream) or self.processes.get(stream)
+        if target is None:
+            return
+        if kind == frames.DATA:
+            target.data(payload)
+        elif kind == frames.CREDIT:
+            target.add_credit(struct.unpack(">I", payload)[0])
+        elif kind == frames.END:
+            target.end()
+        elif kind == frames.RESET and stream in self.tunnels:
+            target.reset(tell=False)
+
+    # Requests
+
+    def request(self, number, request):
+        """Carries out one request; every one is answered exactly once."""
+        operation = getattr(self, "do_" + request.pop("do"), None)
+        try:
+            if operation is None:
+                raise ValueError("no such request")
+            answer = operation(number, **request)
+        except (OSError, ValueError, TypeError, workspace.Refused) as error:
+            answer = {"error": str(error)}
+        if answer is not None:
+            self.output.json(frames.ANSWER, number, answer)
+
+    def do_file(self, number, path, size):
+        incoming = workspace.Incoming(self.workspace, path, size)
+        if size == 0:
+            incoming.close()
+            return {}
+        self.files[number] = incoming
+        return None
+
+    def file_piece(self, number, payload):
+        incoming = self.files.get(number)
+        if incoming is None:
+            return
+        try:
+            if not incoming.write(payload):
+                return
+            answer = {}
+        except (OSError, workspace.Refused) as error:
+            incoming.close()
+            answer = {"error": str(error)}
+        del self.files[number]
+        self.output.json(frames.ANSWER, number, answer)
+
+    def do_route(self, _number, service, address, port):
+        previous = self.listeners.pop(service, None)
+        if previous:
+            previous.close()
+        listener = tunnels.Listener(self, service, address, port)
+        self.listeners[service] = listener
+        return {"port": listener.address[1]}
+
+    def do_preload(self, _number, modules):
+        """Imports libraries once, so that each fork has them for nothing."""
+        import importlib
+
+        missing = []
+        for name in modules:
+            try:
+                importlib.import_module(name)
+            except ImportError:
+                missing.append(name)
+        return {"missing": missing}
+
+    def do_spawn(self, _number, process, program, command=None):
+        self.output.flush()
+        return {"pid": processes.Process(self, process, program, command).pid}
+
+    def do_kill(self, _number, process, cause="killed"):
+        target = self.processes.get(process)
+        if target:
+            target.kill(cause)
+        return {}
+
+    def do_clean(self, _number):
+        """Ends every process and connection, then empties the workspace."""
+        for process in list(self.processes.values()):
+            process.kill("killed")
+        limit = time.monotonic() + CLEAN_LIMIT
+        while self.kill_all():
+            if time.monotonic() > limit:
+                return {"error": "processes of the program could not be killed"}
+        for process in list(self.processes.values()):
+            process.finish()
+        for listener in self.listeners.values():
+            listener.accept()
+        for tunnel in list(self.tunnels.values()):
+            tunnel.reset(tell=True)
+        for incoming in self.files.values():
+            incoming.close()
+        self.files.clear()
+        left = []
+        for folder in [self.workspace, *self.scratch]:
+            if os.path.isdir(folder):
+                left += workspace.wipe(folder)
+        return {"error": f"could not remove {left[:5]}"} if left else {}
+
+    # Children
+
+    def children_ready(self, _events):
+        try:
+            os.read(self.wakeup, 4096)
+        except BlockingIOError:
+            pass
+        for _ in range(1000):
+            if not self.reap():
+                return
+        # More orphans than one turn takes: come back after the others had theirs.
+        signal.raise_signal(signal.SIGCHLD)
+
+    def reap(self):
+        """Takes one dead child; the rest of a program's group dies with it."""
+        try:
+            found = os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT)
+            if found is None:
+                return False
+            owner = None
+            for process in self.processes.values():
+                if process.pid == found.si_pid and process.status is None:
+                    owner = process
+            if owner:
+                try:
+                    os.killpg(owner.pid, signal.SIGKILL)
+                except OSError:
+                    pass
+            _, status = os.waitpid(found.si_pid, 0)
+        except ChildProcessError:
+            return False
+        if owner:
+            owner.exited(status)
+        return True
+
+    def kill_all(self):
+        """Kills and reaps every other process; False when none is left."""
+        if self.alone:
+            try:
+                os.kill(-1, signal.SIGKILL)
+            except ProcessLookupError:
+                pass
+        else:
+            descendants.kill(os.getpid())
+        while self.reap():
+            pass
+        try:
+            os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT)
+        except ChildProcessError:
+            return False
+        time.sleep(0.0005)
+        return True
+
+    def out_of_memory(self):
+        """True when the kernel killed for memory since this was last asked."""
+        before, self.memory_kills = self.memory_kills, memory_kills()
+        return self.memory_kills > before
+
+    def make_dumpable(self):
+        self.libc.prctl(PR_SET_DUMPABLE, 1, 0, 0, 0)
+
+
+def memory_kills():
+    """Processes of this container the kernel killed for memory so far."""
+    for path in (
+        "/sys/fs/cgroup/memory.events",
+        "/sys/fs/cgroup/memory/memory.oom_control",
+    ):
+        try:
+            with open(path, encoding="ascii") as file:
+                for line in file:
+                    name, _, value = line.partition(" ")
+                    if name == "oom_kill":
+                        return int(value)
+        except (OSError, ValueError):
+            continue
+    return 0
+
+
+def main():
+    supervisor = Supervisor()
+    try:
+        supervisor.run()
+    finally:
+        # In the parent only: a fork never comes back here.
+        for process in list(supervisor.processes.values()):
+            process.kill("killed")
+        limit = time.monotonic() + CLEAN_LIMIT
+        while supervisor.kill_all() and time.monotonic() < limit:
+            pass
