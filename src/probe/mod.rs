@@ -1,0 +1,4 @@
+//! Probes: observations of live systems, and the means to make them.
+
+pub mod clock;
+pub mod runner;
