@@ -1,6 +1,7 @@
 //! Probes: observations of a live system, and what is expected of them.
 
 pub mod call;
+pub mod clock;
 pub mod expect;
 pub mod fault;
 pub mod finding;
