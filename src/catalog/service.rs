@@ -17,6 +17,9 @@ pub struct Service {
     pub user: Option<String>,
     /// The port clients connect to.
     pub port: Option<u16>,
+    /// Other ports, by what they are for.
+    #[serde(default)]
+    pub ports: BTreeMap<String, u16>,
     /// Where the named volume with the data is mounted.
     pub data: Option<String>,
     pub ready: Option<Protocol>,
@@ -24,6 +27,9 @@ pub struct Service {
     pub read_only: bool,
     #[serde(default)]
     pub tmpfs: BTreeMap<String, String>,
+    /// Kernel parameters of the container's own network.
+    #[serde(default)]
+    pub sysctls: BTreeMap<String, String>,
     pub memory_mb: u32,
     pub pids: u32,
     #[serde(default = "one")]
@@ -36,6 +42,7 @@ pub struct Service {
     pub client: Vec<String>,
     /// A line in the log that says a client told the service to stop.
     pub stopped_by_client: Option<String>,
+    pub stop_signal: Option<String>,
     #[serde(default = "ten")]
     pub stop_seconds: u32,
 }

@@ -34,13 +34,13 @@ impl Args {
             Ok(engine) => {
                 let about = engine.info().await.map(|info| {
                     format!(
-                        "{} (API {}) at {}, {}, {} CPUs, {:.1} GiB, cgroup v{}",
+                        "{} (API {}) at {}, {}, {} CPUs, {} MiB, cgroup v{}",
                         info.version,
                         info.api_version,
-                        engine.endpoint(),
+                        engine.endpoint().address,
                         info.system,
                         info.cpus,
-                        info.memory as f64 / f64::from(1 << 30),
+                        info.memory >> 20,
                         info.cgroup_version
                     )
                 });

@@ -92,6 +92,8 @@ pub struct Mount {
 pub enum Source {
     /// A named volume.
     Volume(String),
+    /// A volume without a name, removed with its container.
+    Anonymous,
     /// A path on the engine's machine; the engine refuses one that does not exist.
     Bind(PathBuf),
 }
@@ -222,6 +224,7 @@ pub(super) fn endpoint(link: &Link) -> EndpointSettings {
 fn mount(mount: &Mount) -> ApiMount {
     let (typ, source) = match &mount.source {
         Source::Volume(name) => (MountType::VOLUME, name.clone()),
+        Source::Anonymous => (MountType::VOLUME, String::new()),
         Source::Bind(path) => (MountType::BIND, path.to_string_lossy().into_owned()),
     };
     ApiMount {

@@ -54,6 +54,33 @@ impl Redis {
         Ok(session)
     }
 
+    /// The service's name in the seat.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// Empties the server of everything that a program can leave there.
+    pub async fn wipe(&self) -> Result<()> {
+        let commands: [&[&str]; 7] = [
+            &["CLIENT", "KILL", "TYPE", "normal", "SKIPME", "yes"],
+            &["CLIENT", "KILL", "TYPE", "pubsub", "SKIPME", "yes"],
+            &["FLUSHALL", "SYNC"],
+            &["SCRIPT", "FLUSH", "SYNC"],
+            &["FUNCTION", "FLUSH", "SYNC"],
+            &["SLOWLOG", "RESET"],
+            &["CONFIG", "RESETSTAT"],
+        ];
+        for command in commands {
+            self.demand(command).await?;
+        }
+        Ok(())
+    }
+
+    /// The whole configuration, to be compared.
+    pub async fn configuration(&self) -> Result<Value> {
+        self.demand(&["CONFIG", "GET", "*"]).await
+    }
+
     /// Sends one command.
     ///
     /// # Errors

@@ -48,7 +48,7 @@ impl Session {
         };
         let mut results = round.tasks(&tasks).await?;
         results.sort_by_key(|r| lab.tasks.iter().position(|t| t.id.value == r.id));
-        self.record(lab, &results)?;
+        self.record_attempts(lab, &results)?;
         Ok(LabResult {
             lab: lab.slug.clone(),
             seat: seat.id.clone(),
@@ -61,7 +61,7 @@ impl Session {
     }
 
     /// An error of ours costs no attempt, and what is blocked was not tried.
-    fn record(&self, lab: &Lab, results: &[TaskResult]) -> Result<()> {
+    fn record_attempts(&self, lab: &Lab, results: &[TaskResult]) -> Result<()> {
         for result in results {
             let passed = match result.verdict {
                 Verdict::Pass => true,

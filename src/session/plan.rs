@@ -156,9 +156,7 @@ impl Plan {
         let mut spec = self.base(&member.definition, &member.image, name);
         spec.network = self.link(host(subnet, twin_host(member, lane)), vec![]);
         if let Some(data) = &member.definition.data {
-            let owner = member.definition.user.as_deref().and_then(|u| u.split_once(':'));
-            let (uid, gid) = owner.unwrap_or(("0", "0"));
-            spec.tmpfs.insert(data.clone(), format!("size=256m,uid={uid},gid={gid}"));
+            spec.mounts.push(Mount { source: Source::Anonymous, target: data.clone(), read_only: false });
         }
         spec
     }
@@ -182,7 +180,9 @@ impl Plan {
         spec.network = self.link(host(subnet, WORKBENCH_HOST), vec![WORKBENCH.to_owned()]);
         spec.hostname = Some(self.seat.lab.clone());
         spec.user = Some(format!("{}:{}", self.uid, self.gid));
-        spec.init = true;
+        // The first line of its log proves that the mount is the one meant.
+        let nonce = format!("cat /workspace/{}; exec sleep infinity", super::workspace::NONCE);
+        spec.command = ["tini", "--", "sh", "-c", &nonce].map(str::to_owned).to_vec();
         spec.working_dir = Some("/workspace".to_owned());
         for options in spec.tmpfs.values_mut() {
             *options = format!("{options},uid={},gid={}", self.uid, self.gid);
@@ -207,7 +207,6 @@ impl Plan {
             spec.published.push(published);
         }
         spec.env.insert("GATE_ROUTES".to_owned(), routes.join(","));
-        spec.sysctls.insert("net.ipv4.ip_forward".to_owned(), "0".to_owned());
         // The published network comes first: a container's ports are bound on its first one.
         let seat = self.one_link(host(subnet, GATE_HOST), vec![]);
         spec.network = NetworkChoice::Networks(vec![
@@ -225,7 +224,9 @@ impl Plan {
             command: definition.command.clone(),
             user: definition.user.clone(),
             labels: self.labels(),
-            tmpfs: definition.tmpfs.clone(),
+            tmpfs: definition.tmpfs.iter().map(|(path, size)| (path.clone(), tmpfs(definition, size))).collect(),
+            sysctls: definition.sysctls.clone(),
+            stop_signal: definition.stop_signal.clone(),
             read_only: definition.read_only,
             cap_add: definition.capabilities.keys().cloned().collect(),
             memory: Some(u64::from(definition.memory_mb) * MIB),
@@ -256,6 +257,14 @@ impl Plan {
 /// An address on the seat's network. A /27 holds all that a plan asks for.
 fn host(subnet: Subnet, place: u8) -> Ipv4Addr {
     subnet.host(u32::from(place)).unwrap_or_else(|| subnet.base())
+}
+
+/// A memory file system that belongs to the container's user.
+fn tmpfs(definition: &Service, size: &str) -> String {
+    match definition.user.as_deref().and_then(|user| user.split_once(':')) {
+        Some((uid, gid)) => format!("size={size},uid={uid},gid={gid},mode=700"),
+        None => format!("size={size}"),
+    }
 }
 
 fn twin_host(member: &Member, lane: u8) -> u8 {

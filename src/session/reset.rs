@@ -4,7 +4,6 @@ use std::path::PathBuf;
 
 use serde::Serialize;
 
-use super::plan::Plan;
 use super::start::Reach;
 use super::{Session, workspace};
 use crate::catalog::lab::Lab;

@@ -1,10 +1,13 @@
 //! Stands: a runner and twins for one check after the other, clean each time.
 
+use std::net::Ipv4Addr;
+
 use super::plan::{Member, Plan, SEAT_LABEL, WORKBENCH};
 use super::start::reach;
 use super::{Session, workspace};
 use crate::engine::{ContainerSpec, NetworkChoice, Subnet};
 use crate::error::{Error, Result};
+use crate::probe::clock::Clock;
 use crate::probe::finding::{Evidence, Finding};
 use crate::probe::redis::Redis;
 use crate::probe::relay::Relay;
@@ -12,6 +15,8 @@ use crate::probe::runner::Runner;
 use crate::probe::scene::Stand;
 use crate::ready;
 
+/// Isolated from the environment and from site packages' start-up: it starts in a third of the time.
+const SUPERVISOR: [&str; 3] = ["python3", "-I", "/usr/lib/labs/runner.py"];
 /// Marks the throw-away containers of checks.
 const STAND_LABEL: &str = "labs.stand";
 
@@ -29,8 +34,15 @@ pub struct Lane<'a> {
 struct Open {
     stand: Stand,
     runner: String,
-    /// Container and service name of each twin.
-    twins: Vec<(String, String)>,
+    twins: Vec<Part>,
+}
+
+/// A twin's container.
+struct Part {
+    container: String,
+    service: String,
+    /// Its configuration before any program could change it.
+    pristine: serde_json::Value,
 }
 
 impl<'a> Lane<'a> {
@@ -73,12 +85,13 @@ impl<'a> Lane<'a> {
     pub async fn close(&mut self) -> Result<()> {
         let Some(open) = self.open.take() else { return Ok(()) };
         self.used = false;
-        let names = open.twins.iter().map(|(container, _)| container).chain([&open.runner]);
+        let names = open.twins.iter().map(|twin| &twin.container).chain([&open.runner]);
         let drops = names.map(|name| self.session.drop_container(name));
         futures_util::future::try_join_all(drops).await.map(drop)
     }
 
     async fn open(&self) -> Result<Open> {
+        let clock = Clock::start();
         let tail = crate::probe::fresh::random("").trim_start_matches('-').to_owned();
         let gate = self.session.gate(self.plan).await?;
         let members: Vec<&Member> = self.plan.members.iter().filter(|m| m.definition.port.is_some()).collect();
@@ -103,26 +116,27 @@ impl<'a> Lane<'a> {
             self.session.make_container(&self.plan.seat.id, &spec).await?;
             let attached = self.session.engine.attach(&runner_name).await?;
             self.session.engine.start(&runner_name).await?;
-            Runner::start(attached.stdout, attached.stdin).await
+            Runner::start(attached.stdout, attached.stdin, clock).await
         };
         let (twins, runner) = tokio::try_join!(futures_util::future::try_join_all(twins), runner)?;
         let mut stand = Stand { runner, relays: [].into(), twins: [].into() };
-        let mut names = Vec::new();
-        for ((name, service, address, session), member) in twins.into_iter().zip(members) {
-            let relay = Relay::new(address);
-            stand.runner.route(&service, member.definition.port.unwrap_or_default(), relay.tunnel()).await?;
+        let mut parts = Vec::new();
+        for (((name, service, address, session), member), host) in twins.into_iter().zip(members).zip(2u8..) {
+            let relay = Relay::new(address, clock);
+            let port = member.definition.port.unwrap_or_default();
+            stand.runner.route(&service, Ipv4Addr::new(127, 0, 0, host), port, relay.tunnel()).await?;
+            parts.push(Part { container: name, pristine: session.configuration().await?, service: service.clone() });
             stand.relays.insert(service.clone(), relay);
             stand.twins.insert(service.clone(), session);
-            names.push((name, service));
         }
-        Ok(Open { stand, runner: runner_name, twins: names })
+        Ok(Open { stand, runner: runner_name, twins: parts })
     }
 
     /// Whose fault a finding is: a twin or runner that died changes what it means.
     pub async fn explain(&mut self, finding: Finding) -> Finding {
         let Some(open) = &self.open else { return finding };
         let engine = &self.session.engine;
-        for (container, service) in &open.twins {
+        for Part { container, service, .. } in &open.twins {
             let Ok(state) = engine.inspect(container).await else { continue };
             if state.as_ref().is_some_and(|s| s.running && !s.paused) {
                 continue;
@@ -149,11 +163,13 @@ impl Open {
         if self.stand.runner.clean().await.is_err() {
             return false;
         }
-        for (service, twin) in &self.stand.twins {
-            if let Some(relay) = self.stand.relays.get(service) {
-                relay.reset();
-            }
-            if !matches!(twin.wipe().await, Ok(true)) {
+        for Part { service, pristine, .. } in &self.twins {
+            let (Some(relay), Some(twin)) = (self.stand.relays.get(service), self.stand.twins.get(service)) else {
+                return false;
+            };
+            relay.reset();
+            let wiped = twin.wipe().await.is_ok();
+            if !wiped || twin.configuration().await.ok().as_ref() != Some(pristine) {
                 return false;
             }
         }
@@ -184,7 +200,7 @@ fn runner_spec(plan: &Plan, members: &[&Member], name: String) -> ContainerSpec 
     ContainerSpec {
         name,
         image: plan.workbench_image.clone(),
-        command: Runner::command(),
+        command: SUPERVISOR.map(str::to_owned).to_vec(),
         labels,
         user: Some(format!("{uid}:{gid}")),
         hostname: Some(WORKBENCH.to_owned()),

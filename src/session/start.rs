@@ -11,7 +11,7 @@ use serde::Serialize;
 use super::plan::{Member, Plan, WORKBENCH};
 use super::{Session, workspace};
 use crate::catalog::lab::Lab;
-use crate::engine::{ContainerState, Subnet};
+use crate::engine::{ContainerState, LogRequest, Subnet};
 use crate::error::{Error, Result};
 use crate::probe::redis::Redis;
 use crate::ready;
@@ -19,6 +19,8 @@ use crate::store::SeatRow;
 
 /// A service that does not answer by then will not.
 const READY_WITHIN: Duration = Duration::from_secs(60);
+/// The workbench prints the nonce before anything else.
+const NONCE_WITHIN: Duration = Duration::from_secs(10);
 /// How often a starting container is looked at, in case it died.
 const LOOK_EVERY: Duration = Duration::from_millis(250);
 
@@ -216,8 +218,9 @@ impl Session {
     /// prints the nonce it found, and it must be ours.
     async fn prove_workspace(&self, plan: &Plan) -> Result<()> {
         let container = plan.container(WORKBENCH);
-        let logs = self.engine.first_line(&container, Duration::from_secs(10)).await?;
-        if logs.trim() == plan.seat.id {
+        let mut logs = self.engine.logs(&container, &LogRequest { follow: true, ..LogRequest::default() });
+        let first = tokio::time::timeout(NONCE_WITHIN, logs.next()).await.ok().flatten().transpose()?;
+        if first.is_some_and(|line| line.bytes.trim_ascii() == plan.seat.id.as_bytes()) {
             return Ok(());
         }
         Err(Error::infrastructure("The engine does not see the workspace of this machine")

@@ -5,9 +5,9 @@ use std::path::PathBuf;
 
 use serde::Serialize;
 
-use super::plan::{Plan, WORKBENCH};
+use super::plan::WORKBENCH;
 use super::start::reach;
-use super::{Session, workspace};
+use super::Session;
 use crate::engine::ContainerState;
 use crate::error::Result;
 use crate::store::SeatRow;

@@ -15,6 +15,7 @@ use super::pending::{Handed, Inbox, Stream, inbox};
 use super::reply::{Lines, MAX_LINE, Raised, Reply, parse};
 use super::stream::{Arrival, Incoming, Outgoing};
 use crate::error::{Error, Result};
+use crate::probe::clock::Clock;
 
 /// Bound on the time between SIGKILL and the end of a process.
 const KILL_LIMIT: Duration = Duration::from_secs(5);
@@ -72,6 +73,11 @@ impl Process {
         tokio::spawn(read(process.clone(), incoming));
         tokio::spawn(write(outgoing, queue));
         (process, loaded)
+    }
+
+    /// The clock that the times of its calls are on.
+    pub fn clock(&self) -> Clock {
+        self.0.link.clock
     }
 
     pub fn id(&self) -> u32 {

@@ -1,8 +1,8 @@
-"""A list for each priority, asked one after the other."""
+"""A list for each priority, asked in order of urgency by one command."""
 
 from resp import command
 
-URGENCY = ("high", "normal", "low")
+LISTS = [f"priority:{name}" for name in ("high", "normal", "low")]
 
 
 def submit(job: str, priority: str) -> None:
@@ -10,8 +10,5 @@ def submit(job: str, priority: str) -> None:
 
 
 def take() -> str | None:
-    for priority in URGENCY:
-        job = command("RPOP", f"priority:{priority}")
-        if job is not None:
-            return job
-    return None
+    popped = command("LMPOP", len(LISTS), *LISTS, "RIGHT")
+    return popped[1][0] if popped else None
