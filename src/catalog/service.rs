@@ -66,7 +66,6 @@ pub enum Protocol {
     Mysql,
     Amqp,
     Http,
-    Tcp,
 }
 
 fn yes() -> bool {

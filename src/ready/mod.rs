@@ -1,5 +1,8 @@
 //! Readiness: a real round trip of the service's protocol, asked again every few milliseconds.
 
+mod amqp;
+mod http;
+mod mysql;
 mod redis;
 
 use std::net::SocketAddr;
@@ -18,22 +21,14 @@ pub async fn wait(protocol: Protocol, address: SocketAddr) {
         let question = async {
             match protocol {
                 Protocol::Redis => redis::answers(address).await,
-                Protocol::Tcp | Protocol::Mysql | Protocol::Amqp | Protocol::Http => accepts(address).await,
+                Protocol::Mysql => mysql::answers(address).await,
+                Protocol::Amqp => amqp::answers(address).await,
+                Protocol::Http => http::answers(address).await,
             }
         };
         if let Ok(Ok(true)) = tokio::time::timeout(PATIENCE, question).await {
             return;
         }
         tokio::time::sleep(PAUSE).await;
-    }
-}
-
-/// The weakest sign of life: something listens and does not hang up.
-async fn accepts(address: SocketAddr) -> std::io::Result<bool> {
-    let stream = tokio::net::TcpStream::connect(address).await?;
-    let mut byte = [0];
-    match tokio::time::timeout(Duration::from_millis(100), stream.peek(&mut byte)).await {
-        Ok(read) => Ok(read? > 0),
-        Err(_) => Ok(true),
     }
 }

@@ -54,8 +54,8 @@ struct Screen {
 struct Step {
     bar: ProgressBar,
     began: Instant,
-    /// The last text printed where nothing is redrawn.
-    said: String,
+    /// How far it was when a line was last printed.
+    said: Option<u64>,
 }
 
 impl Screen {
@@ -86,7 +86,7 @@ impl Screen {
             }
             None => ProgressBar::hidden(),
         };
-        self.steps.insert(step, Step { bar, began: Instant::now(), said: String::new() });
+        self.steps.insert(step, Step { bar, began: Instant::now(), said: None });
     }
 
     fn advance(&mut self, name: &str, text: &str, done: u64, total: Option<u64>) {
@@ -99,9 +99,10 @@ impl Screen {
         }
         step.bar.set_position(done);
         step.bar.set_message(text.to_owned());
-        if self.bars.is_none() && !text.is_empty() && step.said != text {
+        // Where nothing is redrawn, a line for each piece of work done is enough.
+        if self.bars.is_none() && step.said != Some(done) {
             eprintln!("{name}: {text}");
-            text.clone_into(&mut step.said);
+            step.said = Some(done);
         }
     }
 
