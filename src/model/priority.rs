@@ -14,8 +14,9 @@ pub(super) fn check(history: &History) -> Judgement {
 }
 
 impl Discipline for Priority {
-    /// Better ranks never notice worse ones, and all of them can be absent at every instant that none of them certainly
-    /// covers. So a value's take is narrowed to such instants; then each rank is a queue by itself.
+    /// Better ranks never notice worse ones, and all of them can be absent at every instant that
+    /// none of them certainly covers. So a value's take is narrowed to such instants; then each
+    /// rank is a queue by itself.
     fn conflict(items: &[Item]) -> Option<Vec<usize>> {
         let mut ranks: BTreeMap<i64, Vec<usize>> = BTreeMap::new();
         for (index, item) in items.iter().enumerate() {
@@ -34,9 +35,9 @@ impl Discipline for Priority {
                 let Item { take_from, take_by, .. } = items[index];
                 let Item { take_from: first, take_by: last, .. } =
                     self::narrowed(&items[index], &cover);
-                let mut betters = chain(better.clone(), take_from, first.saturating_sub(1));
+                let mut betters = chain(&better, take_from, first.saturating_sub(1));
                 if last < take_by {
-                    betters.extend(chain(better.clone(), last + 1, take_by));
+                    betters.extend(chain(&better, last + 1, take_by));
                 }
                 betters
             });
@@ -60,7 +61,8 @@ impl Discipline for Priority {
     }
 }
 
-/// The item with its take at instants only that no better value certainly covers; one that may stay keeps that right.
+/// The item with its take at instants only that no better value certainly covers; one that may stay
+/// keeps that right.
 fn narrowed(item: &Item, better: &Cover) -> Item {
     let take_by = if item.take_by == NEVER { NEVER } else { better.free_until(item.take_by) };
     Item { take_from: better.free_from(item.take_from), take_by, ..*item }

@@ -5,7 +5,14 @@ mod crosscheck;
 mod fan_out;
 mod simulate;
 
+use proptest::test_runner::Config as ProptestConfig;
+
 use super::{Action, History, Judgement, Model, Operation, Outcome, Violation};
+
+/// Failing cases are printed, not kept in a file.
+fn cases(cases: u32) -> ProptestConfig {
+    ProptestConfig { cases, failure_persistence: None, ..ProptestConfig::default() }
+}
 
 /// An operation; the client is of no matter.
 fn operation(action: Action, start: u64, end: Option<u64>, outcome: Outcome) -> Operation {
