@@ -9,7 +9,7 @@ use proptest::prelude::*;
 use std::cell::Cell;
 
 const MODELS: [Model; 3] = [Model::Fifo, Model::Lifo, Model::Priority];
-const CASES: u32 = 4_000;
+const CASES: u32 = 2_000;
 
 #[derive(Debug, Clone, Copy)]
 enum Call {

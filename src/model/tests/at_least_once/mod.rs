@@ -71,7 +71,7 @@ fn noise(calls: &[Call]) -> impl Strategy<Value = History> + use<> {
 }
 
 fn compare(calls: &[Call], exact: bool) {
-    const CASES: u32 = 3_000;
+    const CASES: u32 = 1_500;
     let legal = Cell::new(0);
     let config = cases(CASES);
     let result = proptest::test_runner::TestRunner::new(config).run(&noise(calls), |history| {

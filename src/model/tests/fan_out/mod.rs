@@ -69,7 +69,7 @@ fn noise() -> impl Strategy<Value = History> {
 
 #[test]
 fn feeds_are_judged_as_by_definition() {
-    const CASES: u32 = 2_000;
+    const CASES: u32 = 1_000;
     let legal = Cell::new(0);
     let config = cases(CASES);
     let result = proptest::test_runner::TestRunner::new(config).run(&noise(), |history| {
