@@ -28,17 +28,9 @@ impl Cover {
 
     /// The first free instant from `instant` on; `u64::MAX` when there is none.
     pub fn free_from(&self, instant: u64) -> u64 {
-        self.around(instant).map_or(instant, |(_, until)| until)
-    }
-
-    /// The last free instant up to `instant`.
-    pub fn free_until(&self, instant: u64) -> u64 {
-        self.around(instant).map_or(instant, |(from, _)| from)
-    }
-
-    fn around(&self, instant: u64) -> Option<(u64, u64)> {
         let next = self.covered.partition_point(|(from, _)| *from < instant);
-        self.covered[..next].last().copied().filter(|(_, until)| instant < *until)
+        let around = self.covered[..next].last().filter(|(_, until)| instant < *until);
+        around.map_or(instant, |(_, until)| *until)
     }
 }
 

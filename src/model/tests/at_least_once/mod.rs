@@ -316,12 +316,13 @@ fn a_crash_that_loses_the_job_is_lost() {
 
 #[test]
 fn a_take_cut_off_by_a_kill_is_given_back_by_recover() {
-    let mut operations = vec![put("k1", 0, 5), dead_take(10, 15), empty(16, 18), recover(20, 25)];
+    let mut operations =
+        vec![put("k1", 0, 5), dead_take(10, 15), empty(16, 18), recover(20, 25), empty(21, 22)];
     assert_eq!(MODEL.check(&history(&operations)), Judgement::Legal);
     operations.push(empty(30, 35));
     let message = "the put of \"k1\" had returned, \
                    yet \"k1\" was never delivered before a take answered \"empty\"";
-    shows(&operations, "lost", message, &[0, 4]);
+    shows(&operations, "lost", message, &[0, 5]);
 }
 
 #[test]
