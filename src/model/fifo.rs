@@ -12,8 +12,9 @@ pub(super) fn check(history: &History) -> Judgement {
 }
 
 impl Discipline for Fifo {
-    /// Two interval orders have a common extension unless they contradict each other on one pair, so pairs suffice
-    /// (the pattern `VOrd` of Henzinger, Sezgin and Vafeiadis): put one after the other, taken the other way round.
+    /// Two interval orders have a common extension unless they contradict each other on one pair,
+    /// so pairs suffice (the pattern `VOrd` of Henzinger, Sezgin and Vafeiadis): put one after the
+    /// other, taken the other way round.
     fn conflict(items: &[Item]) -> Option<Vec<usize>> {
         pair_out_of_order(items.iter().enumerate())
     }

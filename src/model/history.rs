@@ -12,7 +12,8 @@ pub struct Operation {
     pub action: Action,
     /// Microseconds on the checker's clock.
     pub start: u64,
-    /// `None`: never returned. An operation without an end is judged as unknown whatever its outcome says.
+    /// `None`: never returned. An operation without an end is judged as unknown whatever its
+    /// outcome says.
     pub end: Option<u64>,
     pub outcome: Outcome,
 }
@@ -49,7 +50,8 @@ pub enum Outcome {
     Ok(Option<String>),
     /// The call said that it failed, and certainly had no effect.
     Failed,
-    /// Killed, timed out or raised: it may have taken effect at any moment after its start, or never.
+    /// Killed, timed out or raised: it may have taken effect at any moment after its start, or
+    /// never.
     Unknown,
 }
 
@@ -94,6 +96,7 @@ impl History {
     }
 
     /// The operations named by `indices`, as a history of their own.
+    #[must_use]
     pub fn part(&self, indices: &[usize]) -> Self {
         Self { operations: indices.iter().map(|&i| self.operations[i].clone()).collect() }
     }

@@ -18,7 +18,8 @@ pub enum Judgement {
 
 /// Why no legal order of effects explains a history.
 ///
-/// When several kinds apply the most telling is reported: invented, then duplicate, lost, late, order, empty.
+/// When several kinds apply the most telling is reported: invented, then duplicate, lost, late,
+/// order, empty.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Violation {
     pub code: &'static str,

@@ -12,13 +12,16 @@ pub(super) fn check(history: &History) -> Judgement {
 }
 
 impl Discipline for Lifo {
-    /// Values are removed from the question until none is left (after Lee and Mathur's decrease-and-conquer):
+    /// Values are removed from the question until none is left (after Lee and Mathur's
+    /// decrease-and-conquer):
     ///
     /// - A value whose put and take overlap can pass through at one instant, disturbing nobody.
-    /// - At an instant that no remaining value certainly covers the stack can be empty: each value inside can either
-    ///   leave just before it or come just after it. So the two sides are independent questions.
-    /// - Without such an instant one value must lie at the bottom all the while. A value that can come before all
-    ///   others and leave after all others can do so in every legal order of the others; if none can, none is legal.
+    /// - At an instant that no remaining value certainly covers the stack can be empty: each value
+    ///   inside can either leave just before it or come just after it. So the two sides are
+    ///   independent questions.
+    /// - Without such an instant one value must lie at the bottom all the while. A value that can
+    ///   come before all others and leave after all others can do so in every legal order of the
+    ///   others; if none can, none is legal.
     fn conflict(items: &[Item]) -> Option<Vec<usize>> {
         let mut rest: Vec<usize> =
             (0..items.len()).filter(|&i| items[i].put_by < items[i].take_from).collect();
@@ -46,7 +49,8 @@ impl Discipline for Lifo {
             None => format!("and {second:?} never was"),
         };
         format!(
-            "{second:?} was put on top of {first:?}, whose put had returned, yet {first:?} was taken {still}"
+            "{second:?} was put on top of {first:?}, whose put had returned, \
+             yet {first:?} was taken {still}"
         )
     }
 }

@@ -1,7 +1,8 @@
 //! Models: pure functions that decide whether *some* legal order of effects explains a history.
 //!
-//! Operations overlap, so nothing is concluded from the order of replies: an effect may lie anywhere between a
-//! call's start and its end (an operation that ended before another started precedes it; touching ends overlap).
+//! Operations overlap, so nothing is concluded from the order of replies: an effect may lie
+//! anywhere between a call's start and its end (an operation that ended before another started
+//! precedes it; touching ends overlap).
 
 mod at_least_once;
 mod collection;

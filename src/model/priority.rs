@@ -1,6 +1,6 @@
 //! `priority`: the lowest rank first; first in, first out among equals.
 
-use super::collection::{self, Cover, Discipline, Item, NEVER, chain};
+use super::collection::{self, Cover, Discipline, Item, chain};
 use super::fifo::pair_out_of_order;
 use super::history::History;
 use super::judgement::Judgement;
@@ -14,8 +14,9 @@ pub(super) fn check(history: &History) -> Judgement {
 }
 
 impl Discipline for Priority {
-    /// Better ranks never notice worse ones, and all of them can be absent at every instant that none of them certainly
-    /// covers. So a value's take is narrowed to such instants; then each rank is a queue by itself.
+    /// Better ranks never notice worse ones, and all of them can be absent at every instant that
+    /// none of them certainly covers. So a value's take is narrowed to such instants; then each
+    /// rank is a queue by itself.
     fn conflict(items: &[Item]) -> Option<Vec<usize>> {
         let mut ranks: BTreeMap<i64, Vec<usize>> = BTreeMap::new();
         for (index, item) in items.iter().enumerate() {
@@ -31,14 +32,8 @@ impl Discipline for Priority {
                 None => pair_out_of_order(narrowed.iter().map(|(index, item)| (*index, item)))?,
             };
             let betters = culprits.iter().flat_map(|&index| {
-                let Item { take_from, take_by, .. } = items[index];
-                let Item { take_from: first, take_by: last, .. } =
-                    self::narrowed(&items[index], &cover);
-                let mut betters = chain(better.clone(), take_from, first.saturating_sub(1));
-                if last < take_by {
-                    betters.extend(chain(better.clone(), last + 1, take_by));
-                }
-                betters
+                let from = items[index].take_from;
+                chain(&better, from, cover.free_from(from).saturating_sub(1))
             });
             Some(culprits.iter().copied().chain(betters).collect())
         })
@@ -54,14 +49,14 @@ impl Discipline for Priority {
         let (rank, lesser) = (better.rank, worse.rank);
         let fate = match better.take {
             Some(_) => format!("was taken while {name:?} (priority {rank}) was waiting"),
-            None => format!("was taken and {name:?} (priority {rank}), put before, never was"),
+            None => format!("was taken while {name:?} (priority {rank}) was waiting for good"),
         };
         format!("{other:?} (priority {lesser}) {fate}")
     }
 }
 
-/// The item with its take at instants only that no better value certainly covers; one that may stay keeps that right.
+/// The item with its take no sooner than an instant that no better value certainly covers. The end
+/// needs no narrowing: it is compared only with such instants.
 fn narrowed(item: &Item, better: &Cover) -> Item {
-    let take_by = if item.take_by == NEVER { NEVER } else { better.free_until(item.take_by) };
-    Item { take_from: better.free_from(item.take_from), take_by, ..*item }
+    Item { take_from: better.free_from(item.take_from), ..*item }
 }

@@ -14,20 +14,20 @@ pub(super) struct Values<'a> {
 impl<'a> Values<'a> {
     pub fn of(history: &'a History) -> Self {
         let mut puts = HashMap::new();
-        let mut takes: HashMap<&str, Vec<usize>> = HashMap::new();
+        let mut by_value: HashMap<&str, Vec<usize>> = HashMap::new();
         for (index, operation) in history.operations.iter().enumerate() {
             match (&operation.action, operation.effect(), &operation.outcome) {
                 (Action::Put { value, .. }, ..) => {
                     puts.insert(value.as_str(), index);
                 }
                 (Action::Take, Effect::Certain, Outcome::Ok(Some(value))) => {
-                    takes.entry(value).or_default().push(index);
+                    by_value.entry(value).or_default().push(index);
                 }
                 _ => {}
             }
         }
         let start = |take: &usize| history.operations[*take].start;
-        let mut taken: Vec<_> = takes.into_iter().collect();
+        let mut taken: Vec<_> = by_value.into_iter().collect();
         for (_, takes) in &mut taken {
             takes.sort_unstable_by_key(start);
         }

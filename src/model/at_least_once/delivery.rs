@@ -26,9 +26,10 @@ pub fn relevant(history: &History, life: &Life, recovers: &[usize]) -> Vec<usize
     recovers.iter().filter(between).copied().collect()
 }
 
-/// Searches depth first for a legal order of the value's operations, remembering what was tried (Wing, Gong, "Testing
-/// and Verifying Concurrent Objects", 1993; Lowe, "Testing for linearizability", 2017).
-/// `Err` holds the number of partial orders tried when the budget is spent.
+/// Searches depth first for a legal order of the value's operations, remembering what was tried
+/// (Wing, Gong, "Testing and Verifying Concurrent Objects", 1993; Lowe, "Testing for
+/// linearizability", 2017). `Err` holds the number of partial orders tried when the budget is
+/// spent.
 pub fn explained(history: &History, life: &Life, recovers: &[usize]) -> Result<bool, usize> {
     let recovers = relevant(history, life, recovers);
     let operations: Vec<usize> = [&[life.put], &life.takes[..], &life.acks, &recovers].concat();
@@ -55,25 +56,22 @@ pub fn explained(history: &History, life: &Life, recovers: &[usize]) -> Result<b
         let first_end = left().map(|(_, operation)| operation.deadline()).min().unwrap_or(u64::MAX);
         for (i, operation) in left().filter(|(_, operation)| operation.start <= first_end) {
             let next = after(&operation.action, state, !life.acks.is_empty());
-            open.extend(next.iter().map(|state| (done | (1 << i), *state)));
+            open.extend(next.into_iter().map(|state| (done | (1 << i), state)));
         }
     }
     Ok(false)
 }
 
 /// The states in which an operation can leave the value; none when it cannot take effect now.
-fn after(action: &Action, state: State, acknowledged: bool) -> &'static [State] {
+fn after(action: &Action, state: State, acknowledged: bool) -> Vec<State> {
     match (action, state) {
-        (Action::Put { .. }, State::Absent) => &[State::Ready],
-        (Action::Take, State::Ready) => &[State::InFlight],
-        (Action::Put { .. } | Action::Take, _) => &[],
-        (Action::Ack { .. }, State::InFlight) => &[State::Done],
-        (Action::Ack { .. }, State::Ready) => &[State::Ready, State::Done],
-        (Action::Recover, State::InFlight) if acknowledged => &[State::Ready, State::InFlight],
-        (Action::Recover, State::InFlight) => &[State::Ready],
-        (_, State::Absent) => &[State::Absent],
-        (_, State::Ready) => &[State::Ready],
-        (_, State::InFlight) => &[State::InFlight],
-        (_, State::Done) => &[State::Done],
+        (Action::Put { .. }, State::Absent) => vec![State::Ready],
+        (Action::Take, State::Ready) => vec![State::InFlight],
+        (Action::Put { .. } | Action::Take, _) => vec![],
+        (Action::Ack { .. }, State::InFlight) => vec![State::Done],
+        (Action::Ack { .. }, State::Ready) => vec![State::Ready, State::Done],
+        (Action::Recover, State::InFlight) if acknowledged => vec![State::Ready, State::InFlight],
+        (Action::Recover, State::InFlight) => vec![State::Ready],
+        (_, unchanged) => vec![unchanged],
     }
 }

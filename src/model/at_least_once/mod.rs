@@ -1,14 +1,16 @@
 //! `at-least-once`: nothing is lost, and nothing comes again once it was acknowledged.
 //!
-//! Values are judged one by one, in no particular order. A value is *ready* after its put, *in flight* after a take, and
-//! *done* after an acknowledgement. A recover puts each value in flight back to ready, at a moment of its own within the
-//! recover's interval (an implementation moves one after the other); it may leave alone a value that somebody
-//! acknowledges, since that worker was alive. An acknowledgement that comes when the value is ready again may find
-//! nothing to do. So a value taken twice is `duplicate` only when no recover can have come between, or when it had been
+//! Values are judged one by one, in no particular order. A value is *ready* after its put, *in
+//! flight* after a take, and *done* after an acknowledgement. A recover puts each value in flight
+//! back to ready, at a moment of its own within the recover's interval (an implementation moves one
+//! after the other); it may leave alone a value that somebody acknowledges, since that worker was
+//! alive. An acknowledgement that comes when the value is ready again may find nothing to do. So a
+//! value taken twice is `duplicate` only when no recover can have come between, or when it had been
 //! acknowledged for good.
 //!
-//! An unknown take may have left one value in flight; here, an unknown take with an end is over by then (its process is
-//! dead, its connection closed), so a recover that starts later must bring that value back.
+//! An unknown take may have left one value in flight; here, an unknown take with an end is over by
+//! then (its process is dead, its connection closed), so a recover that starts later must bring
+//! that value back.
 
 mod delivery;
 mod presence;
@@ -38,8 +40,8 @@ struct Common {
     unknown_takes: Vec<usize>,
 }
 
-/// Judges a history of puts, takes, acknowledgements and recovers: a small search for each value taken more than once,
-/// and O(n²) for the answers "empty".
+/// Judges a history of puts, takes, acknowledgements and recovers: a small search for each value
+/// taken more than once, and O(n²) for the answers "empty".
 pub(super) fn check(history: &History) -> Judgement {
     let values = Values::of(history);
     if let Some(violation) = values.invented(history) {
@@ -107,7 +109,8 @@ fn lives<'a>(history: &'a History, values: Values<'a>) -> Vec<Life<'a>> {
     lives
 }
 
-/// The fewest takes and acknowledgements that no recover explains. Leaving one out never makes a legal life illegal.
+/// The fewest takes and acknowledgements that no recover explains. Leaving one out never makes a
+/// legal life illegal.
 fn duplicate(history: &History, mut life: Life, recovers: &[usize]) -> Violation {
     let illegal = |life: &Life| delivery::explained(history, life, recovers) == Ok(false);
     for position in (0..life.acks.len()).rev() {

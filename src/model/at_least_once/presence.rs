@@ -17,7 +17,8 @@ struct Presence<'a> {
     recovered: bool,
 }
 
-/// A value that is ready for good although a later take answered "empty" is `lost`; other false answers are `empty`.
+/// A value that is ready for good although a later take answered "empty" is `lost`; other false
+/// answers are `empty`.
 pub fn violation(history: &History, lives: &[Life], common: &Common) -> Option<Violation> {
     let all: Vec<_> =
         lives.iter().flat_map(|life| presences(history, life, &common.recovers)).collect();
@@ -79,7 +80,8 @@ fn presences<'a>(history: &History, life: &'a Life, recovers: &[usize]) -> Vec<P
     found
 }
 
-/// Whether at every instant of an "empty" more values were ready than unknown takes can have hidden.
+/// Whether at every instant of an "empty" more values were ready than unknown takes can have
+/// hidden.
 fn contradicted(history: &History, common: &Common, empty: usize, presences: &[&Presence]) -> bool {
     let Operation { start, .. } = history.operations[empty];
     let by = history.operations[empty].deadline();
@@ -107,8 +109,8 @@ fn distinct(presences: &[&Presence]) -> usize {
     presences.iter().map(|presence| presence.life.put).collect::<HashSet<_>>().len()
 }
 
-/// Unknown takes that can hide values at an instant: begun by then, and, when none of the values is ever acknowledged,
-/// not undone by a recover that came after them.
+/// Unknown takes that can hide values at an instant: begun by then, and, when none of the values is
+/// ever acknowledged, not undone by a recover that came after them.
 fn hiding_at(
     history: &History,
     common: &Common,
@@ -134,12 +136,14 @@ fn message(code: &str, presences: &[&Presence], hiding: usize) -> String {
     names.dedup();
     match (code, presences, hiding) {
         ("lost", [one], 0) if one.recovered => format!(
-            "{} was taken and never acknowledged; a recover returned, yet it was never delivered again and a later take \
+            "{} was taken and never acknowledged; a recover returned, \
+             yet it was never delivered again before a take \
              answered \"empty\"",
             names[0]
         ),
         ("lost", [_], 0) => format!(
-            "the put of {0} had returned, yet {0} was never delivered and a later take answered \"empty\"",
+            "the put of {0} had returned, \
+             yet {0} was never delivered before a take answered \"empty\"",
             names[0]
         ),
         ("lost", _, 0) => format!(
@@ -147,7 +151,8 @@ fn message(code: &str, presences: &[&Presence], hiding: usize) -> String {
             names.join(", ")
         ),
         ("lost", ..) => format!(
-            "of {} more were never delivered than the {hiding} interrupted takes can have removed, one each",
+            "of {} more were never delivered \
+             than interrupted takes ({hiding}) can have removed, one each",
             names.join(", ")
         ),
         (_, [_], _) => {

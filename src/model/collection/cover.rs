@@ -4,7 +4,8 @@ use super::{Empty, Item};
 
 /// The instants at which at least one of some values is certainly inside.
 pub struct Cover {
-    /// Disjoint open intervals in order; two of them may touch, and then the instant between is free.
+    /// Disjoint open intervals in order; two of them may touch, and then the instant between is
+    /// free.
     covered: Vec<(u64, u64)>,
 }
 
@@ -27,23 +28,15 @@ impl Cover {
 
     /// The first free instant from `instant` on; `u64::MAX` when there is none.
     pub fn free_from(&self, instant: u64) -> u64 {
-        self.around(instant).map_or(instant, |(_, until)| until)
-    }
-
-    /// The last free instant up to `instant`.
-    pub fn free_until(&self, instant: u64) -> u64 {
-        self.around(instant).map_or(instant, |(from, _)| from)
-    }
-
-    fn around(&self, instant: u64) -> Option<(u64, u64)> {
         let next = self.covered.partition_point(|(from, _)| *from < instant);
-        self.covered[..next].last().copied().filter(|(_, until)| instant < *until)
+        let around = self.covered[..next].last().filter(|(_, until)| instant < *until);
+        around.map_or(instant, |(_, until)| *until)
     }
 }
 
 /// A smallest chain of values that together cover `from` to `to`, as far as they do.
 pub fn chain<'a>(
-    items: impl Iterator<Item = (usize, &'a Item)> + Clone,
+    items: &(impl Iterator<Item = (usize, &'a Item)> + Clone),
     from: u64,
     to: u64,
 ) -> Vec<usize> {
@@ -60,10 +53,10 @@ pub fn chain<'a>(
 
 /// The first "empty" during which something was inside all the time, with the values that prove it.
 ///
-/// All instants that no value certainly covers can be empty at once, whatever the discipline, so each answer is judged
-/// alone (the pattern `VWit` of Henzinger, Sezgin and Vafeiadis).
+/// All instants that no value certainly covers can be empty at once, whatever the discipline, so
+/// each answer is judged alone (the pattern `VWit` of Henzinger, Sezgin and Vafeiadis).
 pub fn covered(items: &[Item], empties: &[Empty]) -> Option<(usize, Vec<usize>)> {
     let cover = Cover::of(items.iter());
     let index = empties.iter().position(|empty| cover.free_from(empty.from) > empty.by)?;
-    Some((index, chain(items.iter().enumerate(), empties[index].from, empties[index].by)))
+    Some((index, chain(&items.iter().enumerate(), empties[index].from, empties[index].by)))
 }

@@ -21,9 +21,10 @@ pub struct Core {
     pub empties: BTreeSet<usize>,
 }
 
-/// Unknown takes are interchangeable but for their start, so an explanation gives each missing value the latest
-/// unknown take it can do with. Starting from "none was removed", every conflict asks for an earlier removal of one
-/// of the missing values in it; the search branches over these, and ends where there are too few unknown takes.
+/// Unknown takes are interchangeable but for their start, so an explanation gives each missing
+/// value the latest unknown take it can do with. Starting from "none was removed", every conflict
+/// asks for an earlier removal of one of the missing values in it; the search branches over these,
+/// and ends where there are too few unknown takes.
 pub fn decide<D: Discipline>(case: &Case) -> Decision {
     let missing: Vec<usize> =
         (0..case.items.len()).filter(|&i| case.items[i].take.is_none()).collect();
@@ -51,8 +52,8 @@ struct Search<'a, D> {
 }
 
 impl<D: Discipline> Search<'_, D> {
-    /// Whether some removal of missing values explains the case, each by its bound (a position in the unknown takes;
-    /// their number says never) or earlier; `None` when the budget is spent.
+    /// Whether some removal of missing values explains the case, each by its bound (a position in
+    /// the unknown takes; their number says never) or earlier; `None` when the budget is spent.
     fn explain(&mut self, bounds: &[usize]) -> Option<bool> {
         if !self.enough_unknowns(bounds) || self.seen.contains(bounds) {
             return Some(false);
@@ -124,7 +125,8 @@ impl<D: Discipline> Search<'_, D> {
         Some(good)
     }
 
-    /// Hall's condition: for each unknown take, no more values need it or an earlier one than there are.
+    /// Hall's condition: for each unknown take, no more values need it or an earlier one than there
+    /// are.
     fn enough_unknowns(&self, bounds: &[usize]) -> bool {
         (0..self.case.unknowns.len())
             .all(|unknown| bounds.iter().filter(|&&bound| bound <= unknown).count() <= unknown + 1)

@@ -1,11 +1,12 @@
 //! What queues, stacks and priority queues share: values go in once and come out once.
 //!
-//! Because values are unique, a value's put and take can be read off the history, and legality splits into a few
-//! patterns that polynomial algorithms decide without searching over orders: Henzinger, Sezgin, Vafeiadis,
-//! "Aspect-Oriented Linearizability Proofs" (CONCUR 2013) for queues and for the answer "empty"; Emmi, Enea, "Sound,
-//! Complete, and Tractable Linearizability Monitoring for Concurrent Collections" (POPL 2018) and Lee, Mathur,
-//! "Efficient Decrease-and-Conquer Linearizability Monitoring" (OOPSLA 2025) for the idea of removing values that
-//! cannot matter. Every model is cross-checked against a search over all orders in the tests.
+//! Because values are unique, a value's put and take can be read off the history, and legality
+//! splits into a few patterns that polynomial algorithms decide without searching over orders:
+//! Henzinger, Sezgin, Vafeiadis, "Aspect-Oriented Linearizability Proofs" (CONCUR 2013) for queues
+//! and for the answer "empty"; Emmi, Enea, "Sound, Complete, and Tractable Linearizability
+//! Monitoring for Concurrent Collections" (POPL 2018) and Lee, Mathur, "Efficient
+//! Decrease-and-Conquer Linearizability Monitoring" (OOPSLA 2025) for the idea of removing values
+//! that cannot matter. Every model is cross-checked against a search over all orders in the tests.
 
 mod cover;
 mod decide;
@@ -22,7 +23,8 @@ use decide::Decision;
 /// The instant after all others.
 pub(super) const NEVER: u64 = u64::MAX;
 
-/// A value with what bounds its two effects; [`NEVER`] as a bound of the take says it may stay for good.
+/// A value with what bounds its two effects; [`NEVER`] as a bound of the take says it may stay for
+/// good.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Item {
     pub put: usize,
@@ -69,7 +71,8 @@ pub(super) struct Case {
 
 /// In which order values must leave.
 pub(super) trait Discipline {
-    /// Items that no order of effects explains, as positions in `items`; `None` when some order explains them all.
+    /// Items that no order of effects explains, as positions in `items`; `None` when some order
+    /// explains them all.
     ///
     /// Must be monotone: an earlier `take_from` never turns legal into illegal.
     fn conflict(items: &[Item]) -> Option<Vec<usize>>;

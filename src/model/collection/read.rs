@@ -6,8 +6,9 @@ use crate::model::judgement::Violation;
 use crate::model::values::Values;
 use std::collections::HashMap;
 
-/// Drops what cannot matter: failed operations, and unknown puts whose value nobody saw (had they taken effect, some
-/// unknown take or nobody removed the value: without them a legal order stays legal).
+/// Drops what cannot matter: failed operations, and unknown puts whose value nobody saw (had they
+/// taken effect, some unknown take or nobody removed the value: without them a legal order stays
+/// legal).
 pub fn read(history: &History) -> Result<Case, Violation> {
     let values = Values::of(history);
     if let Some(violation) = values.invented(history) {

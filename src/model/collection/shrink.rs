@@ -4,8 +4,8 @@ use super::Case;
 use super::decide::{Decision, decide};
 use super::{Discipline, NEVER};
 
-/// Removes all that can be removed while the case stays illegal: halves first, then smaller pieces, then single ones
-/// (Zeller's ddmin without the complements).
+/// Removes all that can be removed while the case stays illegal: halves first, then smaller pieces,
+/// then single ones (Zeller's ddmin without the complements).
 pub fn shrink<D: Discipline>(mut case: Case) -> Case {
     let mut size = (case.items.len() + case.empties.len()).div_ceil(2);
     while size > 0 {

@@ -35,20 +35,17 @@ pub fn message<D: Discipline>(history: &History, code: &str, case: &Case) -> Str
 
 fn lost(history: &History, items: &[Item], unknowns: usize) -> String {
     let names = names(history, items);
+    let end = "taken before a take answered \"empty\"";
     match (items.len(), unknowns) {
-        (1, 0) => format!(
-            "the put of {names} had returned, yet {names} was never taken and a later take answered \"empty\""
+        (1, _) => format!("the put of {names} had returned, yet {names} was never {end}"),
+        (_, 0) => format!("the puts of {names} had returned, yet they were never {end}"),
+        (_, 1) => format!(
+            "the puts of {names} had returned, yet they were never {end}; \
+             the one interrupted take can have removed only one of them"
         ),
-        (_, 0) => format!(
-            "the puts of {names} had returned, yet they were never taken and later takes answered \"empty\""
-        ),
-        (1, _) => format!(
-            "the put of {names} had returned, yet {names} was gone before any take that could have removed it began"
-        ),
-        (count, unknowns) => format!(
-            "the puts of {names} had returned, yet {count} values were never taken before a take answered \"empty\"; \
-             the {unknowns} interrupted take{} can have removed at most one each",
-            if unknowns == 1 { "" } else { "s" }
+        _ => format!(
+            "the puts of {names} had returned, yet they were never {end}; \
+             the {unknowns} interrupted takes can have removed only one each"
         ),
     }
 }

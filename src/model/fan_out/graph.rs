@@ -3,8 +3,8 @@
 //! Without a cycle any order of the graph can be placed on the clock: it contains the order of the
 //! intervals, so no effect has to wait for one whose interval begins after its own has ended.
 
+use super::cycle;
 use super::read::{Event, Feed};
-use std::collections::VecDeque;
 
 #[derive(Debug, Clone, Copy)]
 pub enum Why {
@@ -180,63 +180,7 @@ impl<'a> Graph<'a> {
 
     /// A cycle of the fewest effects, if there is any.
     pub fn shortest_cycle(&self) -> Option<Vec<Edge>> {
-        let rest = self.on_cycles();
-        let cycles = (0..self.nodes.len()).filter(|&node| rest[node]);
-        let mut best: Option<Vec<Edge>> = None;
-        for start in cycles {
-            if let Some(cycle) = self.cycle_through(start, &rest)
-                && best.as_ref().is_none_or(|best| cycle.len() < best.len())
-            {
-                let two = cycle.len() == 2;
-                best = Some(cycle);
-                if two {
-                    break;
-                }
-            }
-        }
-        best
-    }
-
-    /// Nodes left after removing again and again those that nothing precedes (Kahn, 1962).
-    fn on_cycles(&self) -> Vec<bool> {
-        let mut before = vec![0_usize; self.nodes.len()];
-        for edge in self.edges.iter().flatten() {
-            before[edge.to] += 1;
-        }
-        let mut free: Vec<usize> = (0..before.len()).filter(|&node| before[node] == 0).collect();
-        let mut rest = vec![true; before.len()];
-        while let Some(node) = free.pop() {
-            rest[node] = false;
-            for edge in &self.edges[node] {
-                before[edge.to] -= 1;
-                if before[edge.to] == 0 {
-                    free.push(edge.to);
-                }
-            }
-        }
-        rest
-    }
-
-    fn cycle_through(&self, start: usize, rest: &[bool]) -> Option<Vec<Edge>> {
-        let mut reached: Vec<Option<Edge>> = vec![None; self.nodes.len()];
-        let mut next = VecDeque::from([start]);
-        while let Some(node) = next.pop_front() {
-            for edge in self.edges[node].iter().filter(|edge| rest[edge.to]) {
-                if reached[edge.to].is_none() {
-                    reached[edge.to] = Some(*edge);
-                    next.push_back(edge.to);
-                }
-            }
-            if reached[start].is_some() {
-                break;
-            }
-        }
-        let mut cycle = vec![reached[start]?];
-        while cycle[cycle.len() - 1].from != start {
-            cycle.push(reached[cycle[cycle.len() - 1].from]?);
-        }
-        cycle.reverse();
-        Some(cycle)
+        cycle::shortest(&self.edges)
     }
 
     /// The operations of a cycle with all that proves its edges.
@@ -247,7 +191,7 @@ impl<'a> Graph<'a> {
             excerpt.push(event.operation);
             match edge.why {
                 Why::Interval => {
-                    excerpt.extend(self.feed.proof(event, self.nodes[edge.to].event.from))
+                    excerpt.extend(self.feed.proof(event, self.nodes[edge.to].event.from));
                 }
                 Why::Received(receives) => excerpt.extend(receives),
                 Why::Within(receive) => excerpt.push(receive),

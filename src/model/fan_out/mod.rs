@@ -6,6 +6,7 @@
 //! held only to the origin and the order of what it received. A receive with an unknown outcome
 //! only excuses that its value is missing.
 
+mod cycle;
 mod graph;
 mod read;
 
@@ -24,19 +25,14 @@ pub(super) fn check(history: &History) -> Judgement {
     direct.or_else(|| tangled(&feed)).map_or(Judgement::Legal, Judgement::Illegal)
 }
 
-fn violation(
-    feed: &Feed,
-    code: &'static str,
-    message: String,
-    excerpt: Vec<usize>,
-) -> Option<Violation> {
-    Some(Violation { code, message, excerpt: feed.history.in_start_order(excerpt) })
+fn violation(feed: &Feed, code: &'static str, message: String, excerpt: Vec<usize>) -> Violation {
+    Violation { code, message, excerpt: feed.history.in_start_order(excerpt) }
 }
 
 fn invented(feed: &Feed) -> Option<Violation> {
     feed.all_receives().find_map(|(client, value, receive)| {
         let at = |index: usize| &feed.history.operations[index];
-        let found = |message, excerpt| violation(feed, "invented", message, excerpt);
+        let found = |message, excerpt| Some(violation(feed, "invented", message, excerpt));
         if let Some(&failed) = feed.failed.get(value) {
             let message =
                 format!("the publish of {value:?} said that it failed, yet {client} received it");
@@ -64,7 +60,7 @@ fn duplicate(feed: &Feed) -> Option<Violation> {
         let (value, receives) = of.received.iter().find(|(_, receives)| receives.len() > 1)?;
         let message = format!("{value:?} was published once, yet {client} received it twice");
         let excerpt = vec![feed.publishes[value].operation, receives[0], receives[1]];
-        violation(feed, "duplicate", message, excerpt)
+        Some(violation(feed, "duplicate", message, excerpt))
     })
 }
 
@@ -83,11 +79,11 @@ fn lost(feed: &Feed) -> Option<Violation> {
         let mut excerpt = feed.proof(&subscribe, publish.from);
         match of.unsubscribe {
             Some(end) => {
-                excerpt.extend(feed.proof(publish, end.from).into_iter().chain([end.operation]))
+                excerpt.extend(feed.proof(publish, end.from).into_iter().chain([end.operation]));
             }
             None => excerpt.push(publish.operation),
         }
-        violation(feed, "lost", message, excerpt)
+        Some(violation(feed, "lost", message, excerpt))
     })
 }
 
@@ -103,13 +99,13 @@ fn late(feed: &Feed) -> Option<Violation> {
                  yet received it"
             );
             let excerpt = vec![publish.operation, subscribe.operation, receive];
-            return violation(feed, "late", message, excerpt);
+            return Some(violation(feed, "late", message, excerpt));
         }
         let unsubscribe = of.unsubscribe.filter(|unsubscribe| unsubscribe.by < publish.from)?;
         let message =
             format!("{value:?} was published after {client} had unsubscribed, yet was received");
         let excerpt = vec![publish.operation, unsubscribe.operation, receive];
-        violation(feed, "late", message, excerpt)
+        Some(violation(feed, "late", message, excerpt))
     })
 }
 
@@ -133,5 +129,5 @@ fn tangled(feed: &Feed) -> Option<Violation> {
     } else {
         ("order", format!("{named} were received in different orders by different subscribers"))
     };
-    violation(feed, code, message, graph.excerpt(&cycle))
+    Some(violation(feed, code, message, graph.excerpt(&cycle)))
 }

@@ -1,6 +1,7 @@
 //! The fast algorithms against the definition, on small histories with many overlaps and ties.
 
 use super::brute;
+use super::cases;
 use super::simulate::{self, Fate};
 use super::{dump, operation};
 use crate::model::{Action, History, Judgement, Model, Operation, Outcome};
@@ -8,7 +9,7 @@ use proptest::prelude::*;
 use std::cell::Cell;
 
 const MODELS: [Model; 3] = [Model::Fifo, Model::Lifo, Model::Priority];
-const CASES: u32 = 4_000;
+const CASES: u32 = 2_000;
 
 #[derive(Debug, Clone, Copy)]
 enum Call {
@@ -55,7 +56,8 @@ fn noise() -> impl Strategy<Value = History> {
     })
 }
 
-/// Matched pairs of puts and takes with random intervals: nothing invented, so only order and "empty" decide.
+/// Matched pairs of puts and takes with random intervals: nothing invented, so only order and
+/// "empty" decide.
 fn pairs() -> impl Strategy<Value = History> {
     let value = (0..10u64, 0..5u64, 0..12u64, 0..6u64, 0..2i64, prop::bool::weighted(0.85));
     let empties = prop::collection::vec((0..20u64, 0..4u64), 0..=2);
@@ -83,7 +85,11 @@ fn pairs() -> impl Strategy<Value = History> {
 
 /// Small legal histories whose takes then exchange their answers at random.
 fn shuffled() -> impl Strategy<Value = (Vec<simulate::Step>, usize, usize)> {
-    let fates = prop_oneof![6 => Just(Fate::Returns), 1 => Just(Fate::Killed), 1 => Just(Fate::KilledBefore)];
+    let fates = prop_oneof![
+        6 => Just(Fate::Returns),
+        1 => Just(Fate::Killed),
+        1 => Just(Fate::KilledBefore),
+    ];
     (simulate::steps(fates, 1..=4), 0..8usize, 0..8usize)
 }
 
@@ -108,11 +114,7 @@ fn agree(model: Model, history: &History, legal: &Cell<u32>) -> Result<(), TestC
 fn cross_check<S: Strategy>(strategy: S, history: impl Fn(Model, &S::Value) -> History) {
     for model in MODELS {
         let legal = Cell::new(0);
-        let mut runner = proptest::test_runner::TestRunner::new(ProptestConfig {
-            cases: CASES,
-            failure_persistence: None,
-            ..ProptestConfig::default()
-        });
+        let mut runner = proptest::test_runner::TestRunner::new(cases(CASES));
         let result = runner.run(&strategy, |value| agree(model, &history(model, &value), &legal));
         result.unwrap_or_else(|error| panic!("{error}"));
         assert!(

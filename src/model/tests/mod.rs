@@ -5,7 +5,14 @@ mod crosscheck;
 mod fan_out;
 mod simulate;
 
+use proptest::test_runner::Config as ProptestConfig;
+
 use super::{Action, History, Judgement, Model, Operation, Outcome, Violation};
+
+/// Failing cases are printed, not kept in a file.
+fn cases(cases: u32) -> ProptestConfig {
+    ProptestConfig { cases, failure_persistence: None, ..ProptestConfig::default() }
+}
 
 /// An operation; the client is of no matter.
 fn operation(action: Action, start: u64, end: Option<u64>, outcome: Outcome) -> Operation {
@@ -62,4 +69,25 @@ fn names_go_there_and_back() {
     }
     let error = "queue".parse::<Model>().unwrap_err();
     assert!(error.contains("\"queue\"") && error.contains("fifo"), "{error}");
+}
+
+#[test]
+fn an_excerpt_is_rendered_in_columns() {
+    let mut history = history(&[
+        ranked("k1", 2, 1_000, 2_500),
+        Operation { client: "worker-10".to_owned(), ..take("k1", 12_000, 13_050) },
+        unknown_take(14_000),
+        empty(20_000, 20_001),
+    ]);
+    history.operations.rotate_left(1);
+    let lines = super::render(&history, &[3, 0, 1, 2]);
+    assert_eq!(
+        lines,
+        [
+            "c           0.000 …  1.500 ms  put \"k1\" priority 2  ok",
+            "worker-10  11.000 … 12.050 ms  take                 \"k1\"",
+            "c          13.000 …      ? ms  take                 unknown",
+            "c          19.000 … 19.001 ms  take                 empty",
+        ]
+    );
 }

@@ -1,4 +1,5 @@
-//! Random legal histories: a sequential object is driven, and an interval is drawn around each effect.
+//! Random legal histories: a sequential object is driven, and an interval is drawn around each
+//! effect.
 
 use super::brute::front;
 use crate::model::{Action, History, Model, Operation, Outcome};
