@@ -278,11 +278,7 @@ async fn read<R: AsyncRead + Unpin>(link: Link, mut frames: Frames<R>) {
     link.fail(Error::infrastructure("the runner is gone").because(why));
 }
 
-async fn write<W: AsyncWrite + Unpin>(
-    link: Link,
-    mut writer: W,
-    mut queue: mpsc::Receiver<Frame>,
-) {
+async fn write<W: AsyncWrite + Unpin>(link: Link, mut writer: W, mut queue: mpsc::Receiver<Frame>) {
     let mut buffer = BytesMut::with_capacity(2 * CHUNK);
     while let Some(frame) = queue.recv().await {
         frame.encode(&mut buffer);

@@ -14,7 +14,7 @@ mod stream;
 mod tunnel;
 
 #[cfg(test)]
-mod tests;
+pub(super) mod tests;
 
 use std::net::Ipv4Addr;
 use std::sync::Arc;

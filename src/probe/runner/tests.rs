@@ -82,10 +82,7 @@ async fn a_call_returns_its_value_and_print_is_kept_apart() {
         .await;
     assert_eq!(process.functions(), ["put"]);
     let call = process.call("put", vec![json!("ä")], SECOND).await.unwrap();
-    assert_eq!(
-        call.outcome,
-        Outcome::Returned(json!({"x": ["ä", "ä"], "k": "v", "t": [1, null]}))
-    );
+    assert_eq!(call.outcome, Outcome::Returned(json!({"x": ["ä", "ä"], "k": "v", "t": [1, null]})));
     assert!(call.end_us.unwrap() >= call.start_us);
     assert_eq!(process.output(), "got ä\nerr\n");
 }
@@ -263,7 +260,9 @@ async fn a_long_stream_keeps_every_item_in_order() {
 async fn an_endless_stream_ends_at_its_time() {
     let stand = Stand::start().await;
     let process = stand
-        .program("import time\ndef f():\n    while True:\n        yield 1\n        time.sleep(0.01)\n")
+        .program(
+            "import time\ndef f():\n    while True:\n        yield 1\n        time.sleep(0.01)\n",
+        )
         .await;
     let mut stream = process.stream("f", vec![], SECOND / 4).await.unwrap();
     let mut count = 0;
