@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
+use std::sync::Arc;
 
 use tokio::sync::Mutex;
 
@@ -31,7 +32,7 @@ pub struct Services {
 /// A runner and the twins its program works on, each behind a relay.
 pub struct Stand {
     pub runner: Runner,
-    pub relays: BTreeMap<String, Relay>,
+    pub relays: BTreeMap<String, Arc<Relay>>,
     pub twins: BTreeMap<String, Redis>,
 }
 
@@ -71,7 +72,7 @@ impl Services {
 
 impl Stand {
     /// The twin that a probe means: the named one, else the only one.
-    pub fn twin(&self, name: Option<&str>) -> Result<(&Redis, &Relay)> {
+    pub fn twin(&self, name: Option<&str>) -> Result<(&Redis, &Arc<Relay>)> {
         let name = match name {
             Some(name) => name,
             None if self.twins.len() == 1 => self.twins.keys().next().map_or("", String::as_str),

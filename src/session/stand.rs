@@ -1,6 +1,7 @@
 //! Stands: a runner and twins for one check after the other, clean each time.
 
 use std::net::Ipv4Addr;
+use std::sync::Arc;
 
 use super::plan::{Member, Plan, SEAT_LABEL, WORKBENCH};
 use super::start::reach;
@@ -11,6 +12,7 @@ use crate::probe::clock::Clock;
 use crate::probe::finding::{Evidence, Finding};
 use crate::probe::redis::Redis;
 use crate::probe::relay::Relay;
+use crate::probe::relay::resp::Resp;
 use crate::probe::runner::Runner;
 use crate::probe::scene::Stand;
 use crate::ready;
@@ -122,9 +124,9 @@ impl<'a> Lane<'a> {
         let mut stand = Stand { runner, relays: [].into(), twins: [].into() };
         let mut parts = Vec::new();
         for (((name, service, address, session), member), host) in twins.into_iter().zip(members).zip(2u8..) {
-            let relay = Relay::new(address, clock);
+            let relay = Relay::new(clock, address, Arc::new(Resp));
             let port = member.definition.port.unwrap_or_default();
-            stand.runner.route(&service, Ipv4Addr::new(127, 0, 0, host), port, relay.tunnel()).await?;
+            stand.runner.route(&service, Ipv4Addr::new(127, 0, 0, host), port, relay.clone()).await?;
             parts.push(Part { container: name, pristine: session.configuration().await?, service: service.clone() });
             stand.relays.insert(service.clone(), relay);
             stand.twins.insert(service.clone(), session);
@@ -167,7 +169,8 @@ impl Open {
             let (Some(relay), Some(twin)) = (self.stand.relays.get(service), self.stand.twins.get(service)) else {
                 return false;
             };
-            relay.reset();
+            relay.set_gatekeeper(None);
+            relay.forget();
             let wiped = twin.wipe().await.is_ok();
             if !wiped || twin.configuration().await.ok().as_ref() != Some(pristine) {
                 return false;

@@ -172,6 +172,11 @@ impl Stream {
         self.opened_us
     }
 
+    /// Lets an iterator begin that was called held.
+    pub async fn go(&self) {
+        self.process.go(self.id).await;
+    }
+
     /// True when the function returned an iterator.
     pub fn streamed(&self) -> bool {
         self.streamed

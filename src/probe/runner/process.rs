@@ -132,6 +132,26 @@ impl Process {
         args: Vec<Value>,
         limit: Duration,
     ) -> Result<Stream> {
+        self.open(function, args, limit, false).await
+    }
+
+    /// As `stream`, but the first item is asked for only after `Stream::go`.
+    pub async fn stream_held(
+        &self,
+        function: &str,
+        args: Vec<Value>,
+        limit: Duration,
+    ) -> Result<Stream> {
+        self.open(function, args, limit, true).await
+    }
+
+    async fn open(
+        &self,
+        function: &str,
+        args: Vec<Value>,
+        limit: Duration,
+        hold: bool,
+    ) -> Result<Stream> {
         let deadline = Instant::now() + limit;
         let (inbox, replies) = inbox();
         let id = {
@@ -141,7 +161,11 @@ impl Process {
             state.pending.insert(id, inbox);
             id
         };
-        let mut line = json!({ "id": id, "call": function, "args": args }).to_string();
+        let mut line = json!({ "id": id, "call": function, "args": args });
+        if hold {
+            line["hold"] = true.into();
+        }
+        let mut line = line.to_string();
         line.push('\n');
         if line.len() > MAX_LINE {
             self.state().pending.remove(&id);
@@ -155,6 +179,13 @@ impl Process {
             self.state().pending.remove(&id);
         }
         Ok(Stream::new(self.clone(), id, function, args, start_us, deadline, replies))
+    }
+
+    /// Lets a held iterator begin.
+    pub(super) async fn go(&self, call: u64) {
+        let line = format!("{}\n", json!({ "id": call, "go": true }));
+        // A process that is over shows in what the stream gives next.
+        let _ = self.0.lines.send(line.into()).await;
     }
 
     /// SIGKILL to the process and its group; returns how it ended.

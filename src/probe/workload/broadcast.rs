@@ -45,17 +45,23 @@ pub async fn drive(spec: &Spec, scene: &Scene<'_>, recorder: &Recorder) -> Resul
     let stage = Stage { spec, scene, recorder, channel };
 
     let before = if late.is_empty() { total } else { total / 2 };
-    let mut listeners = match stage.subscribe(&early, RoleKind::Subscribe, total).await? {
-        Ok(listeners) => listeners,
-        Err(finding) => return Ok(Some(finding)),
-    };
-    stage.publish(&publishers, before).await?;
-    if !late.is_empty() && !recorder.trouble_seen() {
-        match stage.subscribe(&late, RoleKind::Late, total - before).await? {
-            Ok(more) => listeners.extend(more),
-            Err(finding) => return Ok(Some(finding)),
+    let mut listeners = Vec::new();
+    for (clients, kind, expected, count) in
+        [(&early, RoleKind::Subscribe, total, before), (&late, RoleKind::Late, total - before, total - before)]
+    {
+        if clients.is_empty() || recorder.trouble_seen() {
+            continue;
         }
-        stage.publish(&publishers, total - before).await?;
+        let opened = match stage.subscribe(clients, kind, expected).await? {
+            Ok(opened) => opened,
+            Err(finding) => return Ok(Some(finding)),
+        };
+        // A subscription is in place when the call returns, not when somebody begins to read.
+        stage.publish(&publishers[..1], 1.min(count)).await?;
+        for opened in opened {
+            listeners.push(opened.listen().await);
+        }
+        stage.publish(&publishers, count.saturating_sub(1)).await?;
     }
     arrived(&listeners).await;
     for listener in listeners {
@@ -72,19 +78,20 @@ struct Stage<'a> {
 }
 
 impl Stage<'_> {
-    async fn subscribe(&self, clients: &[Client], kind: RoleKind, expected: usize) -> Result<Result<Vec<Listener>, Finding>> {
+    async fn subscribe(&self, clients: &[Client], kind: RoleKind, expected: usize) -> Result<Result<Vec<Opened>, Finding>> {
         let opened = futures_util::future::try_join_all(clients.iter().map(|c| self.open(c, kind, expected))).await?;
-        // What a subscription has sent must have reached the service before the first publication.
+        // What a subscription has sent must have reached the service before the first publication;
+        // a service that does not answer shows in what arrives.
         let (_, relay) = self.scene.stand()?.twin(None)?;
-        relay.settled(CALL_TIMEOUT).await;
+        let _ = relay.settled(CALL_TIMEOUT).await;
         Ok(opened.into_iter().collect())
     }
 
-    async fn open(&self, client: &Client, kind: RoleKind, expected: usize) -> Result<Result<Listener, Finding>> {
+    async fn open(&self, client: &Client, kind: RoleKind, expected: usize) -> Result<Result<Opened, Finding>> {
         let call = self.spec.roles.call(kind, &[("channel", &self.channel)], self.scene.variables)?;
         let line = call::line(&call.call, &call.args);
         let start = client.process.clock().now_us();
-        let mut stream = client.process.stream(&call.call, call.args, SUBSCRIBED_FOR).await?;
+        let mut stream = client.process.stream_held(&call.call, call.args, SUBSCRIBED_FOR).await?;
         let opened = tokio::time::timeout(CALL_TIMEOUT, stream.opened()).await.ok().flatten();
         let Some(end) = opened else { return self.not_opened(client, line, stream).map(Err) };
         self.recorder.record(Operation {
@@ -94,7 +101,7 @@ impl Stage<'_> {
             end: Some(end),
             outcome: Outcome::Ok(None),
         });
-        Ok(Ok(Listener::start(client.name.clone(), line, client.process.clone(), stream, expected)))
+        Ok(Ok(Opened { client: client.clone(), line, stream, expected }))
     }
 
     fn not_opened(&self, client: &Client, line: String, stream: Stream) -> Result<Finding> {
@@ -122,6 +129,21 @@ impl Stage<'_> {
             Ok(())
         });
         futures_util::future::try_join_all(work).await.map(drop)
+    }
+}
+
+/// A subscription that nobody reads yet.
+struct Opened {
+    client: Client,
+    line: String,
+    stream: Stream,
+    expected: usize,
+}
+
+impl Opened {
+    async fn listen(self) -> Listener {
+        self.stream.go().await;
+        Listener::start(self.client.name, self.line, self.client.process, self.stream, self.expected)
     }
 }
 

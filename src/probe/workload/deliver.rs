@@ -76,6 +76,16 @@ pub enum Taken {
     Trouble,
 }
 
+impl From<Value> for Taken {
+    fn from(returned: Value) -> Self {
+        match returned {
+            Value::Null => Self::Empty,
+            Value::String(job) => Self::Job(job),
+            other => Self::Job(other.to_string()),
+        }
+    }
+}
+
 /// The parts of a delivery, as calls that are recorded.
 pub struct Crew<'a> {
     pub spec: &'a Spec,
@@ -98,12 +108,7 @@ impl Crew<'_> {
 
     pub async fn take(&self, worker: &Client) -> Result<Taken> {
         let call = self.spec.roles.call(RoleKind::Take, &[("worker", &worker.name)], self.scene.variables)?;
-        Ok(match self.recorder.act(worker, call, Action::Take).await {
-            None => Taken::Trouble,
-            Some(Value::Null) => Taken::Empty,
-            Some(Value::String(job)) => Taken::Job(job),
-            Some(other) => Taken::Job(other.to_string()),
-        })
+        Ok(self.recorder.act(worker, call, Action::Take).await.map_or(Taken::Trouble, Taken::from))
     }
 
     pub async fn ack(&self, worker: &Client, job: &str) -> Result<()> {

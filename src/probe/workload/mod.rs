@@ -2,7 +2,7 @@
 //! against a model.
 
 mod broadcast;
-mod deliver;
+pub mod deliver;
 mod queue;
 pub mod recorder;
 pub mod roles;
