@@ -21,7 +21,9 @@ pub struct Detail {
 
 /// The whole of a check, task by task, with a summary line.
 pub fn lab(result: &LabResult, detail: Detail) -> String {
-    let mut out: String = result.tasks.iter().map(|t| task(t, detail)).collect();
+    // An explanation is for who has just passed that task, not one of many.
+    let alone = result.tasks.len() == 1;
+    let mut out: String = result.tasks.iter().map(|t| task(t, alone, detail)).collect();
     let passed = result.tasks.iter().filter(|t| t.verdict == Verdict::Pass).count();
     let _ = writeln!(
         out,
@@ -35,13 +37,13 @@ pub fn lab(result: &LabResult, detail: Detail) -> String {
 }
 
 /// One task with its checks.
-pub fn task(result: &TaskResult, detail: Detail) -> String {
+fn task(result: &TaskResult, explain: bool, detail: Detail) -> String {
     let mut out = format!("{} {}\n", mark(result.verdict), style(&result.title).bold());
     for check in &result.checks {
         out.push_str(&self::check(check, detail));
     }
     out.push('\n');
-    if let Some(explanation) = &result.explanation {
+    if explain && let Some(explanation) = &result.explanation {
         out.push_str(&markdown::render(explanation, detail.width));
         out.push('\n');
     }

@@ -1,7 +1,7 @@
 //! Recorded first, then made; removed first, then forgotten.
 
 use super::Session;
-use super::plan::{GATES, Labels, SEAT_LABEL};
+use super::plan::{Labels, OWNER_LABEL, gates_network};
 use crate::engine::{ContainerSpec, Network, NetworkSpec, SubnetChoice};
 use crate::error::Result;
 use crate::store::{Resource, ResourceKind};
@@ -61,22 +61,24 @@ impl Session {
 
     /// The network that all gates share to publish their ports; they cannot reach each other on it.
     pub(super) async fn ensure_gates_network(&self) -> Result<()> {
-        if self.engine.network(GATES).await?.is_some() {
+        let installation = self.store.installation()?;
+        let name = gates_network(&installation);
+        if self.engine.network(&name).await?.is_some() {
             return Ok(());
         }
         // The engine allows two networks of one name: only one labs at a time may make it.
-        let _lock = self.store.lock_waiting(GATES).await?;
-        if self.engine.network(GATES).await?.is_some() {
+        let _lock = self.store.lock_waiting(&name).await?;
+        if self.engine.network(&name).await?.is_some() {
             return Ok(());
         }
-        self.record(ResourceKind::Network, GATES, "", "")?;
+        self.record(ResourceKind::Network, &name, "", "")?;
         let spec = NetworkSpec {
-            name: GATES.to_owned(),
+            name,
             subnet: SubnetChoice::FreeIn { range: subnet_range()?, prefix: GATES_PREFIX },
             internal: false,
             closed_gateway: false,
             isolated: true,
-            labels: [(SEAT_LABEL.to_owned(), String::new())].into(),
+            labels: [(OWNER_LABEL.to_owned(), installation)].into(),
         };
         self.engine.network_create(&spec).await.map(drop)
     }

@@ -49,7 +49,7 @@ impl Session {
     /// A faulty service definition.
     pub fn plan(&self, lab: &Lab, seat: SeatRow) -> Result<Plan> {
         let owner = workspace::owner(&seat.workspace);
-        Plan::new(&self.catalog, &self.images, lab, seat, owner)
+        Plan::new(&self.catalog, &self.images, lab, seat, self.store.installation()?, owner)
     }
 
     /// # Errors

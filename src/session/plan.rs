@@ -14,8 +14,8 @@ use crate::store::SeatRow;
 
 /// The label that everything of a seat carries; its value is the seat's id.
 pub const SEAT_LABEL: &str = "labs.seat";
-/// The network that all gates publish their ports through.
-pub const GATES: &str = "labs-gates";
+/// The label whose value is the installation that made something; others are never touched.
+pub const OWNER_LABEL: &str = "labs.owner";
 /// How many checks run the learner's program at the same time, each with a twin of its own.
 pub const LANES: u8 = 2;
 
@@ -63,14 +63,28 @@ pub struct Plan {
     gate_image: String,
     workbench: Service,
     pub workbench_image: String,
+    /// The installation.
+    owner: String,
     uid: u32,
     gid: u32,
+}
+
+/// The network that the gates of an installation publish their ports through.
+pub fn gates_network(installation: &str) -> String {
+    format!("labs-gates-{installation}")
 }
 
 impl Plan {
     /// # Errors
     /// A faulty service definition, or more services than a seat's network holds.
-    pub fn new(catalog: &Catalog, images: &Images, lab: &Lab, seat: SeatRow, owner: (u32, u32)) -> Result<Self> {
+    pub fn new(
+        catalog: &Catalog,
+        images: &Images,
+        lab: &Lab,
+        seat: SeatRow,
+        installation: String,
+        owner: (u32, u32),
+    ) -> Result<Self> {
         if lab.services.len() > MAX_SERVICES {
             return Err(Error::usage(format!(
                 "The lab {} has {} services; a seat's network holds {MAX_SERVICES}",
@@ -95,6 +109,7 @@ impl Plan {
             gate_image: images.tag(GATE)?,
             workbench: catalog.service(WORKBENCH)?,
             workbench_image: images.tag(WORKBENCH)?,
+            owner: installation,
             uid: owner.0,
             gid: owner.1,
         })
@@ -127,6 +142,7 @@ impl Plan {
     pub fn labels(&self) -> Labels {
         BTreeMap::from([
             (SEAT_LABEL.to_owned(), self.seat.id.clone()),
+            (OWNER_LABEL.to_owned(), self.owner.clone()),
             ("labs.lab".to_owned(), self.seat.lab.clone()),
         ])
     }
@@ -210,7 +226,7 @@ impl Plan {
         // The published network comes first: a container's ports are bound on its first one.
         let seat = self.one_link(host(subnet, GATE_HOST), vec![]);
         spec.network = NetworkChoice::Networks(vec![
-            Link { network: GATES.to_owned(), ..Link::default() },
+            Link { network: gates_network(&self.owner), ..Link::default() },
             seat,
         ]);
         spec

@@ -3,7 +3,7 @@
 use serde::Serialize;
 
 use super::Session;
-use super::plan::{GATES, SEAT_LABEL};
+use super::plan::{OWNER_LABEL, SEAT_LABEL, gates_network};
 use crate::error::Result;
 use crate::store::{Resource, ResourceKind, SeatRow};
 
@@ -75,9 +75,12 @@ impl Session {
             }
         }
         let mut orphans: Vec<String> = self.store.resources(None)?.into_iter().map(|r| r.seat).collect();
-        orphans.extend(self.engine.list(&[SEAT_LABEL]).await?.iter().filter_map(|c| c.labels.get(SEAT_LABEL).cloned()));
-        orphans.extend(self.engine.networks(&[SEAT_LABEL]).await?.iter().filter_map(|n| n.labels.get(SEAT_LABEL).cloned()));
-        orphans.extend(self.engine.volumes(&[SEAT_LABEL]).await?.iter().filter_map(|v| v.labels.get(SEAT_LABEL).cloned()));
+        let installation = self.store.installation()?;
+        let ours = format!("{OWNER_LABEL}={installation}");
+        let ours = [ours.as_str()];
+        orphans.extend(self.engine.list(&ours).await?.iter().filter_map(|c| c.labels.get(SEAT_LABEL).cloned()));
+        orphans.extend(self.engine.networks(&ours).await?.iter().filter_map(|n| n.labels.get(SEAT_LABEL).cloned()));
+        orphans.extend(self.engine.volumes(&ours).await?.iter().filter_map(|v| v.labels.get(SEAT_LABEL).cloned()));
         orphans.retain(|seat| !seat.is_empty() && !seats.contains(seat));
         orphans.sort();
         orphans.dedup();
@@ -88,9 +91,10 @@ impl Session {
         for seat in &seats {
             removed.containers.extend(self.remove_abandoned_stands(seat).await?);
         }
-        if seats.is_empty() && self.engine.network(GATES).await?.is_some() {
-            self.drop_network(GATES).await?;
-            removed.networks.push(GATES.to_owned());
+        let gates = gates_network(&installation);
+        if seats.is_empty() && self.engine.network(&gates).await?.is_some() {
+            self.drop_network(&gates).await?;
+            removed.networks.push(gates);
         }
         Ok(removed)
     }

@@ -75,6 +75,13 @@ impl Store {
         }
     }
 
+    /// Tells what this database's user made on an engine from what others made there.
+    pub fn installation(&self) -> Result<String> {
+        self.connection
+            .query_row("SELECT id FROM installation", [], |row| row.get(0))
+            .map_err(self.failed("The installation"))
+    }
+
     fn try_lock(&self, name: &str) -> Result<Option<File>> {
         let path = self.lock_path(name);
         let fail = |e: std::io::Error| {

@@ -3,6 +3,8 @@
 use rusqlite::Connection;
 
 const MIGRATIONS: &[&str] = &["
+    CREATE TABLE installation (id TEXT NOT NULL) STRICT;
+    INSERT INTO installation VALUES (lower(hex(randomblob(4))));
     CREATE TABLE seats (
         id TEXT PRIMARY KEY,
         lab TEXT NOT NULL UNIQUE,

@@ -1,1 +1,5 @@
+//! Tests against the real engine and real services, one file a command or rule.
+
 mod engine;
+mod sandbox;
+mod solutions;

@@ -21,6 +21,7 @@ async fn network(scratch: &Scratch, part: &str, closed: bool) -> Network {
         subnet: SubnetChoice::FreeIn { range: RANGE.parse().unwrap(), prefix: 27 },
         internal: closed,
         closed_gateway: closed,
+        isolated: false,
         labels: scratch.labels(),
     };
     scratch.engine.network_create(&spec).await.unwrap()
@@ -160,6 +161,7 @@ async fn networks_made_at_once_do_not_overlap_and_run_out_politely() {
         subnet: SubnetChoice::FreeIn { range, prefix: 29 },
         internal: true,
         closed_gateway: true,
+        isolated: false,
         labels: scratch.labels(),
     };
     let specs: Vec<_> = (0..4).map(spec).collect();

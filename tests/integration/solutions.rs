@@ -1,0 +1,75 @@
+//! Every right solution passes every check; every wrong one fails just what it names, for the reason it names.
+
+use std::collections::BTreeMap;
+
+use labs::catalog::Catalog;
+use labs::catalog::lab::Lab;
+use labs::catalog::solution::{self, Placed};
+use serde_json::Value;
+
+use crate::sandbox::Sandbox;
+
+const LAB: &str = "redis-queues";
+
+/// Starts afresh and applies the steps of a solution.
+fn apply(sandbox: &Sandbox, catalog: &Catalog, lab: &Lab, steps: &[Placed]) {
+    sandbox.ok(&["reset", LAB, "--yes"]);
+    let mut script = String::new();
+    for placed in steps {
+        if let Some(content) = placed.content(catalog.lab_files(), lab).unwrap() {
+            let name = &placed.step.copy.as_ref().unwrap().value;
+            std::fs::write(sandbox.workspace(LAB).join(name), content).unwrap();
+        }
+        if let Some(run) = &placed.step.run {
+            script.push_str(&lab.variables.render(run).unwrap());
+            script.push('\n');
+        }
+    }
+    sandbox.ok(&["exec", "workbench", "--", "bash", "-ec", &script]);
+}
+
+/// `task/check` → failure code, or the verdict where there is none, of all that did not pass.
+fn not_passed(sandbox: &Sandbox) -> (BTreeMap<String, String>, Value) {
+    let result = sandbox.json(&["check", LAB]);
+    let mut found = BTreeMap::new();
+    for task in result["tasks"].as_array().unwrap_or_else(|| panic!("{result:#}")) {
+        for check in task["checks"].as_array().unwrap() {
+            let verdict = check["verdict"].as_str().unwrap();
+            if verdict != "pass" {
+                let code = check["failure"]["code"].as_str().unwrap_or(verdict);
+                found.insert(format!("{}/{}", task["id"].as_str().unwrap(), check["id"].as_str().unwrap()), code.to_owned());
+            }
+        }
+    }
+    (found, result)
+}
+
+#[test]
+fn right_solutions_pass() {
+    let (sandbox, catalog) = (Sandbox::new(), Catalog::new(None));
+    let lab = catalog.lab(LAB).unwrap();
+    sandbox.ok(&["run", LAB, "--detach"]);
+    for right in &lab.solutions {
+        apply(&sandbox, &catalog, &lab, &solution::steps(&lab, right).unwrap());
+        let (found, result) = not_passed(&sandbox);
+        assert!(found.is_empty(), "{}: {found:#?}\n{result:#}", right.id.value);
+    }
+}
+
+#[test]
+fn wrong_solutions_fail_what_they_name() {
+    let (sandbox, catalog) = (Sandbox::new(), Catalog::new(None));
+    let lab = catalog.lab(LAB).unwrap();
+    sandbox.ok(&["run", LAB, "--detach"]);
+    let mut surprises = Vec::new();
+    for wrong in &lab.wrong {
+        apply(&sandbox, &catalog, &lab, &solution::wrong_steps(&lab, wrong).unwrap());
+        let (mut found, result) = not_passed(&sandbox);
+        // What depends on a failed check is blocked, and says nothing of its own.
+        found.retain(|name, code| code != "blocked" || wrong.fails.contains_key(name));
+        if found != wrong.fails {
+            surprises.push(format!("{}: promised {:?}, found {found:?}\n{result:#}", wrong.id.value, wrong.fails));
+        }
+    }
+    assert!(surprises.is_empty(), "{} of {}:\n{}", surprises.len(), lab.wrong.len(), surprises.join("\n"));
+}
