@@ -1,5 +1,19 @@
 //! Hands-on labs about real services, graded by probing the live systems.
 
+pub mod catalog;
+pub mod cli;
+pub mod engine;
 pub mod error;
+pub mod event;
+pub mod image;
 pub mod model;
 pub mod probe;
+pub mod ready;
+pub mod report;
+pub mod screen;
+pub mod session;
+pub mod store;
+pub mod suggest;
+pub mod template;
+pub mod term;
+pub mod verdict;

@@ -1,5 +1,73 @@
-//! Probes: observations of live systems, and the means to make them.
+//! Probes: observations of a live system, and what is expected of them.
 
+pub mod call;
 pub mod clock;
+pub mod expect;
+pub mod fault;
+pub mod finding;
+pub mod fresh;
+pub mod redis;
 pub mod relay;
 pub mod runner;
+pub mod scene;
+pub mod state;
+pub mod trace;
+pub mod workload;
+
+use serde::Deserialize;
+
+use finding::Finding;
+use scene::Scene;
+
+use crate::error::Result;
+use crate::template::Variables;
+
+/// The four families, as a lab file declares them.
+#[derive(Debug, Clone)]
+pub enum Probe {
+    State(state::Spec),
+    Trace(trace::Spec),
+    Workload(workload::Spec),
+    Fault(fault::Spec),
+}
+
+impl Probe {
+    /// Observes the live system once.
+    pub async fn observe(&self, scene: &Scene<'_>) -> Finding {
+        let finding = match self {
+            Self::State(spec) => state::observe(spec, scene).await,
+            Self::Trace(spec) => trace::observe(spec, scene).await,
+            Self::Workload(spec) => workload::observe(spec, scene).await,
+            Self::Fault(spec) => fault::observe(spec, scene).await,
+        };
+        finding.unwrap_or_else(Finding::Error)
+    }
+
+    /// Whether it runs the learner's program, and so needs a runner and twins.
+    pub fn drives_program(&self) -> bool {
+        match self {
+            Self::State(_) => false,
+            Self::Trace(spec) => spec.drives_program(),
+            Self::Workload(_) | Self::Fault(_) => true,
+        }
+    }
+
+    /// Finds what can be found without a live system: unknown commands, undefined variables.
+    pub fn lint(&self, variables: &Variables) -> Result<()> {
+        match self {
+            Self::State(spec) => spec.lint(variables),
+            Self::Trace(spec) => spec.lint(variables),
+            Self::Workload(spec) => spec.lint(variables),
+            Self::Fault(spec) => spec.lint(variables),
+        }
+    }
+}
+
+/// A function of the learner's program, and the values it is called with.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Call {
+    pub call: String,
+    #[serde(default)]
+    pub args: Vec<serde_json::Value>,
+}

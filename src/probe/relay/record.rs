@@ -103,10 +103,30 @@ pub struct Reply {
     pub kind: ReplyKind,
     /// Elements of a list, map or set at the top.
     pub elements: Option<u64>,
+    /// Values in a list, map or set at every depth.
+    pub values: Option<u64>,
     /// Bytes on the wire.
     pub bytes: u64,
     /// The first line of an error, or a short status, number or text.
     pub text: Option<String>,
+}
+
+impl Record {
+    /// The command as a person would type it, long arguments cut.
+    pub fn line(&self) -> String {
+        let mut line = self.command.clone();
+        for arg in &self.args {
+            line.push(' ');
+            line.push_str(&arg.text());
+            if !arg.whole() {
+                line.push('…');
+            }
+        }
+        if self.count > self.args.len() as u64 {
+            line.push_str(" …");
+        }
+        line
+    }
 }
 
 impl Reply {

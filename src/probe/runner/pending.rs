@@ -70,6 +70,7 @@ pub struct Stream {
     replies: Replies,
     items: VecDeque<Item>,
     streamed: bool,
+    opened_us: Option<u64>,
     bytes: usize,
     done: Option<Result<()>>,
 }
@@ -100,6 +101,7 @@ impl Stream {
             replies,
             items: VecDeque::new(),
             streamed: false,
+            opened_us: None,
             bytes: 0,
             done: None,
         }
@@ -114,24 +116,29 @@ impl Stream {
             if self.done.is_some() {
                 return None;
             }
-            match timeout_at(self.deadline, self.replies.receiver.recv()).await {
-                Ok(Some((at_us, part, size))) => {
-                    self.replies.unread.fetch_sub(size, Ordering::SeqCst);
-                    self.bytes += size;
-                    self.take(at_us, part);
-                }
-                Ok(None) if self.process.is_over() => {
-                    self.done = Some(match self.process.final_outcome().await {
-                        Ok(outcome) => {
-                            self.call.outcome = outcome;
-                            Ok(())
-                        }
-                        Err(error) => Err(error),
-                    });
-                }
-                // The time is over, or the call could not even be written in it.
-                Ok(None) | Err(_) => self.done = Some(Ok(())),
+            self.advance().await;
+        }
+    }
+
+    /// Takes one part of the reply, or notes the end of the call.
+    async fn advance(&mut self) {
+        match timeout_at(self.deadline, self.replies.receiver.recv()).await {
+            Ok(Some((at_us, part, size))) => {
+                self.replies.unread.fetch_sub(size, Ordering::SeqCst);
+                self.bytes += size;
+                self.take(at_us, part);
             }
+            Ok(None) if self.process.is_over() => {
+                self.done = Some(match self.process.final_outcome().await {
+                    Ok(outcome) => {
+                        self.call.outcome = outcome;
+                        Ok(())
+                    }
+                    Err(error) => Err(error),
+                });
+            }
+            // The time is over, or the call could not even be written in it.
+            Ok(None) | Err(_) => self.done = Some(Ok(())),
         }
     }
 
@@ -139,6 +146,7 @@ impl Stream {
         let outcome = match part {
             Part::Stream => {
                 self.streamed = true;
+                self.opened_us = Some(at_us);
                 return;
             }
             Part::Items(items) => {
@@ -154,6 +162,19 @@ impl Stream {
         self.call.end_us = Some(at_us);
         self.call.outcome = outcome;
         self.done = Some(Ok(()));
+    }
+
+    /// Waits until the function has returned its iterator; when that was, or `None` when the call ended otherwise.
+    pub async fn opened(&mut self) -> Option<u64> {
+        while self.opened_us.is_none() && self.done.is_none() {
+            self.advance().await;
+        }
+        self.opened_us
+    }
+
+    /// Lets an iterator begin that was called held.
+    pub async fn go(&self) {
+        self.process.go(self.id).await;
     }
 
     /// True when the function returned an iterator.

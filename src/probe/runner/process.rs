@@ -15,6 +15,7 @@ use super::pending::{Handed, Inbox, Stream, inbox};
 use super::reply::{Lines, MAX_LINE, Raised, Reply, parse};
 use super::stream::{Arrival, Incoming, Outgoing};
 use crate::error::{Error, Result};
+use crate::probe::clock::Clock;
 
 /// Bound on the time between SIGKILL and the end of a process.
 const KILL_LIMIT: Duration = Duration::from_secs(5);
@@ -74,6 +75,11 @@ impl Process {
         (process, loaded)
     }
 
+    /// The clock that the times of its calls are on.
+    pub fn clock(&self) -> Clock {
+        self.0.link.clock
+    }
+
     pub fn id(&self) -> u32 {
         self.0.id
     }
@@ -126,6 +132,26 @@ impl Process {
         args: Vec<Value>,
         limit: Duration,
     ) -> Result<Stream> {
+        self.open(function, args, limit, false).await
+    }
+
+    /// As `stream`, but the first item is asked for only after `Stream::go`.
+    pub async fn stream_held(
+        &self,
+        function: &str,
+        args: Vec<Value>,
+        limit: Duration,
+    ) -> Result<Stream> {
+        self.open(function, args, limit, true).await
+    }
+
+    async fn open(
+        &self,
+        function: &str,
+        args: Vec<Value>,
+        limit: Duration,
+        hold: bool,
+    ) -> Result<Stream> {
         let deadline = Instant::now() + limit;
         let (inbox, replies) = inbox();
         let id = {
@@ -135,7 +161,11 @@ impl Process {
             state.pending.insert(id, inbox);
             id
         };
-        let mut line = json!({ "id": id, "call": function, "args": args }).to_string();
+        let mut line = json!({ "id": id, "call": function, "args": args });
+        if hold {
+            line["hold"] = true.into();
+        }
+        let mut line = line.to_string();
         line.push('\n');
         if line.len() > MAX_LINE {
             self.state().pending.remove(&id);
@@ -149,6 +179,13 @@ impl Process {
             self.state().pending.remove(&id);
         }
         Ok(Stream::new(self.clone(), id, function, args, start_us, deadline, replies))
+    }
+
+    /// Lets a held iterator begin.
+    pub(super) async fn go(&self, call: u64) {
+        let line = format!("{}\n", json!({ "id": call, "go": true }));
+        // A process that is over shows in what the stream gives next.
+        let _ = self.0.lines.send(line.into()).await;
     }
 
     /// SIGKILL to the process and its group; returns how it ended.

@@ -53,6 +53,8 @@ class Server:
         self.pool = queue.SimpleQueue()
         self.lock = threading.Lock()
         self.main_free = True
+        # Calls whose iterators wait for a word to begin.
+        self.held = {}
         # Threads that wait for a call, less the calls that wait for a thread.
         self.idle = 0
         self.threads = 0
@@ -65,6 +67,11 @@ class Server:
                     call = json.loads(line)
                 except ValueError:
                     continue
+                if call.get("go"):
+                    self.held.pop(call["id"], threading.Event()).set()
+                    continue
+                if call.get("hold"):
+                    self.held[call["id"]] = threading.Event()
                 self.dispatch(call)
         flush()
         os._exit(0)
@@ -111,7 +118,7 @@ class Server:
             if hasattr(value, "__aiter__") and not hasattr(value, "__iter__"):
                 value = streams.from_async(value)
             if values.is_stream(value):
-                streams.send(number, value, self.replies)
+                streams.send(number, value, self.replies, self.held.get(number))
             else:
                 self.replies.send({"id": number, "ok": value})
         except BaseException as error:  # SystemExit in a call is an answer too

@@ -11,13 +11,17 @@ MAX_WAIT = 0.02
 MAX_BATCH = 1024 * 1024
 
 
-def send(number, items, replies):
+def send(number, items, replies, go=None):
     """Sends the items in batches, each as soon as the next one is not there yet.
+
+    With `go`, the first item is asked for only when that event is set.
 
     The helper thread runs when the iterator waits (or every 5 ms when it does
     not) and sends what has gathered; a busy iterator sends full batches itself.
     """
     replies.send({"id": number, "stream": True})
+    if go is not None:
+        go.wait()
     batch = Batch(number, replies)
     helper = threading.Thread(target=batch.run, daemon=True)
     helper.start()

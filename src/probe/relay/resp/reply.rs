@@ -128,7 +128,7 @@ impl Replies {
     }
 
     fn start(&mut self, kind: ReplyKind, push: bool, elements: Option<u64>, text: Option<String>) {
-        let reply = Reply { kind, elements, bytes: 0, text };
+        let reply = Reply { kind, elements, values: None, bytes: 0, text };
         self.message = Some(Message { reply, push, head: None, last_number: None });
         self.elements = 0;
     }
@@ -163,6 +163,7 @@ impl Replies {
                 return;
             }
             message.reply.bytes = std::mem::take(&mut self.bytes);
+            message.reply.values = message.reply.elements.map(|_| self.elements);
             complete(message);
         }
     }

@@ -1,0 +1,2 @@
+CREATE USER 'root'@'%' IDENTIFIED WITH caching_sha2_password BY 'labs';
+GRANT ALL ON *.* TO 'root'@'%' WITH GRANT OPTION;

@@ -1,0 +1,17 @@
+"""A stack on one list: in and out at the head."""
+
+import os
+
+import redis
+
+r = redis.Redis(host=os.environ.get("REDIS_HOST", "redis"), decode_responses=True)
+
+STACK = "lifo:items"
+
+
+def push(item: str) -> None:
+    r.lpush(STACK, item)
+
+
+def pop() -> str | None:
+    return r.lpop(STACK)

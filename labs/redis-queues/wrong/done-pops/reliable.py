@@ -1,0 +1,30 @@
+"""Drops the oldest job that the worker holds, not the one he finished."""
+
+import os
+
+import redis
+
+r = redis.Redis(host=os.environ.get("REDIS_HOST", "redis"), decode_responses=True)
+
+QUEUE = "reliable:jobs"
+
+
+def _held(worker: str) -> str:
+    return f"reliable:held:{worker}"
+
+
+def put(job: str) -> None:
+    r.rpush(QUEUE, job)
+
+
+def take(worker: str) -> str | None:
+    return r.lmove(QUEUE, _held(worker), "LEFT", "RIGHT")
+
+
+def done(worker: str, job: str) -> None:
+    r.lpop(_held(worker))
+
+
+def recover(worker: str) -> None:
+    while r.lmove(_held(worker), QUEUE, "RIGHT", "LEFT") is not None:
+        pass

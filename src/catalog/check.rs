@@ -1,0 +1,177 @@
+//! Loads a lab and checks what the types alone cannot say.
+
+use std::collections::BTreeMap;
+
+use super::files::Files;
+use super::lab::{FORMAT, Lab, Task};
+use super::load::{self, Spanned};
+use super::{Catalog, unknown};
+use crate::error::{Error, Result};
+
+/// A lab with its Markdown, checked.
+pub fn load(files: &Files, slug: &str, catalog: &Catalog) -> Result<Lab> {
+    let path = format!("{slug}/lab.yaml");
+    let mut lab: Lab = load::yaml(files, &path)?;
+    slug.clone_into(&mut lab.slug);
+    let checker = Checker { files, path: &path };
+    checker.format(&lab)?;
+    checker.services(&lab, catalog)?;
+    checker.tasks(&lab)?;
+    checker.solutions(&lab)?;
+    for task in &mut lab.tasks {
+        let text = |suffix: &str| {
+            let text = files.read_text(&format!("{slug}/tasks/{}{suffix}", task.id.value))?;
+            lab.variables.render(&text)
+        };
+        (task.prompt, task.explanation) = (text(".md")?, text(".explanation.md")?);
+        for hint in &mut task.hints {
+            *hint = lab.variables.render(hint)?;
+        }
+        for check in &mut task.checks {
+            check.claim = lab.variables.render(&check.claim)?;
+        }
+    }
+    Ok(lab)
+}
+
+struct Checker<'a> {
+    files: &'a Files,
+    path: &'a str,
+}
+
+impl Checker<'_> {
+    fn format(&self, lab: &Lab) -> Result<()> {
+        if lab.format.value == FORMAT {
+            return Ok(());
+        }
+        Err(self
+            .at(Error::usage(format!("The lab has format {}, expected {FORMAT}", lab.format.value)), &lab.format)
+            .help("a newer labs may read it"))
+    }
+
+    fn services(&self, lab: &Lab, catalog: &Catalog) -> Result<()> {
+        let known = catalog.services();
+        for (name, service) in &lab.services {
+            let definition = lab.definition(name);
+            if known.iter().any(|k| k == definition) {
+                continue;
+            }
+            let error = unknown("service", definition, &known, "services are the folders under docker/");
+            return Err(match &service.definition {
+                Some(spanned) => self.at(error, spanned),
+                None => error.at(self.files.place(self.path)),
+            });
+        }
+        let names: Vec<String> = lab.services.keys().cloned().collect();
+        for setup in lab.setup.iter().flat_map(|s| s.0.keys()) {
+            if !names.contains(setup) {
+                return Err(unknown("service", setup, &names, "name one of the lab's services")
+                    .at(self.files.place(self.path)));
+            }
+        }
+        Ok(())
+    }
+
+    fn tasks(&self, lab: &Lab) -> Result<()> {
+        let ids: Vec<String> = lab.tasks.iter().map(|t| t.id.value.clone()).collect();
+        self.unique("task", lab.tasks.iter().map(|t| &t.id))?;
+        for (index, task) in lab.tasks.iter().enumerate() {
+            for need in &task.needs {
+                if !ids[..index].contains(&need.value) {
+                    let earlier = "a task needs tasks that come before it";
+                    return Err(self.at(unknown("task", &need.value, &ids[..index], earlier), need));
+                }
+            }
+            self.checks(lab, task)?;
+        }
+        Ok(())
+    }
+
+    fn checks(&self, lab: &Lab, task: &Task) -> Result<()> {
+        self.unique("check", task.checks.iter().map(|c| &c.id))?;
+        let ids: Vec<String> = task.checks.iter().map(|c| c.id.value.clone()).collect();
+        for (index, check) in task.checks.iter().enumerate() {
+            for need in &check.needs {
+                if !ids[..index].contains(&need.value) {
+                    let earlier = "a check needs checks of the same task that come before it";
+                    return Err(self.at(unknown("check", &need.value, &ids[..index], earlier), need));
+                }
+            }
+            let probe = check.probe().ok_or_else(|| {
+                self.at(Error::usage("A check has exactly one probe"), &check.id)
+                    .help("give it one of state, trace, workload, fault")
+            })?;
+            probe.lint(&lab.variables).map_err(|e| self.at(e, &check.id))?;
+            if probe.drives_program() && task.program.is_none() {
+                return Err(self
+                    .at(Error::usage("A check runs the learner's program, but its task names none"), &check.id)
+                    .help("give the task a program: FILE"));
+            }
+        }
+        Ok(())
+    }
+
+    fn solutions(&self, lab: &Lab) -> Result<()> {
+        self.unique("solution", lab.solutions.iter().map(|s| &s.id))?;
+        self.unique("wrong solution", lab.wrong.iter().map(|w| &w.id))?;
+        let ids: Vec<String> = lab.solutions.iter().map(|s| s.id.value.clone()).collect();
+        let overs = lab.solutions.iter().enumerate().filter_map(|(i, s)| Some((i, s.over.as_ref()?)));
+        let wrong_overs = lab.wrong.iter().map(|w| (ids.len(), &w.over));
+        for (earlier, over) in overs.chain(wrong_overs) {
+            if !ids[..earlier].contains(&over.value) {
+                return Err(self.at(unknown("solution", &over.value, &ids, "name one of the lab's solutions"), over));
+            }
+        }
+        let solutions = lab.solutions.iter().map(|s| (format!("solutions/{}", s.id.value), &s.steps));
+        let wrong = lab.wrong.iter().map(|w| (format!("wrong/{}", w.id.value), &w.steps));
+        let tasks: Vec<String> = lab.tasks.iter().map(|t| t.id.value.clone()).collect();
+        for (folder, steps) in solutions.chain(wrong) {
+            for step in steps {
+                if !tasks.contains(&step.task.value) {
+                    return Err(self.at(unknown("task", &step.task.value, &tasks, "see the lab's tasks"), &step.task));
+                }
+                if step.run.is_some() == step.copy.is_some() {
+                    return Err(self.at(Error::usage("A step either runs a command or copies a file"), &step.task));
+                }
+                if let Some(copy) = &step.copy {
+                    let file = format!("{}/{folder}/{}", lab.slug, copy.value);
+                    if !self.files.exists(&file) {
+                        return Err(self.at(Error::usage(format!("There is no file {file}")), copy));
+                    }
+                }
+            }
+        }
+        let checks: Vec<String> = lab
+            .tasks
+            .iter()
+            .flat_map(|t| t.checks.iter().map(|c| format!("{}/{}", t.id.value, c.id.value)))
+            .collect();
+        for wrong in &lab.wrong {
+            if let Some(name) = wrong.fails.keys().find(|name| !checks.contains(name)) {
+                return Err(self.at(unknown("check", name, &checks, "write it as task/check"), &wrong.id));
+            }
+        }
+        Ok(())
+    }
+
+    fn unique<'a>(&self, kind: &str, ids: impl Iterator<Item = &'a Spanned<String>>) -> Result<()> {
+        let mut seen: BTreeMap<&str, u64> = BTreeMap::new();
+        for id in ids {
+            if let Some(line) = seen.insert(&id.value, id.referenced.line()) {
+                let what = format!("The {kind} {:?} exists twice", id.value);
+                return Err(self.at(Error::usage(what), id).because(format!("the first is in line {line}")));
+            }
+        }
+        Ok(())
+    }
+
+    /// Adds the place of a value, unless the error knows a better one.
+    fn at<T>(&self, mut error: Error, value: &Spanned<T>) -> Error {
+        let place = load::place(self.files, self.path, value);
+        error.place = Some(match error.place {
+            Some(inner) => format!("{place}, {inner}"),
+            None => place,
+        });
+        error
+    }
+}

@@ -1,0 +1,104 @@
+//! The catalog: files turned into checked values. Nothing after it reads YAML.
+
+pub mod check;
+pub mod files;
+pub mod lab;
+pub mod load;
+pub mod question;
+pub mod service;
+pub mod solution;
+
+use std::path::PathBuf;
+
+use files::Files;
+use lab::Lab;
+use question::Question;
+use service::Service;
+
+use crate::error::{Error, Result};
+use crate::suggest::nearest;
+
+/// The labs, services and questions at hand.
+#[derive(Debug, Clone)]
+pub struct Catalog {
+    labs: Files,
+    docker: Files,
+    questions: Files,
+}
+
+impl Catalog {
+    /// The catalog of the binary, or with the labs of another folder.
+    pub fn new(labs_dir: Option<PathBuf>) -> Self {
+        Self {
+            labs: labs_dir.map_or(Files::Labs, Files::Folder),
+            docker: Files::Docker,
+            questions: Files::Questions,
+        }
+    }
+
+    pub fn slugs(&self) -> Vec<String> {
+        self.labs.folders_with("lab.yaml")
+    }
+
+    /// One lab, checked.
+    ///
+    /// # Errors
+    /// An unknown name (with the nearest one), or a faulty file.
+    pub fn lab(&self, slug: &str) -> Result<Lab> {
+        let slugs = self.slugs();
+        if !slugs.iter().any(|s| s == slug) {
+            return Err(unknown("lab", slug, &slugs, "see 'labs list'"));
+        }
+        check::load(&self.labs, slug, self)
+    }
+
+    /// All labs; a faulty one is an error of its own.
+    pub fn labs(&self) -> Vec<(String, Result<Lab>)> {
+        self.slugs().into_iter().map(|slug| (slug.clone(), check::load(&self.labs, &slug, self))).collect()
+    }
+
+    /// A service definition under `docker/`.
+    ///
+    /// # Errors
+    /// An unknown name or a faulty file.
+    pub fn service(&self, name: &str) -> Result<Service> {
+        let names = self.services();
+        if !names.iter().any(|n| n == name) {
+            return Err(unknown("service", name, &names, "services are the folders under docker/"));
+        }
+        let mut service: Service = load::yaml(&self.docker, &format!("{name}/service.yaml"))?;
+        name.clone_into(&mut service.name);
+        Ok(service)
+    }
+
+    pub fn services(&self) -> Vec<String> {
+        self.docker.folders_with("service.yaml")
+    }
+
+    /// The files of a lab's folder.
+    pub fn lab_files(&self) -> &Files {
+        &self.labs
+    }
+
+    /// The build contexts of the images.
+    pub fn docker_files(&self) -> &Files {
+        &self.docker
+    }
+
+    /// The question bank.
+    ///
+    /// # Errors
+    /// A faulty file.
+    pub fn questions(&self) -> Result<Vec<Question>> {
+        question::load(&self.questions)
+    }
+}
+
+/// The error for a name that is not there, with the nearest ones.
+pub fn unknown(kind: &str, name: &str, names: &[String], otherwise: &str) -> Error {
+    let error = Error::usage(format!("There is no {kind} {name:?}"));
+    match nearest(name, names.iter().map(String::as_str)) {
+        Some(near) => error.help(format!("did you mean {near:?}?")),
+        None => error.help(otherwise),
+    }
+}

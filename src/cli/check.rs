@@ -1,0 +1,49 @@
+use super::output;
+use super::target::Target;
+use crate::catalog::Catalog;
+use crate::error::Result;
+use crate::report::progress::Progress;
+use crate::report::text::{self, Detail};
+use crate::session::Session;
+use crate::term;
+use crate::verdict::Verdict;
+
+/// Check your work against the live services
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    #[command(flatten)]
+    target: Target,
+    /// Show long values in full
+    #[arg(short, long)]
+    verbose: bool,
+    /// Print one JSON document
+    #[arg(long)]
+    pub json: bool,
+}
+
+impl Args {
+    pub async fn run(self, catalog: Catalog) -> Result<u8> {
+        let progress = Progress::start();
+        let session = Session::open(catalog, progress.events())?;
+        let resolved = self.target.resolve(&session.catalog, &session.store)?;
+        let result = tokio::select! {
+            result = session.check(&resolved.lab, &resolved.seat, resolved.task.as_deref()) => result?,
+            signal = super::interrupted() => {
+                session.remove_abandoned_stands(&resolved.seat.id).await?;
+                return Ok(signal);
+            }
+        };
+        drop(session);
+        progress.finish().await;
+        if self.json {
+            output::json(&result);
+        } else {
+            output::print_text(&text::lab(&result, Detail { verbose: self.verbose, width: term::width() }));
+        }
+        Ok(match result.verdict {
+            Verdict::Pass => 0,
+            Verdict::Fail | Verdict::Blocked => 1,
+            Verdict::Error => 3,
+        })
+    }
+}

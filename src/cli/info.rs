@@ -1,0 +1,57 @@
+use console::style;
+use serde_json::json;
+
+use super::output;
+use crate::catalog::Catalog;
+use crate::error::Result;
+
+/// Show what a lab teaches, its tasks and what it needs
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    lab: String,
+    /// Print one JSON document
+    #[arg(long)]
+    pub json: bool,
+}
+
+impl Args {
+    pub fn run(self, catalog: &Catalog) -> Result<u8> {
+        let lab = catalog.lab(&self.lab)?;
+        let bank = catalog.questions()?;
+        let asks = |id: &str| bank.iter().find(|q| q.id == id).map_or("", |q| q.ask.as_str());
+        if self.json {
+            let tasks: Vec<_> = lab
+                .tasks
+                .iter()
+                .map(|t| json!({
+                    "id": t.id.value, "title": t.title, "points": t.points, "hints": t.hints.len(),
+                    "checks": t.checks.iter().map(|c| json!({"id": c.id.value, "claim": c.claim})).collect::<Vec<_>>(),
+                }))
+                .collect();
+            let questions: Vec<_> =
+                lab.questions.iter().map(|q| json!({"id": q.value, "ask": asks(&q.value)})).collect();
+            output::json(&json!({
+                "lab": lab.slug, "title": lab.title, "topic": lab.topic, "level": lab.level,
+                "minutes": lab.minutes, "points": lab.points(), "summary": lab.summary,
+                "services": lab.services.keys().collect::<Vec<_>>(), "questions": questions, "tasks": tasks,
+            }));
+            return Ok(0);
+        }
+        let mut text = format!(
+            "{}\n{}\n\n{}, about {} minutes, {} points\n",
+            style(&lab.title).bold(), lab.summary, lab.level, lab.minutes, lab.points()
+        );
+        text.push_str(&format!("services: {}\n\n", lab.services.keys().cloned().collect::<Vec<_>>().join(", ")));
+        text.push_str(&format!("{}\n", style("Tasks").bold()));
+        for task in &lab.tasks {
+            text.push_str(&format!("  {:<12} {:>3} points  {}\n", task.id.value, task.points, task.title));
+        }
+        text.push_str(&format!("\n{}\n", style("Interview questions it answers").bold()));
+        for question in &lab.questions {
+            text.push_str(&format!("  {}  {}\n", question.value, asks(&question.value)));
+        }
+        text.push_str(&format!("\nStart it with: labs run {}\n", lab.slug));
+        output::print_text(&text);
+        Ok(0)
+    }
+}

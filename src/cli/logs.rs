@@ -1,0 +1,55 @@
+use std::io::Write;
+
+use crate::catalog::{Catalog, unknown};
+use crate::engine::{LogOrigin, LogRequest};
+use crate::error::Result;
+use crate::event::Events;
+use crate::session::Session;
+use crate::session::plan::WORKBENCH;
+use crate::term::escape::visible;
+
+/// Show the log of a service
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    /// A service of the lab, 'workbench' or 'gate'
+    service: String,
+    /// The lab, when more than one runs
+    #[arg(long)]
+    lab: Option<String>,
+    /// Go on with what is written from now on
+    #[arg(short, long)]
+    follow: bool,
+    /// Show only the last lines
+    #[arg(short = 'n', long, value_name = "LINES")]
+    tail: Option<usize>,
+}
+
+impl Args {
+    pub async fn run(self, catalog: Catalog) -> Result<u8> {
+        let session = Session::open(catalog, Events::nowhere())?;
+        let (seat, lab) = session.resolve(self.lab.as_deref())?;
+        let plan = session.plan(&lab, seat)?;
+        let mut names: Vec<String> = plan.members.iter().map(|m| m.name.clone()).collect();
+        names.extend([WORKBENCH.to_owned(), "gate".to_owned()]);
+        if !names.contains(&self.service) {
+            return Err(unknown("service", &self.service, &names, &format!("there are: {}", names.join(", "))));
+        }
+        let request = LogRequest { last: self.tail, follow: self.follow, since: None };
+        let mut logs = session.engine.logs(&plan.container(&self.service), &request);
+        loop {
+            let line = tokio::select! {
+                line = logs.next() => line,
+                signal = super::interrupted() => return Ok(signal),
+            };
+            let Some(line) = line.transpose()? else { return Ok(0) };
+            let text = visible(&String::from_utf8_lossy(&line.bytes));
+            let written = match line.origin {
+                LogOrigin::Stdout => std::io::stdout().write_all(text.as_bytes()),
+                LogOrigin::Stderr => std::io::stderr().write_all(text.as_bytes()),
+            };
+            if written.is_err() {
+                return Ok(0);
+            }
+        }
+    }
+}

@@ -1,0 +1,155 @@
+//! The command line: parse, call, print, exit code. One file a command.
+
+mod check;
+mod doctor;
+mod exec;
+mod gc;
+mod hint;
+mod images;
+mod info;
+mod list;
+mod logs;
+mod output;
+mod questions;
+mod reset;
+mod restart;
+mod run;
+mod shell;
+mod solution;
+mod status;
+mod stop;
+mod target;
+mod tasks;
+
+use std::path::PathBuf;
+
+use clap::{Parser, Subcommand};
+
+use crate::catalog::Catalog;
+use crate::error::Result;
+
+/// Hands-on labs about real services, graded by probing the live systems.
+#[derive(Debug, Parser)]
+#[command(name = "labs", version, arg_required_else_help = true, after_help = "\
+Start with:
+  labs list                 what there is to learn
+  labs run redis-queues     start a lab, or go on with it
+
+Exit codes: 0 done or all pass, 1 some check failed, 2 wrong usage or a faulty lab,
+3 the engine, an image or a service failed.")]
+struct Cli {
+    /// Take the labs from this folder instead of the built-in ones
+    #[arg(long, value_name = "DIR", env = "LABS_DIR", global = true, hide_env_values = true)]
+    labs_dir: Option<PathBuf>,
+
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    List(list::Args),
+    Info(info::Args),
+    Questions(questions::Args),
+    Run(run::Args),
+    Status(status::Args),
+    Tasks(tasks::Args),
+    Check(check::Args),
+    Hint(hint::Args),
+    Solution(solution::Args),
+    Shell(shell::Args),
+    Exec(exec::Args),
+    Restart(restart::Args),
+    Logs(logs::Args),
+    Reset(reset::Args),
+    Stop(stop::Args),
+    Gc(gc::Args),
+    Images(images::Args),
+    Doctor(doctor::Args),
+}
+
+/// Parses the command line and does what it says; answers the exit code.
+pub fn main() -> u8 {
+    let cli = Cli::parse();
+    let json = cli.command.json();
+    match run(cli) {
+        Ok(code) => code,
+        Err(error) => {
+            output::error(&error, json);
+            error.exit_code()
+        }
+    }
+}
+
+fn run(cli: Cli) -> Result<u8> {
+    let catalog = Catalog::new(cli.labs_dir);
+    match cli.command {
+        // These touch no engine, so they start no runtime either.
+        Command::List(args) => args.run(&catalog),
+        Command::Info(args) => args.run(&catalog),
+        Command::Questions(args) => args.run(&catalog),
+        command => runtime()?.block_on(dispatch(command, catalog)),
+    }
+}
+
+async fn dispatch(command: Command, catalog: Catalog) -> Result<u8> {
+    match command {
+        Command::List(_) | Command::Info(_) | Command::Questions(_) => Ok(0),
+        Command::Run(args) => args.run(catalog).await,
+        Command::Status(args) => args.run(catalog).await,
+        Command::Tasks(args) => args.run(&catalog),
+        Command::Check(args) => args.run(catalog).await,
+        Command::Hint(args) => args.run(&catalog),
+        Command::Solution(args) => args.run(&catalog),
+        Command::Shell(args) => args.run(catalog).await,
+        Command::Exec(args) => args.run(catalog).await,
+        Command::Restart(args) => args.run(catalog).await,
+        Command::Logs(args) => args.run(catalog).await,
+        Command::Reset(args) => args.run(catalog).await,
+        Command::Stop(args) => args.run(catalog).await,
+        Command::Gc(args) => args.run(catalog).await,
+        Command::Images(args) => args.run(catalog).await,
+        Command::Doctor(args) => args.run(catalog).await,
+    }
+}
+
+fn runtime() -> Result<tokio::runtime::Runtime> {
+    tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .map_err(|e| crate::error::Error::infrastructure("The program cannot start its threads").because(e))
+}
+
+/// Waits for Ctrl-C or a request to end; answers the exit code that says so.
+async fn interrupted() -> u8 {
+    use tokio::signal::unix::{SignalKind, signal};
+    let Ok(mut end) = signal(SignalKind::terminate()) else { return std::future::pending().await };
+    tokio::select! {
+        _ = tokio::signal::ctrl_c() => 130,
+        _ = end.recv() => 143,
+    }
+}
+
+impl Command {
+    /// Whether the command was asked for a JSON document.
+    fn json(&self) -> bool {
+        match self {
+            Self::List(a) => a.json,
+            Self::Info(a) => a.json,
+            Self::Questions(a) => a.json,
+            Self::Run(a) => a.json,
+            Self::Status(a) => a.json,
+            Self::Tasks(a) => a.json,
+            Self::Check(a) => a.json,
+            Self::Hint(a) => a.json,
+            Self::Solution(a) => a.json,
+            Self::Restart(a) => a.json,
+            Self::Reset(a) => a.json,
+            Self::Stop(a) => a.json,
+            Self::Gc(a) => a.json,
+            Self::Images(a) => a.json(),
+            Self::Doctor(a) => a.json,
+            Self::Shell(_) | Self::Exec(_) | Self::Logs(_) => false,
+        }
+    }
+}

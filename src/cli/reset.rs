@@ -1,0 +1,53 @@
+use dialoguer::Confirm;
+
+use super::output;
+use crate::catalog::Catalog;
+use crate::error::{Error, Result};
+use crate::report::progress::Progress;
+use crate::session::Session;
+
+/// Start a lab afresh: services and data anew, your files moved aside, passed tasks kept
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    lab: Option<String>,
+    /// Do not ask
+    #[arg(short, long)]
+    yes: bool,
+    /// Print one JSON document
+    #[arg(long)]
+    pub json: bool,
+}
+
+impl Args {
+    pub async fn run(self, catalog: Catalog) -> Result<u8> {
+        let progress = Progress::start();
+        let session = Session::open(catalog, progress.events())?;
+        let (seat, lab) = session.resolve(self.lab.as_deref())?;
+        if !self.yes && !confirmed(&lab.title)? {
+            return Ok(0);
+        }
+        let done = session.reset(&lab, seat).await?;
+        drop(session);
+        progress.finish().await;
+        if self.json {
+            output::json(&done);
+            return Ok(0);
+        }
+        if let Some(old) = &done.old_workspace {
+            output::print_text(&format!("Your old files are in {}\n", old.display()));
+        }
+        output::print_text(&format!("{} starts afresh in {}\n", lab.title, done.workspace.display()));
+        Ok(0)
+    }
+}
+
+fn confirmed(title: &str) -> Result<bool> {
+    if !console::user_attended() {
+        return Err(Error::usage("A reset removes the services' data, so it is confirmed first").help("add --yes"));
+    }
+    Confirm::new()
+        .with_prompt(format!("Reset {title}? The services' data goes; your files are moved aside"))
+        .default(false)
+        .interact()
+        .map_err(|e| Error::usage("The question was not answered").because(e))
+}

@@ -1,0 +1,39 @@
+use super::output;
+use crate::catalog::{Catalog, unknown};
+use crate::error::Result;
+use crate::report::progress::Progress;
+use crate::session::Session;
+
+/// Restart a service; its data stays where the service keeps it
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    service: String,
+    /// The lab, when more than one runs
+    #[arg(long)]
+    lab: Option<String>,
+    /// Print one JSON document
+    #[arg(long)]
+    pub json: bool,
+}
+
+impl Args {
+    pub async fn run(self, catalog: Catalog) -> Result<u8> {
+        let progress = Progress::start();
+        let session = Session::open(catalog, progress.events())?;
+        let (seat, lab) = session.resolve(self.lab.as_deref())?;
+        let plan = session.plan(&lab, seat)?;
+        let names: Vec<String> = plan.members.iter().map(|m| m.name.clone()).collect();
+        let member = plan.member(&self.service).ok_or_else(|| {
+            unknown("service", &self.service, &names, &format!("the services are: {}", names.join(", ")))
+        })?;
+        let reach = session.restart(&plan, member).await?;
+        drop(session);
+        progress.finish().await;
+        if self.json {
+            output::json(&reach);
+        } else {
+            output::print_text(&format!("{} is ready again at {}\n", reach.service, reach.address));
+        }
+        Ok(0)
+    }
+}

@@ -1,0 +1,75 @@
+use std::path::PathBuf;
+
+use console::style;
+
+use super::output;
+use crate::catalog::Catalog;
+use crate::catalog::lab::Lab;
+use crate::error::Result;
+use crate::report::progress::Progress;
+use crate::session::Session;
+use crate::session::start::Started;
+use crate::screen;
+
+/// Start a lab, or go on with it
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    lab: String,
+    /// Return at once when the seat is ready
+    #[arg(long)]
+    detach: bool,
+    /// The folder you work in [default: ~/labs/LAB]
+    #[arg(long, value_name = "DIR")]
+    workspace: Option<PathBuf>,
+    /// Print one JSON document (implies --detach)
+    #[arg(long)]
+    pub json: bool,
+}
+
+impl Args {
+    pub async fn run(self, catalog: Catalog) -> Result<u8> {
+        let lab = catalog.lab(&self.lab)?;
+        let progress = Progress::start();
+        let session = Session::open(catalog, progress.events())?;
+        let started = tokio::select! {
+            started = session.start(&lab, self.workspace) => started,
+            signal = super::interrupted() => {
+                session.events.note("Interrupted: removing what was started");
+                session.abandon(&lab.slug).await?;
+                return Ok(signal);
+            }
+        };
+        let Session { catalog, images, engine, store, events } = session;
+        drop(events);
+        progress.finish().await;
+        let session = Session { catalog, images, engine, store, events: crate::event::Events::nowhere() };
+        let started = started?;
+        if self.json {
+            output::json(&started);
+            return Ok(0);
+        }
+        if self.detach || !console::user_attended() {
+            output::print_text(&reached(&lab, &started));
+            return Ok(0);
+        }
+        output::print_text(&reached(&lab, &started));
+        screen::run(&session, &lab, &started.seat).await
+    }
+}
+
+/// How to reach everything, and what to do next.
+fn reached(lab: &Lab, started: &Started) -> String {
+    let verb = if started.resumed { "goes on" } else { "is ready" };
+    let mut text = format!(
+        "\n{} {verb} ({:.1} s)\n\n",
+        style(&lab.title).bold(),
+        std::time::Duration::from_millis(u64::try_from(started.milliseconds).unwrap_or(u64::MAX)).as_secs_f64()
+    );
+    text.push_str(&format!("  workspace  {}\n", started.seat.workspace.display()));
+    for reach in &started.services {
+        text.push_str(&format!("  {:<10} {} from this machine, {} in the shell\n", reach.service, reach.address, reach.service));
+    }
+    text.push_str("\n  labs tasks     what there is to do\n  labs shell     a shell beside the services\n");
+    text.push_str("  labs check     check your work\n  labs stop      end it; your files stay\n");
+    text
+}

@@ -1,0 +1,45 @@
+use super::output;
+use crate::catalog::Catalog;
+use crate::error::Result;
+use crate::event::Events;
+use crate::session::Session;
+
+/// Show the seats: their services, how to reach them, and your progress
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    lab: Option<String>,
+    /// Print one JSON document
+    #[arg(long)]
+    pub json: bool,
+}
+
+impl Args {
+    pub async fn run(self, catalog: Catalog) -> Result<u8> {
+        let session = Session::open(catalog, Events::nowhere())?;
+        let seats = match &self.lab {
+            Some(lab) => vec![session.resolve(Some(lab))?.0],
+            None => session.store.seats()?,
+        };
+        let mut statuses = Vec::new();
+        for seat in seats {
+            statuses.push(session.status(seat).await?);
+        }
+        if self.json {
+            output::json(&serde_json::json!({ "seats": statuses }));
+            return Ok(0);
+        }
+        if statuses.is_empty() {
+            output::print_text("No lab runs. Start one with: labs run LAB\n");
+        }
+        for status in statuses {
+            let mut text = format!("{}  {} of {} tasks passed\n", status.lab, status.passed, status.tasks);
+            text.push_str(&format!("  workspace  {}\n", status.workspace.display()));
+            for part in &status.parts {
+                let address = part.address.map_or(String::new(), |a| format!("  {a}"));
+                text.push_str(&format!("  {:<10} {}{address}\n", part.name, part.state));
+            }
+            output::print_text(&text);
+        }
+        Ok(0)
+    }
+}

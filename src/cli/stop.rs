@@ -1,0 +1,31 @@
+use super::output;
+use crate::catalog::Catalog;
+use crate::error::Result;
+use crate::report::progress::Progress;
+use crate::session::Session;
+
+/// End a lab: its containers and their data go, your workspace and progress stay
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    lab: Option<String>,
+    /// Print one JSON document
+    #[arg(long)]
+    pub json: bool,
+}
+
+impl Args {
+    pub async fn run(self, catalog: Catalog) -> Result<u8> {
+        let progress = Progress::start();
+        let session = Session::open(catalog, progress.events())?;
+        let (seat, lab) = session.resolve(self.lab.as_deref())?;
+        let removed = session.events.step("removing the seat", session.stop(&seat)).await?;
+        drop(session);
+        progress.finish().await;
+        if self.json {
+            output::json(&serde_json::json!({"lab": lab.slug, "seat": seat.id, "removed": removed, "workspace": seat.workspace}));
+        } else {
+            output::print_text(&format!("{} has ended. Your files are in {}\n", lab.title, seat.workspace.display()));
+        }
+        Ok(0)
+    }
+}

@@ -1,0 +1,82 @@
+//! `[LAB] [TASK]` on the command line.
+
+use crate::catalog::lab::{Lab, Task};
+use crate::catalog::{Catalog, unknown};
+use crate::error::{Error, Result};
+use crate::session::resolve;
+use crate::store::{SeatRow, Store};
+
+/// A lab, a task of it, or both; the seat that the current directory means when no lab is named.
+#[derive(Debug, Clone, clap::Args)]
+pub struct Target {
+    /// The lab, left out inside its workspace or when only one runs; and the task
+    #[arg(value_names = ["LAB] [TASK"], num_args = 0..=2)]
+    names: Vec<String>,
+}
+
+/// What the words mean.
+pub struct Resolved {
+    pub seat: SeatRow,
+    pub lab: Lab,
+    /// The id of the task, when one is named.
+    pub task: Option<String>,
+}
+
+impl Target {
+    /// # Errors
+    /// Unknown names, with the nearest ones; no seat to mean.
+    pub fn resolve(&self, catalog: &Catalog, store: &Store) -> Result<Resolved> {
+        let slugs = catalog.slugs();
+        let (lab, task) = match self.names.as_slice() {
+            [lab, task] => (Some(lab), Some(task)),
+            [name] if slugs.contains(name) => (Some(name), None),
+            [name] => (None, Some(name)),
+            _ => (None, None),
+        };
+        if let Some(lab) = lab
+            && !slugs.contains(lab)
+        {
+            return Err(unknown("lab", lab, &slugs, "see 'labs list'"));
+        }
+        let current = std::env::current_dir().unwrap_or_default();
+        let seat = resolve::seat(store, lab.map(String::as_str), &current).map_err(|error| match task {
+            // With no seat to look in, the word may as well have been meant as a lab.
+            Some(task) if lab.is_none() => unknown("lab", task, &slugs, error.help.as_deref().unwrap_or("see 'labs list'")),
+            _ => error,
+        })?;
+        let lab = catalog.lab(&seat.lab)?;
+        if let Some(task) = task {
+            find(&lab, task, &slugs)?;
+        }
+        Ok(Resolved { seat, task: task.cloned(), lab })
+    }
+}
+
+impl Resolved {
+    /// The named task, else the first that is not passed.
+    ///
+    /// # Errors
+    /// The store cannot be read.
+    pub fn task_or_next(&self, store: &Store) -> Result<&Task> {
+        if let Some(task) = self.task.as_deref().and_then(|id| self.lab.task(id)) {
+            return Ok(task);
+        }
+        let progress = store.progress(&self.lab.slug)?;
+        let open = |t: &&Task| progress.get(&t.id.value).is_none_or(|p| p.passed_at.is_none());
+        self.lab
+            .tasks
+            .iter()
+            .find(open)
+            .or(self.lab.tasks.first())
+            .ok_or_else(|| Error::usage(format!("The lab {} has no tasks", self.lab.slug)))
+    }
+}
+
+fn find<'a>(lab: &'a Lab, task: &str, slugs: &[String]) -> Result<&'a Task> {
+    lab.task(task).ok_or_else(|| {
+        let mut names: Vec<String> = lab.tasks.iter().map(|t| t.id.value.clone()).collect();
+        let tasks = names.join(", ");
+        names.extend_from_slice(slugs);
+        unknown("task", task, &names, &format!("the tasks of {} are: {tasks}", lab.slug))
+    })
+}

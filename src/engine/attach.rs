@@ -1,0 +1,25 @@
+//! The standard streams of a container's first process.
+
+use super::demux::{Output, demultiplex};
+use super::hijack::{Input, hijack};
+use super::{CHANGE, Engine};
+use crate::error::Result;
+
+/// The streams of a container made with `open_stdin`. Dropping `stdin` is the end of file inside.
+pub struct Attached {
+    pub stdin: Input,
+    pub stdout: Output,
+    pub stderr: Output,
+}
+
+impl Engine {
+    /// Attaches to a container; before its start, so that nothing it writes is missed.
+    pub async fn attach(&self, container: &str) -> Result<Attached> {
+        let path = format!("/containers/{container}/attach?stream=1&stdin=1&stdout=1&stderr=1");
+        let what = format!("attach to the container {container}");
+        let (raw, stdin) =
+            self.call(what, CHANGE, hijack(&self.endpoint.address, &path, "")).await?;
+        let (stdout, stderr) = demultiplex(raw);
+        Ok(Attached { stdin, stdout, stderr })
+    }
+}

@@ -1,0 +1,72 @@
+//! What the engine is: for `doctor`, and for what depends on its features.
+
+use std::time::Duration;
+
+use super::Engine;
+use crate::error::Result;
+
+/// A ping is the first call: a silent engine should show soon.
+const PING: Duration = Duration::from_secs(10);
+
+/// What an engine says of itself and its machine.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct EngineInfo {
+    pub version: String,
+    /// The newest API it speaks, as `1.41`.
+    pub api_version: String,
+    pub rootless: bool,
+    /// `1` or `2`, empty where the engine does not say.
+    pub cgroup_version: String,
+    pub storage_driver: String,
+    /// The distribution it runs on, for people.
+    pub system: String,
+    pub os: String,
+    pub arch: String,
+    pub kernel: String,
+    /// Bytes.
+    pub memory: u64,
+    pub cpus: u64,
+    pub warnings: Vec<String>,
+}
+
+impl EngineInfo {
+    /// The API's version as two numbers, to compare.
+    pub fn api(&self) -> (u32, u32) {
+        let (major, minor) = self.api_version.split_once('.').unwrap_or((&self.api_version, "0"));
+        (major.parse().unwrap_or(0), minor.parse().unwrap_or(0))
+    }
+}
+
+impl Engine {
+    /// Whether the engine answers at all.
+    pub async fn ping(&self) -> Result<()> {
+        self.call("reach the Docker engine".into(), PING, self.docker.ping()).await.map(drop)
+    }
+
+    /// Two calls, made at once.
+    pub async fn info(&self) -> Result<EngineInfo> {
+        let what = || "ask the Docker engine about itself".to_owned();
+        let (version, info) = tokio::try_join!(
+            self.call(what(), PING, self.docker.version()),
+            self.call(what(), super::READ, self.docker.info()),
+        )?;
+        let security = info.security_options.unwrap_or_default();
+        Ok(EngineInfo {
+            version: version.version.unwrap_or_default(),
+            api_version: version.api_version.unwrap_or_default(),
+            rootless: security.iter().any(|option| option == "name=rootless"),
+            cgroup_version: info
+                .cgroup_version
+                .map(|version| version.to_string())
+                .unwrap_or_default(),
+            storage_driver: info.driver.unwrap_or_default(),
+            system: info.operating_system.unwrap_or_default(),
+            os: info.os_type.unwrap_or_default(),
+            arch: version.arch.or(info.architecture).unwrap_or_default(),
+            kernel: info.kernel_version.unwrap_or_default(),
+            memory: info.mem_total.and_then(|bytes| bytes.try_into().ok()).unwrap_or(0),
+            cpus: info.ncpu.and_then(|count| count.try_into().ok()).unwrap_or(0),
+            warnings: info.warnings.unwrap_or_default(),
+        })
+    }
+}

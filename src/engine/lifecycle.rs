@@ -1,0 +1,115 @@
+//! What is done to a container once it is made.
+
+use std::time::Duration;
+
+use bollard::errors::Error as Cause;
+use bollard::query_parameters::{
+    KillContainerOptions, RemoveContainerOptions, RestartContainerOptions, StopContainerOptions,
+    WaitContainerOptions,
+};
+use futures_util::StreamExt;
+
+use super::{CHANGE, Engine, fault};
+use crate::error::{Error, Result};
+
+impl Engine {
+    /// Starts it; done already if it runs.
+    pub async fn start(&self, container: &str) -> Result<()> {
+        let what = format!("start the container {container}");
+        self.call(what, CHANGE, self.docker.start_container(container, None)).await
+    }
+
+    /// Asks it to stop, kills it after `patience` (whole seconds); done already if it does not run or is gone.
+    pub async fn stop(&self, container: &str, patience: Duration) -> Result<()> {
+        let what = format!("stop the container {container}");
+        let options = StopContainerOptions { t: Some(seconds(patience)), signal: None };
+        self.find(what, CHANGE + patience, self.docker.stop_container(container, Some(options)))
+            .await
+            .map(drop)
+    }
+
+    /// Sends a signal, as `SIGKILL`, to its first process; an error if it does not run.
+    pub async fn kill(&self, container: &str, signal: &str) -> Result<()> {
+        let what = format!("send {signal} to the container {container}");
+        let options = KillContainerOptions { signal: signal.to_owned() };
+        self.call(what, CHANGE, self.docker.kill_container(container, Some(options))).await
+    }
+
+    /// Freezes its processes; an error if it does not run or is frozen.
+    pub async fn pause(&self, container: &str) -> Result<()> {
+        let what = format!("pause the container {container}");
+        self.call(what, CHANGE, self.docker.pause_container(container)).await
+    }
+
+    pub async fn unpause(&self, container: &str) -> Result<()> {
+        let what = format!("unpause the container {container}");
+        self.call(what, CHANGE, self.docker.unpause_container(container)).await
+    }
+
+    /// Stops it as `stop` does, and starts it. Published ports change.
+    pub async fn restart(&self, container: &str, patience: Duration) -> Result<()> {
+        let what = format!("restart the container {container}");
+        let options = RestartContainerOptions { t: Some(seconds(patience)), signal: None };
+        self.call(
+            what,
+            2 * CHANGE + patience,
+            self.docker.restart_container(container, Some(options)),
+        )
+        .await
+    }
+
+    /// Kills and removes it, with its anonymous volumes where `volumes`; `false` if there was none.
+    pub async fn remove(&self, container: &str, volumes: bool) -> Result<bool> {
+        let what = format!("remove the container {container}");
+        let options = RemoveContainerOptions { force: true, v: volumes, link: false };
+        let removal = async {
+            match self.docker.remove_container(container, Some(options)).await {
+                // Someone else removes it right now: wait until it is gone.
+                Err(error)
+                    if fault::is_conflict(&error)
+                        && fault::message(&error).contains("already in progress") =>
+                {
+                    self.await_removal(container).await
+                }
+                other => other,
+            }
+        };
+        self.find(what, CHANGE, removal).await.map(|gone| gone.is_some())
+    }
+
+    async fn await_removal(&self, container: &str) -> Result<(), Cause> {
+        let options = WaitContainerOptions { condition: "removed".into() };
+        let mut exits = Box::pin(self.docker.wait_container(container, Some(options)));
+        match exits.next().await {
+            Some(Err(error @ Cause::DockerResponseServerError { .. }))
+                if !fault::is_missing(&error) =>
+            {
+                Err(error)
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Waits until it does not run, and returns its exit code; at once for one that was never started.
+    /// `None` if it still runs after `limit`.
+    pub async fn wait(&self, container: &str, limit: Duration) -> Result<Option<i64>> {
+        let options = WaitContainerOptions { condition: "not-running".into() };
+        let mut exits = Box::pin(self.docker.wait_container(container, Some(options)));
+        let what = format!("wait for the container {container}");
+        match tokio::time::timeout(limit, exits.next()).await {
+            Err(_) => Ok(None),
+            Ok(Some(Ok(exit))) => Ok(Some(exit.status_code)),
+            // Bollard tells a non-zero exit code as an error.
+            Ok(Some(Err(Cause::DockerContainerWaitError { code, error }))) if error.is_empty() => {
+                Ok(Some(code))
+            }
+            Ok(Some(Err(error))) => Err(self.explain(&what, &error)),
+            Ok(None) => Err(Error::infrastructure(format!("cannot {what}"))
+                .because("the engine closed the connection before the container ended")),
+        }
+    }
+}
+
+fn seconds(patience: Duration) -> i32 {
+    patience.as_secs().try_into().unwrap_or(i32::MAX)
+}

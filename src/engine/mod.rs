@@ -1,0 +1,108 @@
+//! The engine: containers, networks, volumes and images, reached through Docker's API.
+//!
+//! It knows nothing of labs. Nothing outside this folder calls bollard.
+
+mod address;
+mod advice;
+mod attach;
+mod build;
+mod capture;
+mod connect;
+mod container;
+mod context;
+mod demux;
+mod events;
+mod exec;
+mod fault;
+mod hijack;
+mod image;
+mod info;
+mod inspect;
+mod lifecycle;
+mod logs;
+mod network;
+mod process;
+mod route;
+mod subnet;
+mod terminal;
+mod transfer;
+mod upload;
+mod volume;
+
+use std::future::Future;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bollard::Docker;
+
+use crate::error::{Error, Result};
+
+pub use address::Address;
+pub use attach::Attached;
+pub use build::{BuildProgress, BuildSpec};
+pub use capture::Captured;
+pub use connect::{Endpoint, Found};
+pub use container::{ContainerSpec, Link, Mount, NetworkChoice, Source};
+pub use demux::Output;
+pub use events::{Death, DeathCause, Deaths};
+pub use exec::{ExecEnd, ExecSpec, Running, Streams};
+pub use hijack::Input;
+pub use image::ImageSummary;
+pub use info::EngineInfo;
+pub use inspect::{ContainerState, ContainerSummary, Status};
+pub use logs::{LogLine, LogOrigin, LogRequest, Logs};
+pub use network::{Network, NetworkSpec, SubnetChoice};
+pub use subnet::Subnet;
+pub use terminal::{TtyControl, TtySession, TtySize};
+pub use transfer::Transfer;
+pub use upload::Upload;
+pub use volume::Volume;
+
+/// Bound of a call that only reads.
+const READ: Duration = Duration::from_secs(20);
+/// Bound of a call that makes, starts or removes something; generous, since a busy disk can hold an engine up.
+const CHANGE: Duration = Duration::from_secs(120);
+
+/// A handle on one container engine; cheap to clone.
+#[derive(Clone, Debug)]
+pub struct Engine {
+    docker: Docker,
+    endpoint: Arc<Endpoint>,
+}
+
+impl Engine {
+    /// Awaits `work` for at most `limit`; `what` names the operation and its object ("start the container x").
+    async fn call<T, F>(&self, what: String, limit: Duration, work: F) -> Result<T>
+    where
+        F: Future<Output = Result<T, bollard::errors::Error>>,
+    {
+        match tokio::time::timeout(limit, work).await {
+            Ok(Ok(value)) => Ok(value),
+            Ok(Err(error)) => Err(self.explain(&what, &error)),
+            Err(_) => Err(self.timed_out(&what, limit)),
+        }
+    }
+
+    /// As `call`, for an object that may be missing: then `None`.
+    async fn find<T, F>(&self, what: String, limit: Duration, work: F) -> Result<Option<T>>
+    where
+        F: Future<Output = Result<T, bollard::errors::Error>>,
+    {
+        let lenient = async {
+            match work.await {
+                Ok(value) => Ok(Some(value)),
+                Err(error) if fault::is_missing(&error) => Ok(None),
+                Err(error) => Err(error),
+            }
+        };
+        self.call(what, limit, lenient).await
+    }
+
+    fn explain(&self, what: &str, error: &bollard::errors::Error) -> Error {
+        fault::explain(what, &self.endpoint, error)
+    }
+
+    fn timed_out(&self, what: &str, limit: Duration) -> Error {
+        fault::timed_out(what, &self.endpoint, limit)
+    }
+}

@@ -1,0 +1,59 @@
+//! What happens, in order. Everything shown while work goes on comes from here.
+
+use tokio::sync::mpsc;
+
+use crate::verdict::{CheckResult, TaskResult};
+
+#[derive(Debug, Clone)]
+pub enum Event {
+    /// Something is to be said before work begins, or besides it.
+    Note(String),
+    /// A step of longer work has begun.
+    Begun { step: String },
+    /// How far a step has come: a text, and a fraction where it is known.
+    Progress { step: String, text: String, done: u64, total: Option<u64> },
+    Done { step: String, detail: String },
+    Failed { step: String },
+    CheckDone { task: String, result: Box<CheckResult> },
+    TaskDone(Box<TaskResult>),
+}
+
+/// The sending end; cheap to clone. Nobody listening is no error.
+#[derive(Debug, Clone)]
+pub struct Events(mpsc::UnboundedSender<Event>);
+
+impl Events {
+    pub fn channel() -> (Self, mpsc::UnboundedReceiver<Event>) {
+        let (sender, receiver) = mpsc::unbounded_channel();
+        (Self(sender), receiver)
+    }
+
+    /// For work whose progress nobody watches.
+    pub fn nowhere() -> Self {
+        Self::channel().0
+    }
+
+    pub fn send(&self, event: Event) {
+        let _ = self.0.send(event);
+    }
+
+    pub fn note(&self, text: impl Into<String>) {
+        self.send(Event::Note(text.into()));
+    }
+
+    /// Runs a step and reports its beginning and end.
+    pub async fn step<T, E>(
+        &self,
+        step: impl Into<String>,
+        work: impl Future<Output = Result<T, E>>,
+    ) -> Result<T, E> {
+        let step = step.into();
+        self.send(Event::Begun { step: step.clone() });
+        let result = work.await;
+        self.send(match &result {
+            Ok(_) => Event::Done { step, detail: String::new() },
+            Err(_) => Event::Failed { step },
+        });
+        result
+    }
+}

@@ -1,0 +1,99 @@
+//! The base images: pulled where a registry answers, else made by `mmdebstrap`.
+
+use std::process::Stdio;
+
+use tokio::io::AsyncReadExt;
+use tokio::process::Command;
+
+use super::{context, labels, progress};
+use crate::catalog::files::Files;
+use crate::engine::{BuildProgress, BuildSpec, Engine, Upload};
+use crate::error::{Error, Result};
+use crate::event::{Event, Events};
+
+/// Makes the base image of a suite.
+///
+/// # Errors
+/// Neither way works; says what to do.
+pub async fn make(docker: &Files, engine: &Engine, suite: &str, tag: &str, events: &Events) -> Result<()> {
+    let step = format!("image base ({suite})");
+    let work = async {
+        let Err(pulled) = pull(docker, engine, suite, tag, &step, events).await else { return Ok(()) };
+        let made = bootstrap(docker, engine, suite, tag, &step, events).await;
+        made.map_err(|made| {
+            let why = format!("from a registry: {}\nwith mmdebstrap: {}", brief(&pulled), brief(&made));
+            Error::infrastructure(format!("The base image for {suite} can neither be pulled nor made"))
+                .because(why)
+                .help(
+                    "connect to a registry, or install mmdebstrap and be root (Debian, Ubuntu: apt-get install mmdebstrap), \
+                     or bring images from another machine: there 'labs images save FILE', here 'labs images load FILE'",
+                )
+        })
+    };
+    events.step(step.clone(), work).await
+}
+
+async fn pull(docker: &Files, engine: &Engine, suite: &str, tag: &str, step: &str, events: &Events) -> Result<()> {
+    let spec = BuildSpec {
+        tag: tag.to_owned(),
+        context: context::tar(docker, "base")?,
+        dockerfile: "Dockerfile".to_owned(),
+        args: [("SUITE".to_owned(), suite.to_owned())].into(),
+        labels: labels("base"),
+        network: None,
+    };
+    let report = |p: BuildProgress| events.send(progress(step, &p));
+    engine.image_build(&spec, report).await.map(drop)
+}
+
+async fn bootstrap(docker: &Files, engine: &Engine, suite: &str, tag: &str, step: &str, events: &Events) -> Result<()> {
+    let folder = unpack(docker)?;
+    let mut child = Command::new("bash")
+        .arg(folder.path().join("mmdebstrap"))
+        .arg(suite)
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .kill_on_drop(true)
+        .spawn()
+        .map_err(|e| Error::infrastructure("bash cannot be started").because(e))?;
+    let (Some(mut tar), Some(mut said)) = (child.stdout.take(), child.stderr.take()) else {
+        return Err(Error::infrastructure("mmdebstrap has no output"));
+    };
+    // It writes its tar in one piece at the end, and an import of nothing would be an empty image.
+    let mut archive = Vec::new();
+    let mut messages = String::new();
+    events.send(Event::Progress {
+        step: step.to_owned(),
+        text: "no registry answers: making it with mmdebstrap".to_owned(),
+        done: 0,
+        total: None,
+    });
+    let (read, heard) = tokio::join!(tar.read_to_end(&mut archive), said.read_to_string(&mut messages));
+    let status = child.wait().await;
+    match (status, read, heard) {
+        (Ok(status), Ok(_), Ok(_)) if status.success() => {}
+        _ => {
+            let tail: Vec<&str> = messages.lines().rev().take(5).collect();
+            let why = tail.into_iter().rev().collect::<Vec<_>>().join("\n");
+            return Err(Error::infrastructure("mmdebstrap failed").because(why));
+        }
+    }
+    let label = format!("LABEL {}=base", super::LABEL);
+    engine.image_import(Upload::bytes(archive), tag, &[&label, r#"CMD ["bash"]"#], |_| {}).await
+}
+
+/// The script reads the files beside it, so they are laid out as they are in the project.
+fn unpack(docker: &Files) -> Result<tempfile::TempDir> {
+    let failed = |e: std::io::Error| Error::infrastructure("The temporary folder cannot be written").because(e);
+    let folder = tempfile::tempdir().map_err(failed)?;
+    let mut archive = std::io::Cursor::new(context::tar(docker, "base")?);
+    tar::Archive::new(&mut archive).unpack(folder.path()).map_err(failed)?;
+    Ok(folder)
+}
+
+/// The last thing an error says, on one line.
+fn brief(error: &Error) -> String {
+    let why = error.why.as_deref().unwrap_or(&error.what);
+    why.lines().last().unwrap_or_default().trim().to_owned()
+}

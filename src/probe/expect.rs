@@ -1,0 +1,204 @@
+//! Matchers: what an observation is expected to be. One set for all probe families.
+
+use serde::Deserialize;
+use serde_json::Value;
+
+use crate::error::Result;
+use crate::template::{Var, Variables};
+
+/// Every matcher that is given must hold.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Matcher {
+    /// The same value; numbers and their text are the same.
+    #[serde(default, deserialize_with = "present")]
+    pub eq: Option<Value>,
+    /// Another value.
+    #[serde(default, deserialize_with = "present")]
+    pub ne: Option<Value>,
+    pub at_least: Option<Var<u64>>,
+    pub at_most: Option<Var<u64>>,
+    /// A part of a text, or a member of a list.
+    pub contains: Option<Value>,
+    /// The same members in any order.
+    pub unordered: Option<Value>,
+    /// One of these values.
+    pub one_of: Option<Value>,
+    /// The number of members of a list, or of characters of a text.
+    pub length: Option<Var<u64>>,
+    /// The items of this list of the service, in order. Only for what the program returns.
+    pub same_as: Option<String>,
+}
+
+/// `eq: null` expects null; a key that is left out expects nothing.
+fn present<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Option<Value>, D::Error> {
+    Value::deserialize(deserializer).map(Some)
+}
+
+/// How an observation differs from what was expected.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Mismatch {
+    pub expected: String,
+    pub observed: String,
+    /// The first place where the two differ.
+    pub difference: Option<String>,
+}
+
+impl Matcher {
+    /// Compares an observation; `Ok(None)` when all holds.
+    ///
+    /// # Errors
+    /// A variable that is not defined or has the wrong type.
+    pub fn compare(&self, observed: &Value, variables: &Variables) -> Result<Option<Mismatch>> {
+        let number = |var: &Option<Var<u64>>| var.as_ref().map(|v| v.get(variables)).transpose();
+        let value = |v: &Option<Value>| v.as_ref().map(|v| variables.resolve(v)).transpose();
+
+        let mut broken = None;
+        let mut expect = |holds: bool, expected: String, difference: Option<String>| {
+            if !holds && broken.is_none() {
+                broken = Some(Mismatch { expected, observed: show(observed), difference });
+            }
+        };
+        if let Some(v) = value(&self.eq)? {
+            expect(same(observed, &v), show(&v), first_difference(&v, observed));
+        }
+        if let Some(v) = value(&self.ne)? {
+            expect(!same(observed, &v), format!("anything but {}", show(&v)), None);
+        }
+        if let Some(n) = number(&self.at_least)? {
+            expect(as_number(observed).is_some_and(|o| o >= n), format!("at least {n}"), None);
+        }
+        if let Some(n) = number(&self.at_most)? {
+            expect(as_number(observed).is_some_and(|o| o <= n), format!("at most {n}"), None);
+        }
+        if let Some(v) = value(&self.contains)? {
+            let holds = match observed {
+                Value::Array(items) => items.iter().any(|i| same(i, &v)),
+                other => text(other).contains(&text(&v)),
+            };
+            expect(holds, format!("something that contains {}", show(&v)), None);
+        }
+        if let Some(v) = value(&self.unordered)? {
+            expect(same_members(observed, &v), format!("{} in any order", show(&v)), None);
+        }
+        if let Some(v) = value(&self.one_of)? {
+            let holds = v.as_array().is_some_and(|options| options.iter().any(|o| same(observed, o)));
+            expect(holds, format!("one of {}", show(&v)), None);
+        }
+        if let Some(n) = number(&self.length)? {
+            let length = length(observed);
+            let difference = length.map(|l| format!("the length is {l}"));
+            expect(length == Some(n), format!("{n} members"), difference);
+        }
+        Ok(broken)
+    }
+}
+
+/// Values as a person compares them: Redis answers numbers as text in many places.
+pub fn same(a: &Value, b: &Value) -> bool {
+    match (a, b) {
+        (Value::Array(a), Value::Array(b)) => {
+            a.len() == b.len() && a.iter().zip(b).all(|(a, b)| same(a, b))
+        }
+        (Value::Object(_), _) | (_, Value::Object(_)) | (Value::Null, _) | (_, Value::Null) => a == b,
+        (Value::Array(_), _) | (_, Value::Array(_)) => false,
+        _ => text(a) == text(b),
+    }
+}
+
+fn same_members(a: &Value, b: &Value) -> bool {
+    let (Value::Array(a), Value::Array(b)) = (a, b) else { return false };
+    let sorted = |items: &[Value]| {
+        let mut texts: Vec<String> = items.iter().map(text).collect();
+        texts.sort();
+        texts
+    };
+    sorted(a) == sorted(b)
+}
+
+fn text(value: &Value) -> String {
+    match value {
+        Value::String(text) => text.clone(),
+        other => other.to_string(),
+    }
+}
+
+fn as_number(value: &Value) -> Option<u64> {
+    match value {
+        Value::Number(n) => n.as_u64(),
+        Value::String(text) => text.parse().ok(),
+        _ => None,
+    }
+}
+
+fn length(value: &Value) -> Option<u64> {
+    match value {
+        Value::Array(items) => u64::try_from(items.len()).ok(),
+        Value::String(text) => u64::try_from(text.chars().count()).ok(),
+        _ => None,
+    }
+}
+
+/// A value as it is shown: in full; the terminal report shortens, JSON does not.
+pub fn show(value: &Value) -> String {
+    match value {
+        Value::Null => "nothing".to_owned(),
+        other => other.to_string(),
+    }
+}
+
+/// Where two values part: the first member of a list, or the whole.
+pub fn first_difference(expected: &Value, observed: &Value) -> Option<String> {
+    let (Value::Array(e), Value::Array(o)) = (expected, observed) else { return None };
+    let at = e.iter().zip(o).position(|(e, o)| !same(e, o)).unwrap_or(e.len().min(o.len()));
+    let side = |items: &[Value]| items.get(at).map_or("nothing".to_owned(), show);
+    let lengths = if e.len() == o.len() {
+        String::new()
+    } else {
+        format!(" ({} expected, {} found)", e.len(), o.len())
+    };
+    Some(format!("at position {at}: {} expected, {} found{lengths}", side(e), side(o)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    fn compare(matcher: Value, observed: &Value) -> Option<Mismatch> {
+        let matcher: Matcher = serde_json::from_value(matcher).unwrap();
+        matcher.compare(observed, &Variables::default()).unwrap()
+    }
+
+    #[test]
+    fn numbers_and_their_text_are_the_same() {
+        assert_eq!(compare(json!({"eq": 5}), &json!("5")), None);
+        assert_eq!(compare(json!({"at_least": 3, "at_most": 5}), &json!("4")), None);
+    }
+
+    #[test]
+    fn null_is_expected_when_written() {
+        assert!(compare(json!({"eq": null}), &json!("x")).is_some());
+        assert_eq!(compare(json!({"eq": null}), &Value::Null), None);
+    }
+
+    #[test]
+    fn null_is_not_its_text() {
+        assert!(compare(json!({"eq": "null"}), &Value::Null).is_some());
+    }
+
+    #[test]
+    fn the_first_difference_of_lists_is_named() {
+        let mismatch = compare(json!({"eq": ["a", "b", "c"]}), &json!(["a", "c"])).unwrap();
+        assert_eq!(
+            mismatch.difference.unwrap(),
+            "at position 1: \"b\" expected, \"c\" found (3 expected, 2 found)"
+        );
+    }
+
+    #[test]
+    fn order_matters_only_when_asked() {
+        assert!(compare(json!({"eq": ["a", "b"]}), &json!(["b", "a"])).is_some());
+        assert_eq!(compare(json!({"unordered": ["a", "b"]}), &json!(["b", "a"])), None);
+    }
+}

@@ -1,0 +1,161 @@
+//! A quiet Redis session: what the checker sends must not change what it observes.
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use redis::aio::MultiplexedConnection;
+use redis::{AsyncConnectionConfig, Client, ErrorKind};
+use serde_json::Value;
+
+use crate::error::{Error, Result};
+
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
+const ANSWER_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// What the server says to a command.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Answer {
+    Value(Value),
+    /// An error reply, e.g. `WRONGTYPE …`.
+    Refused(String),
+}
+
+/// A connection that several askers share.
+#[derive(Clone)]
+pub struct Redis {
+    name: String,
+    connection: MultiplexedConnection,
+}
+
+impl Redis {
+    /// Connects and proves it by a PING; the session does not touch LRU clocks and is not evicted.
+    ///
+    /// # Errors
+    /// Nothing answers at the address within two seconds.
+    pub async fn connect(name: &str, address: SocketAddr) -> Result<Self> {
+        let down = |why: String| {
+            Error::infrastructure(format!("The service {name} does not answer"))
+                .at(format!("redis://{address}"))
+                .because(why)
+                .help("see 'labs status' and 'labs logs'")
+        };
+        let client = Client::open(format!("redis://{address}/")).map_err(|e| down(e.to_string()))?;
+        let config = AsyncConnectionConfig::new()
+            .set_connection_timeout(Some(CONNECT_TIMEOUT))
+            .set_response_timeout(Some(ANSWER_TIMEOUT));
+        let connection = client
+            .get_multiplexed_async_connection_with_config(&config)
+            .await
+            .map_err(|e| down(e.to_string()))?;
+        let session = Self { name: name.to_owned(), connection };
+        for words in [["CLIENT", "NO-EVICT", "ON"], ["CLIENT", "NO-TOUCH", "ON"]] {
+            session.ask(&words).await?;
+        }
+        Ok(session)
+    }
+
+    /// The service's name in the seat.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// Empties the server of everything that a program can leave there.
+    pub async fn wipe(&self) -> Result<()> {
+        let commands: [&[&str]; 7] = [
+            &["CLIENT", "KILL", "TYPE", "normal", "SKIPME", "yes"],
+            &["CLIENT", "KILL", "TYPE", "pubsub", "SKIPME", "yes"],
+            &["FLUSHALL", "SYNC"],
+            &["SCRIPT", "FLUSH", "SYNC"],
+            &["FUNCTION", "FLUSH", "SYNC"],
+            &["SLOWLOG", "RESET"],
+            &["CONFIG", "RESETSTAT"],
+        ];
+        for command in commands {
+            self.demand(command).await?;
+        }
+        Ok(())
+    }
+
+    /// The whole configuration, to be compared.
+    pub async fn configuration(&self) -> Result<Value> {
+        self.demand(&["CONFIG", "GET", "*"]).await
+    }
+
+    /// Sends one command.
+    ///
+    /// # Errors
+    /// The server went away or did not answer in time; an error reply is an [`Answer`].
+    pub async fn ask<S: AsRef<str>>(&self, words: &[S]) -> Result<Answer> {
+        let mut command = redis::Cmd::new();
+        for word in words {
+            command.arg(word.as_ref());
+        }
+        match command.query_async::<redis::Value>(&mut self.connection.clone()).await {
+            Ok(value) => Ok(Answer::Value(to_json(value))),
+            Err(e) if is_reply(&e) => Ok(Answer::Refused(reply_text(&e))),
+            Err(e) => Err(Error::infrastructure(format!("The service {} stopped answering", self.name))
+                .because(e)
+                .help("see 'labs status' and 'labs logs'")),
+        }
+    }
+
+    /// Sends one command that must succeed.
+    ///
+    /// # Errors
+    /// As [`Redis::ask`], and an error reply.
+    pub async fn demand<S: AsRef<str>>(&self, words: &[S]) -> Result<Value> {
+        match self.ask(words).await? {
+            Answer::Value(value) => Ok(value),
+            Answer::Refused(message) => {
+                let line: Vec<&str> = words.iter().map(AsRef::as_ref).take(3).collect();
+                Err(Error::infrastructure(format!("{} refused {}", self.name, line.join(" "))).because(message))
+            }
+        }
+    }
+
+    /// Copies a key with its expiry, byte for byte. A key that does not exist is not copied.
+    pub async fn copy_key(&self, key: &str, to: &Self) -> Result<()> {
+        let mut from = self.connection.clone();
+        let failed = |e: redis::RedisError| {
+            Error::infrastructure(format!("The key {key} could not be copied to a twin")).because(e)
+        };
+        let dump: Option<Vec<u8>> =
+            redis::cmd("DUMP").arg(key).query_async(&mut from).await.map_err(failed)?;
+        let Some(dump) = dump else { return Ok(()) };
+        redis::cmd("RESTORE")
+            .arg(key)
+            .arg(0)
+            .arg(dump)
+            .arg("REPLACE")
+            .exec_async(&mut to.connection.clone())
+            .await
+            .map_err(failed)
+    }
+}
+
+fn is_reply(error: &redis::RedisError) -> bool {
+    matches!(error.kind(), ErrorKind::Server(_) | ErrorKind::Extension)
+}
+
+fn reply_text(error: &redis::RedisError) -> String {
+    match (error.code(), error.detail()) {
+        (Some(code), Some(detail)) => format!("{code} {detail}"),
+        _ => error.to_string(),
+    }
+}
+
+fn to_json(value: redis::Value) -> Value {
+    use redis::Value as R;
+    match value {
+        R::Nil => Value::Null,
+        R::Int(n) => n.into(),
+        R::BulkString(bytes) => String::from_utf8_lossy(&bytes).into_owned().into(),
+        R::Array(items) | R::Set(items) => items.into_iter().map(to_json).collect(),
+        R::SimpleString(text) | R::VerbatimString { text, .. } => text.into(),
+        R::Okay => "OK".into(),
+        R::Map(pairs) => pairs.into_iter().flat_map(|(k, v)| [to_json(k), to_json(v)]).collect(),
+        R::Double(n) => n.into(),
+        R::Boolean(b) => b.into(),
+        other => format!("{other:?}").into(),
+    }
+}

@@ -1,0 +1,86 @@
+//! What a probe may use: the seat's services, and a stand where the learner's program runs.
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use tokio::sync::Mutex;
+
+use super::redis::Redis;
+use super::relay::Relay;
+use super::runner::Runner;
+use crate::error::{Error, Result};
+use crate::template::Variables;
+
+/// The surroundings of one probe.
+pub struct Scene<'a> {
+    pub variables: &'a Variables,
+    pub services: &'a Services,
+    /// The runner with its twins; probes that run the learner's program have one.
+    pub stand: Option<&'a Stand>,
+    /// The learner's file that the task is about.
+    pub program: Option<&'a str>,
+}
+
+/// The seat's own services, connected to when first asked.
+#[derive(Default)]
+pub struct Services {
+    addresses: BTreeMap<String, SocketAddr>,
+    sessions: Mutex<BTreeMap<String, Redis>>,
+}
+
+/// A runner and the twins its program works on, each behind a relay.
+pub struct Stand {
+    pub runner: Runner,
+    pub relays: BTreeMap<String, Arc<Relay>>,
+    pub twins: BTreeMap<String, Redis>,
+}
+
+impl Scene<'_> {
+    /// A session with a service of the seat: to observe, never to act.
+    pub async fn redis(&self, service: &str) -> Result<Redis> {
+        self.services.redis(service).await
+    }
+
+    pub fn stand(&self) -> Result<&Stand> {
+        self.stand.ok_or_else(|| Error::infrastructure("A probe that runs the program was given no runner"))
+    }
+
+    pub fn program(&self) -> Result<&str> {
+        self.program.ok_or_else(|| Error::usage("The task names no program to run"))
+    }
+}
+
+impl Services {
+    pub fn new(addresses: BTreeMap<String, SocketAddr>) -> Self {
+        Self { addresses, sessions: Mutex::default() }
+    }
+
+    pub async fn redis(&self, service: &str) -> Result<Redis> {
+        let mut sessions = self.sessions.lock().await;
+        if let Some(session) = sessions.get(service) {
+            return Ok(session.clone());
+        }
+        let address = self.addresses.get(service).ok_or_else(|| {
+            Error::usage(format!("The lab has no service {service:?}"))
+        })?;
+        let session = Redis::connect(service, *address).await?;
+        sessions.insert(service.to_owned(), session.clone());
+        Ok(session)
+    }
+}
+
+impl Stand {
+    /// The twin that a probe means: the named one, else the only one.
+    pub fn twin(&self, name: Option<&str>) -> Result<(&Redis, &Arc<Relay>)> {
+        let name = match name {
+            Some(name) => name,
+            None if self.twins.len() == 1 => self.twins.keys().next().map_or("", String::as_str),
+            None => return Err(Error::usage("The lab has several services, and the probe does not say which").help("add on: SERVICE")),
+        };
+        match (self.twins.get(name), self.relays.get(name)) {
+            (Some(twin), Some(relay)) => Ok((twin, relay)),
+            _ => Err(Error::usage(format!("The lab has no service {name:?}"))),
+        }
+    }
+}

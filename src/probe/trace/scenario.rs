@@ -1,0 +1,365 @@
+//! A small scenario: calls into the learner's program, and what the relay saw meanwhile.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use serde::{Deserialize, Deserializer};
+use serde_json::Value;
+
+use super::Spec;
+use crate::error::{Error, Result};
+use crate::probe::Call;
+use crate::probe::call::{self, CALL_TIMEOUT};
+use crate::probe::expect::Matcher;
+use crate::probe::finding::{Evidence, Finding};
+use crate::probe::fresh::Fresh;
+use crate::probe::relay::Record;
+use crate::probe::runner::Process;
+use crate::probe::scene::Scene;
+use crate::template::{Span, Var, Variables};
+
+/// What the twin holds before the first step.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Given {
+    /// A command that the checker sends to the twin itself.
+    Send(Vec<String>),
+    /// A key copied from the learner's service.
+    Copy(String),
+}
+
+#[derive(Debug, Clone, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Step {
+    /// A call that returns before the next step.
+    Call(Returns),
+    /// A call that goes on, in a process of its own.
+    Start(Start),
+    /// Time that passes, watched.
+    Watch(Var<Span>),
+    /// The end of a started call.
+    Finish(Finish),
+}
+
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Returns {
+    pub call: String,
+    #[serde(default)]
+    pub args: Vec<Value>,
+    pub expect: Option<Matcher>,
+}
+
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Start {
+    pub call: String,
+    #[serde(default)]
+    pub args: Vec<Value>,
+    #[serde(rename = "as")]
+    pub name: String,
+}
+
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Finish {
+    pub of: String,
+    pub within: Var<Span>,
+    pub expect: Option<Matcher>,
+}
+
+/// What the relay must have seen: how many commands, how large the replies.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Seen {
+    pub commands: Commands,
+    /// Only commands sent while a `watch` step went on.
+    pub during: Option<During>,
+    pub at_least: Option<Var<u64>>,
+    pub at_most: Option<Var<u64>>,
+    /// The number of items in each reply.
+    pub reply_items: Option<Matcher>,
+}
+
+#[derive(Debug, Clone, Copy, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum During {
+    Watch,
+}
+
+/// `any`, or a list of command names.
+#[derive(Debug, Clone)]
+pub enum Commands {
+    Any,
+    OneOf(Vec<String>),
+}
+
+impl<'de> Deserialize<'de> for Commands {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let wrong = || serde::de::Error::custom("expected `any` or a list of command names");
+        match Value::deserialize(deserializer)? {
+            Value::String(word) if word == "any" => Ok(Self::Any),
+            Value::Array(names) => {
+                let name = |n: Value| n.as_str().map(str::to_uppercase).ok_or_else(wrong);
+                names.into_iter().map(name).collect::<Result<_, _>>().map(Self::OneOf)
+            }
+            _ => Err(wrong()),
+        }
+    }
+}
+
+impl Commands {
+    fn includes(&self, record: &Record) -> bool {
+        match self {
+            Self::Any => true,
+            Self::OneOf(names) => names.contains(&record.command),
+        }
+    }
+
+    fn describe(&self) -> String {
+        match self {
+            Self::Any => "commands".to_owned(),
+            Self::OneOf(names) => names.join(", "),
+        }
+    }
+}
+
+pub fn lint(spec: &Spec, variables: &Variables) -> Result<()> {
+    let mut started = Vec::new();
+    for step in &spec.steps {
+        match step {
+            Step::Call(returns) => {
+                returns.expect.iter().try_for_each(|m| m.compare(&Value::Null, variables).map(drop))?;
+                variables.resolve(&Value::Array(returns.args.clone()))?;
+            }
+            Step::Start(start) => started.push(&start.name),
+            Step::Watch(span) => drop(span.get(variables)?),
+            Step::Finish(finish) => {
+                if !started.contains(&&finish.of) {
+                    return Err(Error::usage(format!("The step finishes {:?}, which no step before it starts", finish.of)));
+                }
+                finish.within.get(variables)?;
+            }
+        }
+    }
+    for seen in &spec.expect {
+        seen.at_least.iter().chain(&seen.at_most).try_for_each(|n| n.get(variables).map(drop))?;
+    }
+    Ok(())
+}
+
+/// Plays the scenario.
+pub async fn observe(spec: &Spec, scene: &Scene<'_>) -> Result<Finding> {
+    let stand = scene.stand()?;
+    let (twin, relay) = stand.twin(spec.on.as_deref())?;
+    for given in &spec.given {
+        match given {
+            Given::Send(words) => {
+                let words = words.iter().map(|w| scene.variables.render(w)).collect::<Result<Vec<_>>>()?;
+                twin.demand(&words).await?;
+            }
+            Given::Copy(key) => {
+                let service = scene.redis(twin.name()).await?;
+                service.copy_key(&scene.variables.render(key)?, twin).await?;
+            }
+        }
+    }
+    let cast = match Cast::spawn(spec, scene).await? {
+        Ok(cast) => cast,
+        Err(finding) => return Ok(finding),
+    };
+    let mark = relay.mark();
+    let mut play = Play { scene, cast, fresh: Fresh::default(), watched: Vec::new(), said: Vec::new(), running: BTreeMap::new() };
+    for step in &spec.steps {
+        if let Some(finding) = play.step(step, spec).await? {
+            return Ok(finding);
+        }
+    }
+    // What is not answered by now counts as it stands.
+    let _ = relay.settled(CALL_TIMEOUT).await;
+    let records: Vec<Record> = relay.records_since(mark).into_iter().filter(|r| !r.handshake).collect();
+    for seen in &spec.expect {
+        if let Some(evidence) = judge(seen, &records, &play.watched, scene.variables)? {
+            return Ok(evidence);
+        }
+    }
+    Ok(Finding::Pass)
+}
+
+/// The processes of the learner's program: one for the calls, one for each started call.
+struct Cast {
+    main: Process,
+    started: BTreeMap<String, Process>,
+}
+
+impl Cast {
+    async fn spawn(spec: &Spec, scene: &Scene<'_>) -> Result<Result<Self, Finding>> {
+        let names: Vec<&String> = spec
+            .steps
+            .iter()
+            .filter_map(|s| if let Step::Start(start) = s { Some(&start.name) } else { None })
+            .collect();
+        let processes = match call::spawn(scene, names.len() + 1).await? {
+            Ok(processes) => processes,
+            Err(finding) => return Ok(Err(finding)),
+        };
+        let mut processes = processes.into_iter();
+        let Some(main) = processes.next() else {
+            return Err(Error::infrastructure("The runner started no process"));
+        };
+        Ok(Ok(Self { main, started: names.into_iter().cloned().zip(processes).collect() }))
+    }
+}
+
+struct Play<'a> {
+    scene: &'a Scene<'a>,
+    cast: Cast,
+    fresh: Fresh,
+    /// Begin and end of each `watch`, in microseconds on the relay's clock.
+    watched: Vec<(u64, u64)>,
+    /// The calls so far, for the evidence.
+    said: Vec<String>,
+    running: BTreeMap<String, (String, tokio::task::JoinHandle<call::Ended>)>,
+}
+
+impl Play<'_> {
+    async fn step(&mut self, step: &Step, spec: &Spec) -> Result<Option<Finding>> {
+        match step {
+            Step::Call(returns) => {
+                let args = self.args(&returns.args)?;
+                let line = call::line(&returns.call, &args);
+                let process = self.cast.main.clone();
+                let ended = call::call(&process, &Call { call: returns.call.clone(), args }, CALL_TIMEOUT).await;
+                self.judge(line, ended, returns.expect.as_ref(), spec).await
+            }
+            Step::Start(start) => {
+                let args = self.args(&start.args)?;
+                let line = call::line(&start.call, &args);
+                let Some(process) = self.cast.started.get(&start.name).cloned() else { return Ok(None) };
+                let call = Call { call: start.call.clone(), args };
+                let task = tokio::spawn(async move { call::call(&process, &call, CALL_TIMEOUT).await });
+                self.running.insert(start.name.clone(), (line, task));
+                Ok(None)
+            }
+            Step::Watch(span) => {
+                let stand = self.scene.stand()?;
+                let begin = stand.runner.clock().now_us();
+                tokio::time::sleep(span.get(self.scene.variables)?.0).await;
+                self.watched.push((begin, stand.runner.clock().now_us()));
+                Ok(None)
+            }
+            Step::Finish(finish) => {
+                let Some((line, task)) = self.running.remove(&finish.of) else { return Ok(None) };
+                let within = finish.within.get(self.scene.variables)?.0;
+                let abort = task.abort_handle();
+                match tokio::time::timeout(within, task).await {
+                    Ok(Ok(ended)) => self.judge(line, ended, finish.expect.as_ref(), spec).await,
+                    Ok(Err(e)) => Err(Error::infrastructure("A call was lost").because(e)),
+                    Err(_) => {
+                        abort.abort();
+                        Ok(Some(self.too_late(&line, within)))
+                    }
+                }
+            }
+        }
+    }
+
+    fn args(&mut self, args: &[Value]) -> Result<Vec<Value>> {
+        args.iter().map(|a| Ok(self.fresh.fill(&self.scene.variables.resolve(a)?))).collect()
+    }
+
+    async fn judge(&mut self, line: String, ended: call::Ended, expect: Option<&Matcher>, spec: &Spec) -> Result<Option<Finding>> {
+        let value = match ended {
+            call::Ended::Returned(value) => value,
+            call::Ended::Trouble(trouble) => return trouble.finding(&line, &self.said).map(Some),
+        };
+        self.said.push(format!("{line} → {}", call::brief(&value)));
+        let Some(expect) = expect else { return Ok(None) };
+        let expect = self.expected(expect, spec).await?;
+        let Some(mismatch) = expect.compare(&value, self.scene.variables)? else { return Ok(None) };
+        let evidence = Evidence::new(format!("{line} returned something else")).sent(self.said.clone());
+        Ok(Some(evidence.mismatch(mismatch).fail("result")))
+    }
+
+    /// The matcher with fresh values in place, and `same_as` replaced by the items.
+    async fn expected(&mut self, matcher: &Matcher, spec: &Spec) -> Result<Matcher> {
+        let mut matcher = matcher.clone();
+        for value in [&mut matcher.eq, &mut matcher.ne, &mut matcher.contains, &mut matcher.unordered, &mut matcher.one_of] {
+            if let Some(inner) = value {
+                *inner = self.fresh.fill(&self.scene.variables.resolve(inner)?);
+            }
+        }
+        if let Some(key) = matcher.same_as.take() {
+            let (twin, _) = self.scene.stand()?.twin(spec.on.as_deref())?;
+            let key = self.scene.variables.render(&key)?;
+            let service = self.scene.redis(twin.name()).await?;
+            matcher.eq = Some(service.demand(&["LRANGE", &key, "0", "-1"]).await?);
+        }
+        Ok(matcher)
+    }
+
+    fn too_late(&self, line: &str, within: Duration) -> Finding {
+        let mut evidence = Evidence::new(format!("{line} had not returned after {} ms", within.as_millis()));
+        evidence.expected = Some(format!("an answer within {} ms", within.as_millis()));
+        evidence.observed = Some("the call still goes on".to_owned());
+        evidence.sent(self.said.clone()).fail("timeout")
+    }
+}
+
+fn judge(seen: &Seen, records: &[Record], watched: &[(u64, u64)], variables: &Variables) -> Result<Option<Finding>> {
+    let in_time = |r: &&Record| match seen.during {
+        None => true,
+        Some(During::Watch) => watched.iter().any(|(begin, end)| (*begin..=*end).contains(&r.start_us)),
+    };
+    let counted: Vec<&Record> = records.iter().filter(|r| seen.commands.includes(r)).filter(in_time).collect();
+    let count = counted.len() as u64;
+    let names = seen.commands.describe();
+    let time = if seen.during.is_some() { " while it was watched" } else { "" };
+    let number = |v: &Option<Var<u64>>| v.as_ref().map(|v| v.get(variables)).transpose();
+    let broken = |expected: String| {
+        let mut evidence = Evidence::new(format!("Redis saw {count} {names}{time}"));
+        evidence.expected = Some(expected);
+        evidence.observed = Some(count.to_string());
+        let shown: Vec<&Record> = if counted.is_empty() { records.iter().collect() } else { counted.clone() };
+        evidence.history = lines(&shown);
+        Some(evidence.fail("commands"))
+    };
+    if let Some(n) = number(&seen.at_least)?
+        && count < n
+    {
+        return Ok(broken(format!("at least {n} {names}")));
+    }
+    if let Some(n) = number(&seen.at_most)?
+        && count > n
+    {
+        return Ok(broken(format!("at most {n} {names}")));
+    }
+    let Some(matcher) = &seen.reply_items else { return Ok(None) };
+    for record in counted {
+        let Some(items) = record.reply.as_ref().and_then(|r| r.values) else { continue };
+        if let Some(mismatch) = matcher.compare(&Value::from(items), variables)? {
+            let mut evidence = Evidence::new(format!("A single command fetched {items} items")).mismatch(mismatch);
+            evidence.history = lines(&[record]);
+            return Ok(Some(evidence.fail("reply_items")));
+        }
+    }
+    Ok(None)
+}
+
+/// The first commands, with their times from the first one on.
+fn lines(records: &[&Record]) -> Vec<String> {
+    const SHOWN: usize = 12;
+    let zero = records.first().map_or(0, |r| r.start_us);
+    let mut lines: Vec<String> = records
+        .iter()
+        .take(SHOWN)
+        .map(|r| {
+            let at = Duration::from_micros(r.start_us.saturating_sub(zero)).as_secs_f64() * 1000.0;
+            format!("{at:8.1} ms  {}", r.line())
+        })
+        .collect();
+    if records.len() > SHOWN {
+        lines.push(format!("… and {} more", records.len() - SHOWN));
+    }
+    lines
+}

@@ -1,0 +1,97 @@
+//! Workload probes: drive the learner's program from several processes, record the history, hold it
+//! against a model.
+
+mod broadcast;
+pub mod deliver;
+mod queue;
+pub mod recorder;
+pub mod roles;
+
+use std::str::FromStr;
+
+use serde::Deserialize;
+
+use super::finding::{Evidence, Finding};
+use super::scene::Scene;
+use crate::error::{Error, Result};
+use crate::model::{self, History, Judgement, Model};
+use crate::template::{Var, Variables};
+use recorder::Recorder;
+use roles::{RoleKind, Roles};
+
+/// More processes cost more than they prove.
+pub const MAX_CLIENTS: u32 = 8;
+/// Histories are decided in milliseconds up to here.
+const MAX_OPERATIONS: u64 = 1_000;
+
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Spec {
+    #[serde(deserialize_with = "model_name")]
+    pub model: Model,
+    pub roles: Roles,
+    /// How many values go through.
+    pub operations: Var<u64>,
+    /// What the program calls its priorities, the most urgent first.
+    #[serde(default)]
+    pub priorities: Vec<String>,
+}
+
+fn model_name<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Model, D::Error> {
+    Model::from_str(&String::deserialize(deserializer)?).map_err(serde::de::Error::custom)
+}
+
+impl Spec {
+    pub fn lint(&self, variables: &Variables) -> Result<()> {
+        let needed: &[RoleKind] = match self.model {
+            Model::Fifo | Model::Lifo | Model::Priority => &[RoleKind::Put, RoleKind::Take],
+            Model::AtLeastOnce => &[RoleKind::Put, RoleKind::Take, RoleKind::Ack],
+            Model::FanOut => &[RoleKind::Publish, RoleKind::Subscribe],
+        };
+        self.roles.lint(needed, self.model, variables)?;
+        let operations = self.operations.get(variables)?;
+        if !(1..=MAX_OPERATIONS).contains(&operations) {
+            return Err(Error::usage(format!("A workload of {operations} operations"))
+                .help(format!("between 1 and {MAX_OPERATIONS}")));
+        }
+        if self.model == Model::Priority && self.priorities.len() < 2 {
+            return Err(Error::usage("A priority workload needs priorities").help("list at least two, the most urgent first"));
+        }
+        Ok(())
+    }
+}
+
+/// Drives the program and judges what happened.
+pub async fn observe(spec: &Spec, scene: &Scene<'_>) -> Result<Finding> {
+    let recorder = Recorder::default();
+    let stopped = match spec.model {
+        Model::Fifo | Model::Lifo | Model::Priority => queue::drive(spec, scene, &recorder).await?,
+        Model::AtLeastOnce => deliver::drive(spec, scene, &recorder).await?,
+        Model::FanOut => broadcast::drive(spec, scene, &recorder).await?,
+    };
+    match stopped {
+        Some(finding) => Ok(finding),
+        None => judge(spec.model, &recorder.history()),
+    }
+}
+
+/// Holds a history against its model.
+pub fn judge(model: Model, history: &History) -> Result<Finding> {
+    match model.check(history) {
+        Judgement::Legal => Ok(Finding::Pass),
+        Judgement::Illegal(violation) => {
+            let mut evidence = Evidence::new(violation.message.clone());
+            evidence.history = model::render(history, &violation.excerpt);
+            evidence.expected = Some(format!(
+                "some order of effects, each inside its call, that the model {model} allows"
+            ));
+            Ok(evidence.fail(violation.code))
+        }
+        Judgement::Undecided { tried } => Err(Error::infrastructure(format!(
+            "The history of {} operations could not be decided",
+            history.operations.len()
+        ))
+        .because(format!("{tried} explanations were tried"))
+        .help("check again; if it happens each time, the lab should ask for fewer operations")),
+    }
+}

@@ -1,0 +1,121 @@
+//! The workload of collections: values go in, values come out, in some order.
+
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::time::Duration;
+
+use rand::RngExt;
+use serde_json::Value;
+
+use super::Spec;
+use super::recorder::{Client, Recorder};
+use super::roles::RoleKind;
+use crate::error::Result;
+use crate::model::Action;
+use crate::probe::finding::Finding;
+use crate::probe::scene::Scene;
+use crate::probe::{call, fresh};
+
+/// An idle taker lets the others work before it asks again.
+const BREATH: Duration = Duration::from_millis(1);
+
+/// A value that goes in, with its rank where the model has priorities.
+struct Item {
+    value: String,
+    rank: Option<usize>,
+}
+
+/// Half of the values go in before anybody takes, so that there is an order to keep; the rest while
+/// others take. At the end one client takes until the program says there is nothing left.
+pub async fn drive(spec: &Spec, scene: &Scene<'_>, recorder: &Recorder) -> Result<Option<Finding>> {
+    let putters = spec.roles.clients(RoleKind::Put, scene.variables)?;
+    let takers = spec.roles.clients(RoleKind::Take, scene.variables)?;
+    let processes = match call::spawn(scene, (putters + takers) as usize).await? {
+        Ok(processes) => processes,
+        Err(finding) => return Ok(Some(finding)),
+    };
+    let names = (1..=putters).map(|n| format!("put-{n}")).chain((1..=takers).map(|n| format!("take-{n}")));
+    let mut putters_of: Vec<Client> =
+        names.zip(processes).map(|(name, process)| Client { name, process }).collect();
+    let takers_of = putters_of.split_off(putters as usize);
+
+    let total = usize::try_from(spec.operations.get(scene.variables)?).unwrap_or(usize::MAX);
+    let items = items(spec, total);
+    let (first, second) = items.split_at(total / 2);
+    let drive = Drive { spec, scene, recorder, total, taken: AtomicUsize::new(0), filled: AtomicBool::new(false) };
+
+    drive.fill(&putters_of, first).await?;
+    if recorder.trouble_seen() {
+        return drive.stopped();
+    }
+    let fill = async {
+        let filled = drive.fill(&putters_of, second).await;
+        drive.filled.store(true, Ordering::SeqCst);
+        filled
+    };
+    let take = futures_util::future::try_join_all(takers_of.iter().map(|client| drive.take_until_empty(client)));
+    let ((), _) = futures_util::future::try_join(fill, take).await?;
+    if let Some(client) = takers_of.first() {
+        drive.take_until_empty(client).await?;
+    }
+    drive.stopped()
+}
+
+struct Drive<'a> {
+    spec: &'a Spec,
+    scene: &'a Scene<'a>,
+    recorder: &'a Recorder,
+    total: usize,
+    taken: AtomicUsize,
+    /// Every put has returned.
+    filled: AtomicBool,
+}
+
+impl Drive<'_> {
+    async fn fill(&self, clients: &[Client], items: &[Item]) -> Result<()> {
+        let share = items.len().div_ceil(clients.len().max(1)).max(1);
+        let puts = clients.iter().zip(items.chunks(share)).map(|(client, items)| async move {
+            for item in items {
+                let priority = item.rank.and_then(|r| self.spec.priorities.get(r)).map_or("", String::as_str);
+                let values = [("value", item.value.as_str()), ("priority", priority)];
+                let call = self.spec.roles.call(RoleKind::Put, &values, self.scene.variables)?;
+                let rank = item.rank.and_then(|r| i64::try_from(r).ok());
+                let action = Action::Put { value: item.value.clone(), priority: rank };
+                if self.recorder.act(client, call, action).await.is_none() {
+                    break;
+                }
+            }
+            Ok(())
+        });
+        futures_util::future::try_join_all(puts).await.map(drop)
+    }
+
+    /// Takes until nothing is left and nothing comes any more. Twice as many values as went in are enough
+    /// to show that something is handed out twice.
+    async fn take_until_empty(&self, client: &Client) -> Result<()> {
+        while self.taken.load(Ordering::SeqCst) <= 2 * self.total && !self.recorder.trouble_seen() {
+            let filled = self.filled.load(Ordering::SeqCst);
+            let call = self.spec.roles.call(RoleKind::Take, &[("worker", &client.name)], self.scene.variables)?;
+            match self.recorder.act(client, call, Action::Take).await {
+                None => break,
+                Some(Value::Null) if filled => break,
+                Some(Value::Null) => tokio::time::sleep(BREATH).await,
+                Some(_) => {
+                    self.taken.fetch_add(1, Ordering::SeqCst);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn stopped(&self) -> Result<Option<Finding>> {
+        self.recorder.trouble().map(|(line, trouble)| trouble.finding(&line, &[])).transpose()
+    }
+}
+
+fn items(spec: &Spec, total: usize) -> Vec<Item> {
+    let mut random = rand::rng();
+    let ranks = spec.priorities.len();
+    (0..total)
+        .map(|_| Item { value: fresh::random("job"), rank: (ranks > 0).then(|| random.random_range(0..ranks)) })
+        .collect()
+}

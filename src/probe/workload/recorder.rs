@@ -1,0 +1,91 @@
+//! Records calls as operations of a history.
+
+use std::sync::Mutex;
+use std::time::Duration;
+
+use serde_json::Value;
+
+use crate::model::{Action, History, Operation, Outcome};
+use crate::probe::Call;
+use crate::probe::call::{self, CALL_TIMEOUT, Ended, Trouble};
+use crate::probe::runner::Process;
+
+/// The history of one workload while it is made.
+#[derive(Default)]
+pub struct Recorder {
+    operations: Mutex<Vec<Operation>>,
+    /// The first call that did not return, with how it was written.
+    trouble: Mutex<Option<(String, Trouble)>>,
+}
+
+/// One client: a process that makes one call at a time.
+#[derive(Clone)]
+pub struct Client {
+    pub name: String,
+    pub process: Process,
+}
+
+impl Recorder {
+    /// Makes a call and records it. `None` when it did not return: the trouble is kept.
+    pub async fn act(&self, client: &Client, call: Call, action: Action) -> Option<Value> {
+        self.act_within(client, call, action, CALL_TIMEOUT).await
+    }
+
+    pub async fn act_within(&self, client: &Client, call: Call, action: Action, timeout: Duration) -> Option<Value> {
+        let called = call::timed(&client.process, &call, timeout).await;
+        let (outcome, value) = match &called.ended {
+            Ended::Returned(value) => (Outcome::Ok(returned(&action, value)), Some(value.clone())),
+            Ended::Trouble(_) => (Outcome::Unknown, None),
+        };
+        self.record(Operation {
+            client: client.name.clone(),
+            action,
+            start: called.start_us,
+            end: called.end_us,
+            outcome,
+        });
+        if let Ended::Trouble(trouble) = called.ended {
+            self.keep_trouble(call::line(&call.call, &call.args), trouble);
+        }
+        value
+    }
+
+    pub fn record(&self, operation: Operation) {
+        if let Ok(mut operations) = self.operations.lock() {
+            operations.push(operation);
+        }
+    }
+
+    pub fn keep_trouble(&self, line: String, trouble: Trouble) {
+        if let Ok(mut kept) = self.trouble.lock() {
+            kept.get_or_insert((line, trouble));
+        }
+    }
+
+    /// Whether some call did not return: the rest of the workload proves nothing more.
+    pub fn trouble_seen(&self) -> bool {
+        self.trouble.lock().is_ok_and(|trouble| trouble.is_some())
+    }
+
+    /// The first call that did not return.
+    pub fn trouble(&self) -> Option<(String, Trouble)> {
+        self.trouble.lock().ok()?.take()
+    }
+
+    pub fn history(&self) -> History {
+        let mut operations = self.operations.lock().map(|o| o.clone()).unwrap_or_default();
+        operations.sort_by_key(|o| o.start);
+        History { operations }
+    }
+}
+
+/// What a take returned: nothing, or the value. Values that are no text are shown as JSON, so that they
+/// count as invented.
+fn returned(action: &Action, value: &Value) -> Option<String> {
+    match (action, value) {
+        (Action::Take, Value::String(text)) => Some(text.clone()),
+        (Action::Take, Value::Null) => None,
+        (Action::Take, other) => Some(other.to_string()),
+        _ => None,
+    }
+}

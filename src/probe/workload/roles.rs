@@ -1,0 +1,129 @@
+//! Which function of the program plays which part.
+
+use serde::Deserialize;
+use serde_json::Value;
+
+use super::MAX_CLIENTS;
+use crate::error::{Error, Result};
+use crate::model::Model;
+use crate::probe::Call;
+use crate::probe::fresh::Fresh;
+use crate::template::{Var, Variables};
+
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Roles {
+    pub put: Option<Role>,
+    pub take: Option<Role>,
+    pub ack: Option<Role>,
+    pub recover: Option<Role>,
+    pub publish: Option<Role>,
+    pub subscribe: Option<Role>,
+    /// Subscribes when messages have already been published.
+    pub late: Option<Role>,
+}
+
+/// A function, what it is called with, and by how many processes.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Role {
+    pub call: String,
+    /// `$value`, `$priority`, `$worker`, `$channel` stand for what the workload gives; left out, the role's usual one.
+    pub args: Option<Vec<Value>>,
+    #[serde(default = "one")]
+    pub clients: Var<u32>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum RoleKind {
+    Put,
+    Take,
+    Ack,
+    Recover,
+    Publish,
+    Subscribe,
+    Late,
+}
+
+impl RoleKind {
+    const ALL: [Self; 7] =
+        [Self::Put, Self::Take, Self::Ack, Self::Recover, Self::Publish, Self::Subscribe, Self::Late];
+
+    fn name(self) -> &'static str {
+        match self {
+            Self::Put => "put",
+            Self::Take => "take",
+            Self::Ack => "ack",
+            Self::Recover => "recover",
+            Self::Publish => "publish",
+            Self::Subscribe => "subscribe",
+            Self::Late => "late",
+        }
+    }
+
+    fn usual_args(self) -> &'static [&'static str] {
+        match self {
+            Self::Put => &["$value"],
+            Self::Take => &[],
+            Self::Ack => &["$worker", "$value"],
+            Self::Recover => &["$worker"],
+            Self::Publish => &["$channel", "$value"],
+            Self::Subscribe | Self::Late => &["$channel"],
+        }
+    }
+}
+
+fn one() -> Var<u32> {
+    Var::Literal(1)
+}
+
+impl Roles {
+    fn find(&self, kind: RoleKind) -> Option<&Role> {
+        match kind {
+            RoleKind::Put => self.put.as_ref(),
+            RoleKind::Take => self.take.as_ref(),
+            RoleKind::Ack => self.ack.as_ref(),
+            RoleKind::Recover => self.recover.as_ref(),
+            RoleKind::Publish => self.publish.as_ref(),
+            RoleKind::Subscribe => self.subscribe.as_ref(),
+            RoleKind::Late => self.late.as_ref(),
+        }
+    }
+
+    pub fn has(&self, kind: RoleKind) -> bool {
+        self.find(kind).is_some()
+    }
+
+    /// How many processes play a part.
+    pub fn clients(&self, kind: RoleKind, variables: &Variables) -> Result<u32> {
+        self.find(kind).map_or(Ok(0), |role| role.clients.get(variables))
+    }
+
+    /// The call that plays a part with these values.
+    pub fn call(&self, kind: RoleKind, values: &[(&str, &str)], variables: &Variables) -> Result<Call> {
+        let role = self.find(kind).ok_or_else(|| Error::usage(format!("The workload has no role {}", kind.name())))?;
+        let mut fresh = Fresh::default();
+        for (name, value) in values {
+            fresh.bind(name, value);
+        }
+        let args = match &role.args {
+            Some(args) => args.iter().map(|a| variables.resolve(a)).collect::<Result<Vec<_>>>()?,
+            None => kind.usual_args().iter().map(|a| Value::from(*a)).collect(),
+        };
+        Ok(Call { call: role.call.clone(), args: args.iter().map(|a| fresh.fill(a)).collect() })
+    }
+
+    pub fn lint(&self, needed: &[RoleKind], model: Model, variables: &Variables) -> Result<()> {
+        if let Some(missing) = needed.iter().find(|kind| !self.has(**kind)) {
+            return Err(Error::usage(format!("A {model} workload needs the role {}", missing.name())));
+        }
+        let mut clients = 0;
+        for kind in RoleKind::ALL {
+            clients += self.clients(kind, variables)?;
+        }
+        if clients > MAX_CLIENTS {
+            return Err(Error::usage(format!("The workload has {clients} clients")).help(format!("at most {MAX_CLIENTS}")));
+        }
+        Ok(())
+    }
+}

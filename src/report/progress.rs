@@ -1,0 +1,144 @@
+//! Progress of longer work, on stderr.
+
+use std::collections::HashMap;
+use std::time::{Duration, Instant};
+
+use console::style;
+use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
+use tokio::sync::mpsc::UnboundedReceiver;
+use tokio::task::JoinHandle;
+
+use crate::event::{Event, Events};
+use crate::term::escape::visible;
+
+/// Steps shorter than this are not worth a line where nothing can be redrawn.
+const WORTH_A_LINE: Duration = Duration::from_secs(1);
+
+/// Shows what happens until the last sender of the events is gone.
+pub struct Progress {
+    events: Events,
+    shown: JoinHandle<()>,
+}
+
+impl Progress {
+    /// Begins to show; redrawn on a terminal, as lines elsewhere.
+    pub fn start() -> Self {
+        let (events, receiver) = Events::channel();
+        Self { events, shown: tokio::spawn(show(receiver)) }
+    }
+
+    pub fn events(&self) -> Events {
+        self.events.clone()
+    }
+
+    /// Waits until everything sent is shown. Every other sender must be gone.
+    pub async fn finish(self) {
+        drop(self.events);
+        let _ = self.shown.await;
+    }
+}
+
+async fn show(mut receiver: UnboundedReceiver<Event>) {
+    let mut screen = Screen::new();
+    while let Some(event) = receiver.recv().await {
+        screen.take(event);
+    }
+    screen.clear();
+}
+
+struct Screen {
+    bars: Option<MultiProgress>,
+    steps: HashMap<String, Step>,
+}
+
+struct Step {
+    bar: ProgressBar,
+    began: Instant,
+    /// How far it was when a line was last printed.
+    said: Option<u64>,
+}
+
+impl Screen {
+    fn new() -> Self {
+        let attended = console::Term::stderr().features().is_attended();
+        Self { bars: attended.then(MultiProgress::new), steps: HashMap::new() }
+    }
+
+    fn take(&mut self, event: Event) {
+        match event {
+            Event::Note(text) => self.line(&visible(&text)),
+            Event::Begun { step } => self.begin(step),
+            Event::Progress { step, text, done, total } => self.advance(&step, &visible(&text), done, total),
+            Event::Done { step, detail } => self.end(&step, &style("✓").green().for_stderr().to_string(), &detail),
+            Event::Failed { step } => self.end(&step, &style("✗").red().for_stderr().to_string(), ""),
+            Event::CheckDone { .. } | Event::TaskDone(_) => {}
+        }
+    }
+
+    fn begin(&mut self, step: String) {
+        let bar = match &self.bars {
+            Some(bars) => {
+                let bar = bars.add(ProgressBar::new_spinner());
+                bar.set_style(spinner());
+                bar.set_prefix(step.clone());
+                bar.enable_steady_tick(Duration::from_millis(80));
+                bar
+            }
+            None => ProgressBar::hidden(),
+        };
+        self.steps.insert(step, Step { bar, began: Instant::now(), said: None });
+    }
+
+    fn advance(&mut self, name: &str, text: &str, done: u64, total: Option<u64>) {
+        let Some(step) = self.steps.get_mut(name) else { return };
+        if let Some(total) = total
+            && step.bar.length() != Some(total)
+        {
+            step.bar.set_length(total);
+            step.bar.set_style(bar());
+        }
+        step.bar.set_position(done);
+        step.bar.set_message(text.to_owned());
+        // Where nothing is redrawn, a line for each piece of work done is enough.
+        if self.bars.is_none() && step.said != Some(done) {
+            eprintln!("{name}: {text}");
+            step.said = Some(done);
+        }
+    }
+
+    fn end(&mut self, name: &str, mark: &str, detail: &str) {
+        let Some(step) = self.steps.remove(name) else { return };
+        step.bar.finish_and_clear();
+        let took = step.began.elapsed();
+        if took >= WORTH_A_LINE || self.bars.is_some() {
+            let detail = if detail.is_empty() { String::new() } else { format!("  {}", visible(detail)) };
+            let time = style(format!("{:.1} s", took.as_secs_f64())).dim().for_stderr();
+            self.line(&format!("{mark} {name}  {time}{detail}"));
+        }
+    }
+
+    fn line(&self, text: &str) {
+        match &self.bars {
+            Some(bars) => {
+                let _ = bars.println(text);
+            }
+            None => eprintln!("{text}"),
+        }
+    }
+
+    fn clear(&self) {
+        if let Some(bars) = &self.bars {
+            let _ = bars.clear();
+        }
+    }
+}
+
+fn spinner() -> ProgressStyle {
+    ProgressStyle::with_template("{spinner} {prefix}  {wide_msg}").unwrap_or_else(|_| ProgressStyle::default_spinner())
+}
+
+fn bar() -> ProgressStyle {
+    ProgressStyle::with_template("{spinner} {prefix}  [{bar:24}] {wide_msg}")
+        .unwrap_or_else(|_| ProgressStyle::default_bar())
+        .progress_chars("━╸─")
+}

@@ -1,0 +1,135 @@
+//! A command in a container on the learner's own terminal.
+
+use std::io::Write;
+
+use rustix::termios::{self, OptionalActions, Termios};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::signal::unix::{SignalKind, signal};
+
+use crate::engine::{Engine, ExecEnd, ExecSpec, Streams, TtySize};
+use crate::error::{Error, Result};
+
+/// Runs a command with this process's terminal when it has one, else with its plain streams.
+/// Answers the command's exit code.
+///
+/// # Errors
+/// The engine refuses, or the terminal cannot be set.
+pub async fn run(engine: &Engine, container: &str, mut spec: ExecSpec) -> Result<u8> {
+    if !(termios::isatty(std::io::stdin()) && termios::isatty(std::io::stdout())) {
+        return plain(engine, container, &spec).await;
+    }
+    let term = std::env::var("TERM").unwrap_or_else(|_| "xterm".to_owned());
+    spec.env.insert("TERM".to_owned(), term);
+    for name in ["COLORTERM", "NO_COLOR", "LANG"] {
+        if let Ok(value) = std::env::var(name) {
+            spec.env.insert(name.to_owned(), value);
+        }
+    }
+    let session = engine.exec_tty(container, &spec, size()).await?;
+    let raw = Raw::enter()?;
+    let code = bridge(session).await;
+    drop(raw);
+    code
+}
+
+/// Runs a command with this process's stdin, stdout and stderr, none of them a terminal to it.
+///
+/// # Errors
+/// The engine refuses.
+pub async fn plain(engine: &Engine, container: &str, spec: &ExecSpec) -> Result<u8> {
+    // A person at a terminal types nothing for a command that did not ask; a pipe is passed on.
+    let stdin = (!termios::isatty(std::io::stdin())).then(tokio::io::stdin);
+    let streams = Streams { stdin, stdout: tokio::io::stdout(), stderr: tokio::io::stderr() };
+    let interrupted = async {
+        let _ = tokio::signal::ctrl_c().await;
+    };
+    Ok(match engine.exec(container, spec, streams, interrupted).await? {
+        ExecEnd::Exited(code) => exit_code(code),
+        ExecEnd::Cancelled => 130,
+        ExecEnd::OutputClosed => 141,
+    })
+}
+
+async fn bridge(session: crate::engine::TtySession) -> Result<u8> {
+    let crate::engine::TtySession { mut input, mut output, control } = session;
+    let failed = |e: std::io::Error| Error::infrastructure("The terminal cannot be read or written").because(e);
+    let mut resized = signal(SignalKind::window_change()).map_err(failed)?;
+    let mut keys = keys();
+    let mut buffer = vec![0; 16 << 10];
+    let mut typing = true;
+    loop {
+        tokio::select! {
+            shown = output.read(&mut buffer) => match shown {
+                Ok(0) | Err(_) => break,
+                Ok(n) => {
+                    let mut out = std::io::stdout().lock();
+                    out.write_all(&buffer[..n]).and_then(|()| out.flush()).map_err(failed)?;
+                }
+            },
+            typed = keys.recv(), if typing => match typed {
+                Some(bytes) => input.write_all(&bytes).await.map_err(failed)?,
+                None => typing = false,
+            },
+            _ = resized.recv() => control.resize(size()).await?,
+        }
+    }
+    control.wait().await.map(exit_code)
+}
+
+/// What is typed, read by a thread of its own: a blocking read cannot be given up, so the thread
+/// waits for readiness and ends with its receiver.
+fn keys() -> tokio::sync::mpsc::Receiver<Vec<u8>> {
+    let (sender, receiver) = tokio::sync::mpsc::channel(64);
+    std::thread::spawn(move || {
+        let stdin = std::io::stdin();
+        let mut buffer = [0; 4096];
+        while !sender.is_closed() {
+            let mut poll = [rustix::event::PollFd::new(&stdin, rustix::event::PollFlags::IN)];
+            let patience = rustix::event::Timespec { tv_sec: 0, tv_nsec: 100_000_000 };
+            match rustix::event::poll(&mut poll, Some(&patience)) {
+                Ok(0) => continue,
+                Ok(_) => {}
+                Err(rustix::io::Errno::INTR) => continue,
+                Err(_) => return,
+            }
+            match rustix::io::read(&stdin, &mut buffer) {
+                Ok(0) | Err(_) => return,
+                Ok(n) => {
+                    if sender.blocking_send(buffer[..n].to_vec()).is_err() {
+                        return;
+                    }
+                }
+            }
+        }
+    });
+    receiver
+}
+
+fn size() -> TtySize {
+    let (rows, columns) = console::Term::stdout().size();
+    TtySize { rows, columns }
+}
+
+fn exit_code(code: i64) -> u8 {
+    u8::try_from(code).unwrap_or(255)
+}
+
+/// Raw mode; the terminal is as before when this is dropped.
+struct Raw(Termios);
+
+impl Raw {
+    fn enter() -> Result<Self> {
+        let failed = |e| Error::infrastructure("The terminal cannot be set").because(e);
+        let before = termios::tcgetattr(std::io::stdin()).map_err(failed)?;
+        let mut raw = before.clone();
+        raw.make_raw();
+        termios::tcsetattr(std::io::stdin(), OptionalActions::Now, &raw).map_err(failed)?;
+        Ok(Self(before))
+    }
+}
+
+impl Drop for Raw {
+    fn drop(&mut self) {
+        let _ = termios::tcsetattr(std::io::stdin(), OptionalActions::Now, &self.0);
+    }
+}

@@ -1,0 +1,251 @@
+//! Checking: which checks, in what order, on which stand, and what the results add up to.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::Mutex;
+use std::time::{Duration, Instant};
+
+use super::Session;
+use super::plan::{LANES, Plan};
+use super::stand::Lane;
+use super::start::reach;
+use crate::catalog::lab::{Check, Lab, Task};
+use crate::error::{Error, Result};
+use crate::event::Event;
+use crate::probe::Probe;
+use crate::probe::finding::{Failure, Finding};
+use crate::probe::scene::{Scene, Services};
+use crate::store::{Attempt, SeatRow};
+use crate::template::Variables;
+use crate::verdict::{CheckResult, LabResult, TaskResult, Verdict};
+
+/// No check goes on longer, whatever the program does.
+const CHECK_WITHIN: Duration = Duration::from_secs(60);
+/// The failure after which the program's other checks would only say the same.
+const NOT_LOADED: &str = "load";
+
+impl Session {
+    /// Checks one task, or all; records attempts and passes.
+    ///
+    /// # Errors
+    /// The seat does not run, or the engine refuses. What goes wrong within a check is its verdict.
+    pub async fn check(&self, lab: &Lab, seat: &SeatRow, task: Option<&str>) -> Result<LabResult> {
+        let began = Instant::now();
+        let plan = self.plan(lab, seat.clone())?;
+        let gate = self.gate(&plan).await?;
+        let addresses = plan
+            .members
+            .iter()
+            .filter(|m| m.definition.port.is_some())
+            .map(|m| Ok((m.name.clone(), reach(m, None, &gate)?)))
+            .collect::<Result<BTreeMap<_, _>>>()?;
+        let tasks: Vec<&Task> = lab.tasks.iter().filter(|t| task.is_none_or(|id| id == t.id.value)).collect();
+        let passed = self.store.progress(&lab.slug)?.into_iter().filter(|(_, p)| p.passed_at.is_some()).map(|(id, _)| id);
+        let round = Round {
+            session: self,
+            plan: &plan,
+            services: Services::new(addresses),
+            passed: Mutex::new(passed.collect()),
+        };
+        let mut results = round.tasks(&tasks).await?;
+        results.sort_by_key(|r| lab.tasks.iter().position(|t| t.id.value == r.id));
+        self.record_attempts(lab, &results)?;
+        Ok(LabResult {
+            lab: lab.slug.clone(),
+            seat: seat.id.clone(),
+            verdict: Verdict::of(results.iter().map(|r| r.verdict)),
+            points: results.iter().map(|r| r.points).sum(),
+            max_points: results.iter().map(|r| r.max_points).sum(),
+            tasks: results,
+            milliseconds: millis(began.elapsed()),
+        })
+    }
+
+    /// An error of ours costs no attempt, and what is blocked was not tried.
+    fn record_attempts(&self, lab: &Lab, results: &[TaskResult]) -> Result<()> {
+        for result in results {
+            let passed = match result.verdict {
+                Verdict::Pass => true,
+                Verdict::Fail => false,
+                Verdict::Blocked | Verdict::Error => continue,
+            };
+            self.store.add_attempt(&Attempt { lab: &lab.slug, task: &result.id, passed, points: result.points })?;
+        }
+        Ok(())
+    }
+}
+
+/// One round of checking a seat.
+struct Round<'a> {
+    session: &'a Session,
+    plan: &'a Plan,
+    services: Services,
+    /// Tasks passed now or earlier.
+    passed: Mutex<Vec<String>>,
+}
+
+impl Round<'_> {
+    /// Tasks that run the learner's program share a few lanes; the others need none.
+    async fn tasks(&self, tasks: &[&Task]) -> Result<Vec<TaskResult>> {
+        let drives = |t: &&&Task| t.checks.iter().filter_map(Check::probe).any(|p| p.drives_program());
+        let (driving, watching): (Vec<&Task>, Vec<&Task>) = tasks.iter().partition(drives);
+        let mut results = Vec::new();
+        for task in watching {
+            results.push(self.task(task, None).await?);
+        }
+        if driving.is_empty() {
+            return Ok(results);
+        }
+        let _lock = self.session.store.lock_waiting(&format!("{}.check", self.plan.seat.lab)).await?;
+        let subnet = self.session.seat_subnet(self.plan).await?.ok_or_else(|| {
+            Error::infrastructure("The seat's network is gone").at(self.plan.network()).help("run 'labs reset'")
+        })?;
+        let lanes = u8::try_from(driving.len()).unwrap_or(LANES).min(LANES);
+        let queue = Mutex::new(VecDeque::from(driving));
+        let next = || queue.lock().ok()?.pop_front();
+        let work = (0..lanes).map(|number| async move {
+            let mut lane = Lane::new(self.session, self.plan, number, subnet);
+            let mut results = Vec::new();
+            while let Some(task) = next() {
+                match self.task(task, Some(&mut lane)).await {
+                    Ok(result) => results.push(result),
+                    Err(error) => {
+                        lane.close().await?;
+                        return Err(error);
+                    }
+                }
+            }
+            lane.close().await?;
+            Ok(results)
+        });
+        for part in futures_util::future::join_all(work).await {
+            results.extend(part?);
+        }
+        Ok(results)
+    }
+
+    async fn task(&self, task: &Task, mut lane: Option<&mut Lane<'_>>) -> Result<TaskResult> {
+        let mut checks: Vec<CheckResult> = Vec::new();
+        let missing = task.needs.iter().find(|need| {
+            !self.passed.lock().is_ok_and(|passed| passed.contains(&need.value))
+        });
+        for check in &task.checks {
+            let blocked = match missing {
+                Some(need) => Some(format!("task {}", need.value)),
+                None => blocked_by(check, &checks),
+            };
+            let result = match blocked {
+                Some(by) => unchecked(check, Verdict::Blocked, Some(by)),
+                None => self.one(task, check, lane.as_deref_mut()).await?,
+            };
+            let event = Event::CheckDone { task: task.id.value.clone(), result: Box::new(result.clone()) };
+            self.session.events.send(event);
+            checks.push(result);
+        }
+        let verdict = Verdict::of(checks.iter().map(|c| c.verdict));
+        let pass = verdict == Verdict::Pass;
+        if pass && let Ok(mut passed) = self.passed.lock() {
+            passed.push(task.id.value.clone());
+        }
+        let result = TaskResult {
+            id: task.id.value.clone(),
+            title: task.title.clone(),
+            verdict,
+            points: if pass { task.points } else { 0 },
+            max_points: task.points,
+            checks,
+            explanation: pass.then(|| task.explanation.clone()),
+        };
+        self.session.events.send(Event::TaskDone(Box::new(result.clone())));
+        Ok(result)
+    }
+
+    async fn one(&self, task: &Task, check: &Check, lane: Option<&mut Lane<'_>>) -> Result<CheckResult> {
+        let began = Instant::now();
+        let probe = check.probe().ok_or_else(|| Error::usage("A check has exactly one probe"))?;
+        let program = task.program.as_ref().map(|p| p.value.as_str());
+        let variables = &self.plan.seat.variables;
+        let finding = match lane {
+            Some(lane) if probe.drives_program() => self.on_stand(&probe, program, variables, lane).await,
+            _ => self.on_seat(&probe, program, variables).await,
+        };
+        let mut result = unchecked(check, Verdict::Pass, None);
+        match finding {
+            Finding::Pass => {}
+            Finding::Fail(failure) => {
+                result.verdict = Verdict::Fail;
+                result.misconception = check.misconceptions.get(&failure.code).cloned();
+                result.failure = Some(*failure);
+            }
+            Finding::Error(error) => {
+                result.verdict = Verdict::Error;
+                result.error = Some(error.into());
+            }
+        }
+        result.milliseconds = millis(began.elapsed());
+        Ok(result)
+    }
+
+    /// A probe of the seat's own services.
+    async fn on_seat(&self, probe: &Probe, program: Option<&str>, variables: &Variables) -> Finding {
+        let scene = Scene { variables, services: &self.services, stand: None, program };
+        let finding = within(probe.observe(&scene)).await;
+        match finding {
+            Finding::Error(error) => self.session.explain_seat(self.plan, error).await,
+            finding => finding,
+        }
+    }
+
+    /// A probe that runs the program, on a clean stand.
+    async fn on_stand(&self, probe: &Probe, program: Option<&str>, variables: &Variables, lane: &mut Lane<'_>) -> Finding {
+        if let Err(refusal) = lane.ready().await {
+            return refusal;
+        }
+        let Some(stand) = lane.stand() else {
+            return Finding::Error(Error::infrastructure("The stand of a check is gone"));
+        };
+        let scene = Scene { variables, services: &self.services, stand: Some(stand), program };
+        let finding = within(probe.observe(&scene)).await;
+        let finding = match finding {
+            Finding::Pass => Finding::Pass,
+            finding => lane.explain(finding).await,
+        };
+        match finding {
+            Finding::Error(error) => self.session.explain_seat(self.plan, error).await,
+            finding => finding,
+        }
+    }
+}
+
+/// A check of the same task that has not passed and must have.
+fn blocked_by(check: &Check, before: &[CheckResult]) -> Option<String> {
+    let not_loaded = |r: &&CheckResult| r.failure.as_ref().is_some_and(|f: &Failure| f.code == NOT_LOADED);
+    let needed = |r: &&CheckResult| check.needs.iter().any(|n| n.value == r.id) && r.verdict != Verdict::Pass;
+    let drives = check.probe().is_some_and(|p| p.drives_program());
+    before.iter().find(|r| needed(r) || (drives && not_loaded(r))).map(|r| format!("check {}", r.id))
+}
+
+fn unchecked(check: &Check, verdict: Verdict, blocked_by: Option<String>) -> CheckResult {
+    CheckResult {
+        id: check.id.value.clone(),
+        claim: check.claim.clone(),
+        verdict,
+        failure: None,
+        misconception: None,
+        error: None,
+        blocked_by,
+        milliseconds: 0,
+    }
+}
+
+async fn within(observation: impl Future<Output = Finding>) -> Finding {
+    tokio::time::timeout(CHECK_WITHIN, observation).await.unwrap_or_else(|_| {
+        Finding::Error(
+            Error::infrastructure(format!("The check had not ended after {} s", CHECK_WITHIN.as_secs()))
+                .help("check again; if it happens each time, tell the lab's author"),
+        )
+    })
+}
+
+fn millis(time: Duration) -> u64 {
+    u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
+}

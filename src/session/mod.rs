@@ -1,0 +1,64 @@
+//! The life of a seat: plan, start, check, reset, stop.
+
+pub mod check;
+mod ledger;
+pub mod plan;
+pub mod reset;
+pub mod resolve;
+mod stand;
+pub mod start;
+pub mod status;
+pub mod stop;
+mod trouble;
+pub mod workspace;
+
+use crate::catalog::Catalog;
+use crate::engine::Engine;
+use crate::event::Events;
+use crate::image::Images;
+use crate::catalog::lab::Lab;
+use crate::error::{Error, Result};
+use crate::store::{SeatRow, Store};
+use plan::Plan;
+
+/// What every step of a seat's life needs.
+pub struct Session {
+    pub catalog: Catalog,
+    pub images: Images,
+    pub engine: Engine,
+    pub store: Store,
+    pub events: Events,
+}
+
+impl Session {
+    /// # Errors
+    /// No engine is configured, or the record of seats cannot be opened.
+    pub fn open(catalog: Catalog, events: Events) -> Result<Self> {
+        Ok(Self {
+            images: Images::new(catalog.clone()),
+            engine: Engine::connect()?,
+            store: Store::open()?,
+            catalog,
+            events,
+        })
+    }
+
+    /// The plan of a seat that is recorded.
+    ///
+    /// # Errors
+    /// A faulty service definition.
+    pub fn plan(&self, lab: &Lab, seat: SeatRow) -> Result<Plan> {
+        let owner = workspace::owner(&seat.workspace);
+        Plan::new(&self.catalog, &self.images, lab, seat, owner)
+    }
+
+    /// # Errors
+    /// The container does not run, with what brings it back.
+    pub async fn must_run(&self, container: &str, part: &str) -> Result<()> {
+        let state = self.engine.inspect(container).await?;
+        if state.is_some_and(|s| s.running && !s.paused) {
+            return Ok(());
+        }
+        Err(Error::infrastructure(format!("{part} does not run")).at(container).help("run 'labs run LAB' to bring the seat back"))
+    }
+}

@@ -1,0 +1,277 @@
+//! What a seat consists of: names, addresses and containers, before anything is made.
+
+use std::collections::BTreeMap;
+use std::net::Ipv4Addr;
+use std::path::Path;
+
+use crate::catalog::Catalog;
+use crate::catalog::lab::Lab;
+use crate::catalog::service::Service;
+use crate::engine::{ContainerSpec, Link, Mount, NetworkChoice, Source, Subnet};
+use crate::error::{Error, Result};
+use crate::image::Images;
+use crate::store::SeatRow;
+
+/// The label that everything of a seat carries; its value is the seat's id.
+pub const SEAT_LABEL: &str = "labs.seat";
+/// The network that all gates publish their ports through.
+pub const GATES: &str = "labs-gates";
+/// How many checks run the learner's program at the same time, each with a twin of its own.
+pub const LANES: u8 = 2;
+
+const GATE: &str = "gate";
+pub const WORKBENCH: &str = "workbench";
+const MIB: u64 = 1 << 20;
+const LOG_BYTES: u64 = 4 * MIB;
+
+/// Where the parts of a seat stand on its network, counted from the subnet's first address.
+const GATE_HOST: u8 = 2;
+const WORKBENCH_HOST: u8 = 3;
+const FIRST_SERVICE_HOST: u8 = 4;
+const FIRST_TWIN_HOST: u8 = 16;
+/// A /27 holds no more than this many services with their twins.
+const MAX_SERVICES: usize = 7;
+
+const FIRST_SERVICE_PORT: u16 = 7000;
+const FIRST_TWIN_PORT: u16 = 7100;
+
+pub type Labels = BTreeMap<String, String>;
+
+/// A service of the lab with its definition.
+#[derive(Debug, Clone)]
+pub struct Member {
+    pub name: String,
+    pub definition: Service,
+    pub image: String,
+    /// The place among the lab's services, from 0: addresses and ports hang on it.
+    index: u8,
+}
+
+impl Member {
+    /// The command that opens the service's own client in the workbench.
+    pub fn client(&self) -> Vec<String> {
+        self.definition.client.iter().map(|word| word.replace("{host}", &self.name)).collect()
+    }
+}
+
+/// Everything that the containers of one seat are made from.
+#[derive(Debug, Clone)]
+pub struct Plan {
+    pub seat: SeatRow,
+    pub members: Vec<Member>,
+    gate: Service,
+    gate_image: String,
+    workbench: Service,
+    pub workbench_image: String,
+    uid: u32,
+    gid: u32,
+}
+
+impl Plan {
+    /// # Errors
+    /// A faulty service definition, or more services than a seat's network holds.
+    pub fn new(catalog: &Catalog, images: &Images, lab: &Lab, seat: SeatRow, owner: (u32, u32)) -> Result<Self> {
+        if lab.services.len() > MAX_SERVICES {
+            return Err(Error::usage(format!(
+                "The lab {} has {} services; a seat's network holds {MAX_SERVICES}",
+                lab.slug,
+                lab.services.len()
+            )));
+        }
+        let members = lab
+            .services
+            .keys()
+            .zip(0..)
+            .map(|(name, index)| {
+                let definition = catalog.service(lab.definition(name))?;
+                let image = images.tag(&definition.name)?;
+                Ok(Member { name: name.clone(), definition, image, index })
+            })
+            .collect::<Result<_>>()?;
+        Ok(Self {
+            seat,
+            members,
+            gate: catalog.service(GATE)?,
+            gate_image: images.tag(GATE)?,
+            workbench: catalog.service(WORKBENCH)?,
+            workbench_image: images.tag(WORKBENCH)?,
+            uid: owner.0,
+            gid: owner.1,
+        })
+    }
+
+    /// The definitions whose images the seat needs.
+    pub fn image_names(&self) -> Vec<&str> {
+        let mut names = vec![GATE, WORKBENCH];
+        names.extend(self.members.iter().map(|m| m.definition.name.as_str()));
+        names.dedup();
+        names
+    }
+
+    pub fn network(&self) -> String {
+        format!("labs-{}", self.seat.id)
+    }
+
+    pub fn container(&self, part: &str) -> String {
+        format!("labs-{}-{part}", self.seat.id)
+    }
+
+    pub fn volume(&self, member: &Member) -> String {
+        format!("labs-{}-{}-data", self.seat.id, member.name)
+    }
+
+    pub fn member(&self, service: &str) -> Option<&Member> {
+        self.members.iter().find(|m| m.name == service)
+    }
+
+    pub fn labels(&self) -> Labels {
+        BTreeMap::from([
+            (SEAT_LABEL.to_owned(), self.seat.id.clone()),
+            ("labs.lab".to_owned(), self.seat.lab.clone()),
+        ])
+    }
+
+    /// The containers that make up the seat, in the order of their names in `labs status`.
+    pub fn containers(&self, subnet: Subnet) -> Vec<ContainerSpec> {
+        let mut containers: Vec<_> = self.members.iter().map(|m| self.service(m, subnet)).collect();
+        containers.push(self.workbench(subnet));
+        containers.push(self.gate(subnet));
+        containers
+    }
+
+    /// The gate's port for a service, or for its twin in a lane.
+    pub fn gate_port(member: &Member, lane: Option<u8>) -> u16 {
+        match lane {
+            None => FIRST_SERVICE_PORT + u16::from(member.index),
+            Some(lane) => FIRST_TWIN_PORT + 10 * u16::from(lane) + u16::from(member.index),
+        }
+    }
+
+    pub fn gate_name(&self) -> String {
+        self.container(GATE)
+    }
+
+    /// A twin: the same image on an address of its own, its data gone with it.
+    pub fn twin(&self, member: &Member, lane: u8, subnet: Subnet, name: String) -> ContainerSpec {
+        let mut spec = self.base(&member.definition, &member.image, name);
+        spec.network = self.link(host(subnet, twin_host(member, lane)), vec![]);
+        if let Some(data) = &member.definition.data {
+            spec.mounts.push(Mount { source: Source::Anonymous, target: data.clone(), read_only: false });
+        }
+        spec
+    }
+
+    fn service(&self, member: &Member, subnet: Subnet) -> ContainerSpec {
+        let mut spec = self.base(&member.definition, &member.image, self.container(&member.name));
+        spec.network = self.link(host(subnet, FIRST_SERVICE_HOST + member.index), vec![member.name.clone()]);
+        spec.hostname = Some(member.name.clone());
+        if let Some(data) = &member.definition.data {
+            spec.mounts.push(Mount {
+                source: Source::Volume(self.volume(member)),
+                target: data.clone(),
+                read_only: false,
+            });
+        }
+        spec
+    }
+
+    fn workbench(&self, subnet: Subnet) -> ContainerSpec {
+        let mut spec = self.base(&self.workbench, &self.workbench_image, self.container(WORKBENCH));
+        spec.network = self.link(host(subnet, WORKBENCH_HOST), vec![WORKBENCH.to_owned()]);
+        spec.hostname = Some(self.seat.lab.clone());
+        spec.user = Some(format!("{}:{}", self.uid, self.gid));
+        // The first line of its log proves that the mount is the one meant.
+        let nonce = format!("cat /workspace/{}; exec sleep infinity", super::workspace::NONCE);
+        spec.command = ["tini", "--", "sh", "-c", &nonce].map(str::to_owned).to_vec();
+        spec.working_dir = Some("/workspace".to_owned());
+        for options in spec.tmpfs.values_mut() {
+            *options = format!("{options},uid={},gid={}", self.uid, self.gid);
+        }
+        spec.mounts.push(Mount {
+            source: Source::Bind(self.seat.workspace.clone()),
+            target: "/workspace".to_owned(),
+            read_only: false,
+        });
+        spec
+    }
+
+    fn gate(&self, subnet: Subnet) -> ContainerSpec {
+        let lanes = std::iter::once(None).chain((0..LANES).map(Some));
+        let mut routes = Vec::new();
+        let mut spec = self.base(&self.gate, &self.gate_image, self.gate_name());
+        for (member, lane) in lanes.flat_map(|lane| self.members.iter().map(move |m| (m, lane))) {
+            let Some(port) = member.definition.port else { continue };
+            let place = lane.map_or(FIRST_SERVICE_HOST + member.index, |lane| twin_host(member, lane));
+            let published = Self::gate_port(member, lane);
+            routes.push(format!("{published}={}:{port}", host(subnet, place)));
+            spec.published.push(published);
+        }
+        spec.env.insert("GATE_ROUTES".to_owned(), routes.join(","));
+        // The published network comes first: a container's ports are bound on its first one.
+        let seat = self.one_link(host(subnet, GATE_HOST), vec![]);
+        spec.network = NetworkChoice::Networks(vec![
+            Link { network: GATES.to_owned(), ..Link::default() },
+            seat,
+        ]);
+        spec
+    }
+
+    /// What every container of a definition has: limits, user, labels.
+    fn base(&self, definition: &Service, image: &str, name: String) -> ContainerSpec {
+        ContainerSpec {
+            name,
+            image: image.to_owned(),
+            command: definition.command.clone(),
+            user: definition.user.clone(),
+            labels: self.labels(),
+            tmpfs: definition.tmpfs.iter().map(|(path, size)| (path.clone(), tmpfs(definition, size))).collect(),
+            sysctls: definition.sysctls.clone(),
+            stop_signal: definition.stop_signal.clone(),
+            read_only: definition.read_only,
+            cap_add: definition.capabilities.keys().cloned().collect(),
+            memory: Some(u64::from(definition.memory_mb) * MIB),
+            pids: Some(definition.pids),
+            nano_cpus: Some(nano_cpus(definition.cpus)),
+            log_bytes: Some(LOG_BYTES),
+            ..ContainerSpec::default()
+        }
+    }
+
+    fn link(&self, address: Ipv4Addr, aliases: Vec<String>) -> NetworkChoice {
+        NetworkChoice::Networks(vec![self.one_link(address, aliases)])
+    }
+
+    fn one_link(&self, address: Ipv4Addr, aliases: Vec<String>) -> Link {
+        Link { network: self.network(), address: Some(address), aliases }
+    }
+
+    pub fn workspace(&self) -> &Path {
+        &self.seat.workspace
+    }
+
+    pub fn owner(&self) -> (u32, u32) {
+        (self.uid, self.gid)
+    }
+}
+
+/// An address on the seat's network. A /27 holds all that a plan asks for.
+fn host(subnet: Subnet, place: u8) -> Ipv4Addr {
+    subnet.host(u32::from(place)).unwrap_or_else(|| subnet.base())
+}
+
+/// A memory file system that belongs to the container's user.
+fn tmpfs(definition: &Service, size: &str) -> String {
+    match definition.user.as_deref().and_then(|user| user.split_once(':')) {
+        Some((uid, gid)) => format!("size={size},uid={uid},gid={gid},mode=700"),
+        None => format!("size={size}"),
+    }
+}
+
+fn twin_host(member: &Member, lane: u8) -> u8 {
+    FIRST_TWIN_HOST + lane * u8::try_from(MAX_SERVICES).unwrap_or(u8::MAX) + member.index
+}
+
+#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a handful of CPUs")]
+fn nano_cpus(cpus: f64) -> u64 {
+    (cpus * 1e9) as u64
+}

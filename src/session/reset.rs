@@ -1,0 +1,32 @@
+//! Reset: everything of the seat anew, the learner's files kept aside.
+
+use std::path::PathBuf;
+
+use serde::Serialize;
+
+use super::start::Reach;
+use super::{Session, workspace};
+use crate::catalog::lab::Lab;
+use crate::error::Result;
+use crate::store::SeatRow;
+
+#[derive(Debug, Serialize)]
+pub struct ResetDone {
+    /// Where the workspace as it was is now.
+    pub old_workspace: Option<PathBuf>,
+    pub workspace: PathBuf,
+    pub services: Vec<Reach>,
+}
+
+impl Session {
+    /// Recreates containers, network, volumes and workspace. What was passed stays passed.
+    pub async fn reset(&self, lab: &Lab, seat: SeatRow) -> Result<ResetDone> {
+        let _lock = self.store.lock(&lab.slug)?;
+        let plan = self.plan(lab, seat)?;
+        self.images.ensure(&self.engine, &plan.image_names(), &self.events).await?;
+        self.events.step("removing the old seat", self.remove_resources(&plan.seat.id)).await?;
+        let old_workspace = workspace::set_aside(plan.workspace())?;
+        let services = self.provision(lab, &plan).await?;
+        Ok(ResetDone { old_workspace, workspace: plan.seat.workspace, services })
+    }
+}

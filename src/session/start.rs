@@ -1,0 +1,265 @@
+//! Starting a seat, or finding it again.
+
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use futures_util::future::try_join_all;
+use rand::RngExt;
+use serde::Serialize;
+
+use super::plan::{Member, Plan, WORKBENCH};
+use super::{Session, workspace};
+use crate::catalog::lab::Lab;
+use crate::engine::{ContainerState, LogRequest, Subnet};
+use crate::error::{Error, Result};
+use crate::probe::redis::Redis;
+use crate::ready;
+use crate::store::SeatRow;
+
+/// A service that does not answer by then will not.
+const READY_WITHIN: Duration = Duration::from_secs(60);
+/// The workbench prints the nonce before anything else.
+const NONCE_WITHIN: Duration = Duration::from_secs(10);
+/// How often a starting container is looked at, in case it died.
+const LOOK_EVERY: Duration = Duration::from_millis(250);
+
+/// A running seat, and how to reach it.
+#[derive(Debug, Serialize)]
+pub struct Started {
+    pub seat: SeatRow,
+    /// It was found, not made.
+    pub resumed: bool,
+    pub services: Vec<Reach>,
+    pub milliseconds: u128,
+}
+
+/// How a service is reached from this machine.
+#[derive(Debug, Clone, Serialize)]
+pub struct Reach {
+    pub service: String,
+    pub address: SocketAddr,
+}
+
+impl Session {
+    /// Starts the seat of a lab, or brings back the one there is.
+    ///
+    /// # Errors
+    /// Images that cannot be made, an engine that refuses, a service that does not become ready.
+    pub async fn start(&self, lab: &Lab, folder: Option<PathBuf>) -> Result<Started> {
+        let began = Instant::now();
+        let _lock = self.store.lock(&lab.slug)?;
+        let existing = self.store.seat_of(&lab.slug)?;
+        if let (Some(seat), Some(folder)) = (&existing, &folder)
+            && absolute(folder)? != seat.workspace
+        {
+            return Err(Error::usage(format!("The lab {} already has a seat with another workspace", lab.slug))
+                .because(format!("its workspace is {}", seat.workspace.display()))
+                .help("leave --workspace out to go on with it, or run 'labs stop' first"));
+        }
+        let resumed = existing.is_some();
+        let seat = match existing {
+            Some(seat) => seat,
+            None => new_seat(lab, folder)?,
+        };
+        let plan = self.plan(lab, seat)?;
+        self.images.ensure(&self.engine, &plan.image_names(), &self.events).await?;
+        if !resumed {
+            self.store.add_seat(&plan.seat)?;
+        }
+        let services = self.provision(lab, &plan).await?;
+        self.store.seat_is_ready(&plan.seat.id)?;
+        Ok(Started { seat: plan.seat, resumed, services, milliseconds: began.elapsed().as_millis() })
+    }
+
+    /// Removes a seat whose start was interrupted; one that was there before stays.
+    pub async fn abandon(&self, lab: &str) -> Result<()> {
+        match self.store.seat_of(lab)? {
+            Some(seat) if !seat.ready => self.stop(&seat).await.map(drop),
+            _ => Ok(()),
+        }
+    }
+
+    /// Restarts one service and waits until it answers.
+    pub async fn restart(&self, plan: &Plan, member: &Member) -> Result<Reach> {
+        let container = plan.container(&member.name);
+        let patience = Duration::from_secs(u64::from(member.definition.stop_seconds));
+        let gate = self.gate(plan).await?;
+        self.events.step(format!("restarting {}", member.name), self.engine.restart(&container, patience)).await?;
+        self.events.step(format!("{} ready", member.name), self.ready(plan, member, &gate)).await
+    }
+
+    /// Makes what the plan says and is not there, starts what does not run, and waits until all of it answers.
+    pub(super) async fn provision(&self, lab: &Lab, plan: &Plan) -> Result<Vec<Reach>> {
+        workspace::prepare(lab, self.catalog.lab_files(), plan.workspace(), &plan.seat.id, plan.owner())?;
+        let (subnet, (), ()) = tokio::try_join!(
+            self.events.step("network", self.seat_network(plan)),
+            self.ensure_gates_network(),
+            self.make_volumes(plan),
+        )?;
+        let containers = plan.containers(subnet).into_iter().map(|spec| async move {
+            let part = spec.name.rsplit('-').next().unwrap_or_default().to_owned();
+            let work = async {
+                let state = self.engine.inspect(&spec.name).await?;
+                match state {
+                    Some(state) if state.paused => self.engine.unpause(&spec.name).await.map(|()| false),
+                    Some(state) if state.running => Ok(false),
+                    Some(_) => self.engine.start(&spec.name).await.map(|()| false),
+                    None => {
+                        self.make_container(&plan.seat.id, &spec).await?;
+                        self.engine.start(&spec.name).await.map(|()| true)
+                    }
+                }
+            };
+            let made = self.events.step(format!("container {part}"), work).await?;
+            Ok::<_, Error>((part, made))
+        });
+        let made = try_join_all(containers).await?;
+        let gate = self.gate(plan).await?;
+        let ready = plan.members.iter().map(|member| async {
+            let reach = self.events.step(format!("{} ready", member.name), self.ready(plan, member, &gate)).await?;
+            if made.iter().any(|(part, made)| *made && *part == member.name) {
+                self.set_up(lab, member, reach.address).await?;
+            }
+            Ok::<_, Error>(reach)
+        });
+        let (services, ()) = tokio::try_join!(
+            try_join_all(ready),
+            self.events.step("workspace", self.prove_workspace(plan))
+        )?;
+        Ok(services)
+    }
+
+    /// The gate as it runs; it knows the published ports.
+    pub(super) async fn gate(&self, plan: &Plan) -> Result<ContainerState> {
+        let name = plan.gate_name();
+        let state = self.engine.inspect(&name).await?;
+        state.filter(|s| s.running).ok_or_else(|| {
+            Error::infrastructure("The seat's gate does not run")
+                .at(name)
+                .help(format!("run 'labs run {}' to bring the seat back", plan.seat.lab))
+        })
+    }
+
+    pub(super) async fn seat_subnet(&self, plan: &Plan) -> Result<Option<Subnet>> {
+        Ok(self.engine.network(&plan.network()).await?.and_then(|n| n.subnets.first().copied()))
+    }
+
+    async fn seat_network(&self, plan: &Plan) -> Result<Subnet> {
+        if let Some(subnet) = self.seat_subnet(plan).await? {
+            return Ok(subnet);
+        }
+        let network = self.make_seat_network(&plan.seat.id, plan.network(), &plan.labels()).await?;
+        network.subnets.first().copied().ok_or_else(|| {
+            Error::infrastructure("The engine gave the seat's network no subnet").at(plan.network())
+        })
+    }
+
+    async fn make_volumes(&self, plan: &Plan) -> Result<()> {
+        let labels = plan.labels();
+        for member in plan.members.iter().filter(|m| m.definition.data.is_some()) {
+            self.make_volume(&plan.seat.id, &plan.volume(member), &labels).await?;
+        }
+        Ok(())
+    }
+
+    async fn ready(&self, plan: &Plan, member: &Member, gate: &ContainerState) -> Result<Reach> {
+        let address = reach(member, None, gate)?;
+        let Some(protocol) = member.definition.ready else {
+            return Ok(Reach { service: member.name.clone(), address });
+        };
+        let container = plan.container(&member.name);
+        tokio::select! {
+            () = ready::wait(protocol, address) => {}
+            error = self.dies(&container, &member.name) => return Err(error?),
+            () = tokio::time::sleep(READY_WITHIN) => {
+                let seconds = READY_WITHIN.as_secs();
+                return Err(Error::infrastructure(format!("The service {} is not ready after {seconds} s", member.name))
+                    .because(self.last_words(&container).await)
+                    .help(format!("see 'labs logs {}'", member.name)));
+            }
+        }
+        Ok(Reach { service: member.name.clone(), address })
+    }
+
+    /// Returns when the container has ended, with what it said last.
+    async fn dies(&self, container: &str, service: &str) -> Result<Error> {
+        loop {
+            tokio::time::sleep(LOOK_EVERY).await;
+            let state = self.engine.inspect(container).await?;
+            if state.as_ref().is_some_and(|s| s.running) {
+                continue;
+            }
+            let code = state.map_or(-1, |s| s.exit_code);
+            return Ok(Error::infrastructure(format!("The service {service} stopped while starting (exit code {code})"))
+                .because(self.last_words(container).await)
+                .help("mend what it complains about; 'labs reset' starts it afresh"));
+        }
+    }
+
+    async fn set_up(&self, lab: &Lab, member: &Member, address: SocketAddr) -> Result<()> {
+        let commands: Vec<_> = lab.setup.iter().filter_map(|s| s.0.get(&member.name)).collect();
+        if commands.is_empty() {
+            return Ok(());
+        }
+        let work = async {
+            let redis = Redis::connect(&member.name, address).await?;
+            for command in commands {
+                let words =
+                    command.iter().map(|w| lab.variables.render(w)).collect::<Result<Vec<_>>>()?;
+                redis.demand(&words).await?;
+            }
+            Ok(())
+        };
+        self.events.step(format!("{} set-up", member.name), work).await
+    }
+
+    /// A bind path that is missing on the engine's machine appears as an empty folder: the workbench
+    /// prints the nonce it found, and it must be ours.
+    async fn prove_workspace(&self, plan: &Plan) -> Result<()> {
+        let container = plan.container(WORKBENCH);
+        let mut logs = self.engine.logs(&container, &LogRequest { follow: true, ..LogRequest::default() });
+        let first = tokio::time::timeout(NONCE_WITHIN, logs.next()).await.ok().flatten().transpose()?;
+        if first.is_some_and(|line| line.bytes.trim_ascii() == plan.seat.id.as_bytes()) {
+            return Ok(());
+        }
+        Err(Error::infrastructure("The engine does not see the workspace of this machine")
+            .at(plan.workspace().display().to_string())
+            .because("the folder mounted in the workbench is another one")
+            .help("choose a folder that the engine shares, with --workspace DIR"))
+    }
+}
+
+/// Where a service, or its twin in a lane, is reached.
+pub(super) fn reach(member: &Member, lane: Option<u8>, gate: &ContainerState) -> Result<SocketAddr> {
+    let port = Plan::gate_port(member, lane);
+    gate.ports.get(&port).copied().ok_or_else(|| {
+        Error::infrastructure(format!("The gate does not publish a port for {}", member.name))
+            .help("run 'labs reset' to make the seat anew")
+    })
+}
+
+fn new_seat(lab: &Lab, folder: Option<PathBuf>) -> Result<SeatRow> {
+    let workspace = match folder {
+        Some(folder) => absolute(&folder)?,
+        None => workspace::default_path(&lab.slug)?,
+    };
+    const ALPHABET: &[u8] = b"abcdefghjkmnpqrstuvwxyz23456789";
+    let mut random = rand::rng();
+    let tail: String =
+        (0..5).map(|_| char::from(ALPHABET[random.random_range(0..ALPHABET.len())])).collect();
+    Ok(SeatRow {
+        id: format!("{}-{tail}", lab.slug),
+        lab: lab.slug.clone(),
+        workspace,
+        variables: lab.variables.clone(),
+        created_at: crate::store::now(),
+        ready: false,
+    })
+}
+
+fn absolute(path: &Path) -> Result<PathBuf> {
+    std::path::absolute(path).map_err(|e| {
+        Error::usage("The workspace is no usable path").at(path.display().to_string()).because(e)
+    })
+}

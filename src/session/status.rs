@@ -1,0 +1,74 @@
+//! What a seat consists of right now.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use serde::Serialize;
+
+use super::plan::WORKBENCH;
+use super::start::reach;
+use super::Session;
+use crate::engine::ContainerState;
+use crate::error::Result;
+use crate::store::SeatRow;
+
+#[derive(Debug, Serialize)]
+pub struct SeatStatus {
+    pub seat: String,
+    pub lab: String,
+    pub workspace: PathBuf,
+    pub created_at: String,
+    pub tasks: usize,
+    pub passed: usize,
+    pub parts: Vec<Part>,
+}
+
+/// A container of the seat.
+#[derive(Debug, Serialize)]
+pub struct Part {
+    pub name: String,
+    /// `running`, `paused`, `stopped (exit code N)`, `missing`.
+    pub state: String,
+    /// How a service is reached from this machine.
+    pub address: Option<SocketAddr>,
+}
+
+impl Session {
+    /// # Errors
+    /// The engine does not answer, or the lab's files are faulty.
+    pub async fn status(&self, seat: SeatRow) -> Result<SeatStatus> {
+        let lab = self.catalog.lab(&seat.lab)?;
+        let progress = self.store.progress(&lab.slug)?;
+        let passed = lab.tasks.iter().filter(|t| progress.get(&t.id.value).is_some_and(|p| p.passed_at.is_some())).count();
+        let plan = self.plan(&lab, seat)?;
+        let gate = self.engine.inspect(&plan.gate_name()).await?;
+        let mut parts = Vec::new();
+        for member in &plan.members {
+            let state = self.engine.inspect(&plan.container(&member.name)).await?;
+            let address = gate.as_ref().and_then(|g| reach(member, None, g).ok());
+            parts.push(Part { name: member.name.clone(), state: describe(state.as_ref()), address });
+        }
+        let workbench = self.engine.inspect(&plan.container(WORKBENCH)).await?;
+        parts.push(Part { name: WORKBENCH.to_owned(), state: describe(workbench.as_ref()), address: None });
+        parts.push(Part { name: "gate".to_owned(), state: describe(gate.as_ref()), address: None });
+        Ok(SeatStatus {
+            seat: plan.seat.id,
+            lab: lab.slug,
+            workspace: plan.seat.workspace,
+            created_at: plan.seat.created_at,
+            tasks: lab.tasks.len(),
+            passed,
+            parts,
+        })
+    }
+}
+
+fn describe(state: Option<&ContainerState>) -> String {
+    match state {
+        None => "missing".to_owned(),
+        Some(s) if s.paused => "paused".to_owned(),
+        Some(s) if s.running => "running".to_owned(),
+        Some(s) if s.oom_killed => "stopped (out of memory)".to_owned(),
+        Some(s) => format!("stopped (exit code {})", s.exit_code),
+    }
+}

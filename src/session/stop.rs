@@ -1,0 +1,104 @@
+//! Stopping a seat, and removing what was left behind.
+
+use serde::Serialize;
+
+use super::Session;
+use super::plan::{GATES, SEAT_LABEL};
+use crate::error::Result;
+use crate::store::{Resource, ResourceKind, SeatRow};
+
+/// What was removed, by kind.
+#[derive(Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Removed {
+    pub containers: Vec<String>,
+    pub networks: Vec<String>,
+    pub volumes: Vec<String>,
+}
+
+impl Removed {
+    fn add(&mut self, part: Self) {
+        self.containers.extend(part.containers);
+        self.networks.extend(part.networks);
+        self.volumes.extend(part.volumes);
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.containers.is_empty() && self.networks.is_empty() && self.volumes.is_empty()
+    }
+}
+
+impl Session {
+    /// Removes a seat: its containers, then its network and volumes. The workspace stays.
+    pub async fn stop(&self, seat: &SeatRow) -> Result<Removed> {
+        let _lock = self.store.lock(&seat.lab)?;
+        let removed = self.remove_resources(&seat.id).await?;
+        self.store.remove_seat(&seat.id)?;
+        Ok(removed)
+    }
+
+    /// Removes everything of a seat from the engine: what the ledger knows, and what carries its label.
+    pub(super) async fn remove_resources(&self, seat: &str) -> Result<Removed> {
+        let label = format!("{SEAT_LABEL}={seat}");
+        let recorded = self.store.resources(Some(seat))?;
+        let of_kind = |kind| recorded.iter().filter(move |r: &&Resource| r.kind == kind).map(|r| r.name.clone());
+        let mut removed = Removed::default();
+
+        let found = self.engine.list(&[&label]).await?.into_iter().map(|c| c.name);
+        removed.containers = union(of_kind(ResourceKind::Container), found);
+        let drops = removed.containers.iter().map(|name| self.drop_container(name));
+        futures_util::future::try_join_all(drops).await?;
+
+        let found = self.engine.networks(&[&label]).await?.into_iter().map(|n| n.name);
+        removed.networks = union(of_kind(ResourceKind::Network), found);
+        for name in &removed.networks {
+            self.drop_network(name).await?;
+        }
+        let found = self.engine.volumes(&[&label]).await?.into_iter().map(|v| v.name);
+        removed.volumes = union(of_kind(ResourceKind::Volume), found);
+        for name in &removed.volumes {
+            self.drop_volume(name).await?;
+        }
+        Ok(removed)
+    }
+
+    /// Removes what belongs to no seat that is recorded, and the throw-away containers of checks that
+    /// were cut short.
+    pub async fn collect_garbage(&self) -> Result<Removed> {
+        let mut removed = Removed::default();
+        let mut seats = Vec::new();
+        for seat in self.store.seats()? {
+            // A start that was cut short, unless it goes on right now.
+            if !seat.ready && self.store.lock(&seat.lab).is_ok() {
+                removed.add(self.stop(&seat).await?);
+            } else {
+                seats.push(seat.id);
+            }
+        }
+        let mut orphans: Vec<String> = self.store.resources(None)?.into_iter().map(|r| r.seat).collect();
+        orphans.extend(self.engine.list(&[SEAT_LABEL]).await?.iter().filter_map(|c| c.labels.get(SEAT_LABEL).cloned()));
+        orphans.extend(self.engine.networks(&[SEAT_LABEL]).await?.iter().filter_map(|n| n.labels.get(SEAT_LABEL).cloned()));
+        orphans.extend(self.engine.volumes(&[SEAT_LABEL]).await?.iter().filter_map(|v| v.labels.get(SEAT_LABEL).cloned()));
+        orphans.retain(|seat| !seat.is_empty() && !seats.contains(seat));
+        orphans.sort();
+        orphans.dedup();
+
+        for seat in orphans {
+            removed.add(self.remove_resources(&seat).await?);
+        }
+        for seat in &seats {
+            removed.containers.extend(self.remove_abandoned_stands(seat).await?);
+        }
+        if seats.is_empty() && self.engine.network(GATES).await?.is_some() {
+            self.drop_network(GATES).await?;
+            removed.networks.push(GATES.to_owned());
+        }
+        Ok(removed)
+    }
+}
+
+fn union(a: impl Iterator<Item = String>, b: impl Iterator<Item = String>) -> Vec<String> {
+    let mut names: Vec<String> = a.chain(b).collect();
+    names.sort();
+    names.dedup();
+    names
+}

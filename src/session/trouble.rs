@@ -1,0 +1,76 @@
+//! Whose fault it is that a service died.
+
+use super::Session;
+use super::plan::{Member, Plan};
+use crate::engine::ContainerState;
+use crate::error::Error;
+use crate::probe::finding::{Evidence, Finding};
+
+/// How many of the last log lines are looked at and shown.
+const LAST_LINES: usize = 20;
+
+impl Session {
+    /// A probe that could not ask: when a service of the seat has stopped, says why.
+    pub(super) async fn explain_seat(&self, plan: &Plan, error: Error) -> Finding {
+        for member in &plan.members {
+            let container = plan.container(&member.name);
+            let Ok(state) = self.engine.inspect(&container).await else { continue };
+            if state.as_ref().is_some_and(|s| s.running && !s.paused) {
+                continue;
+            }
+            let said = self.last_words(&container).await;
+            return service_died(member, state.as_ref(), &said, Finding::Error(error));
+        }
+        Finding::Error(error)
+    }
+
+    /// The last lines of a container's log.
+    pub(super) async fn last_words(&self, container: &str) -> String {
+        self.engine.log_tail(container, LAST_LINES).await.unwrap_or_default()
+    }
+}
+
+/// The seat's own doing is a failure with what was seen; anything else is an error of ours.
+///
+/// A client that told the service to stop, a limit that was reached, a configuration that the service
+/// refuses are the seat's doing. A signal from outside is not.
+pub fn service_died(member: &Member, state: Option<&ContainerState>, log: &str, finding: Finding) -> Finding {
+    let name = &member.name;
+    let fail = |summary: String| {
+        let mut evidence = Evidence::new(summary);
+        let tail: Vec<&str> = log.lines().rev().take(5).collect();
+        evidence.observed = Some(tail.into_iter().rev().collect::<Vec<_>>().join("\n"));
+        evidence.reproduce = Some(format!("labs logs {name}"));
+        evidence.fail("service-stopped")
+    };
+    let outside = |what: String, help: &str| {
+        let why = match finding {
+            Finding::Error(error) => error.why.unwrap_or(error.what),
+            Finding::Fail(failure) => failure.evidence.summary,
+            Finding::Pass => String::new(),
+        };
+        Finding::Error(Error::infrastructure(what).because(why).help(help))
+    };
+    let Some(state) = state else {
+        return outside(format!("The container of {name} is gone"), "run 'labs reset' to make the seat anew");
+    };
+    if state.paused {
+        return outside(format!("The service {name} was paused from outside"), "run 'labs run' to bring the seat back");
+    }
+    if state.oom_killed {
+        let limit = member.definition.memory_mb;
+        return fail(format!("{name} used more than its {limit} MiB of memory and was stopped"));
+    }
+    let by_client = member.definition.stopped_by_client.as_deref();
+    if by_client.is_some_and(|line| log.contains(line)) {
+        return fail(format!("{name} was told to shut down by one of its clients"));
+    }
+    // 128 and above: a signal ended it. 0: it was told to stop by one.
+    if (1..128).contains(&state.exit_code) {
+        return fail(format!("{name} stopped by itself (exit code {})", state.exit_code));
+    }
+    outside(
+        format!("The service {name} was stopped from outside (exit code {})", state.exit_code),
+        "run 'labs run' to bring the seat back, then check again",
+    )
+}

@@ -1,0 +1,122 @@
+//! The learner's progress: attempts, passes, hints, solutions looked at.
+
+use std::collections::BTreeMap;
+
+use rusqlite::params;
+use serde::Serialize;
+
+use super::{Store, now};
+use crate::error::Result;
+
+/// One check of one task that counts.
+#[derive(Debug, Clone)]
+pub struct Attempt<'a> {
+    pub lab: &'a str,
+    pub task: &'a str,
+    pub passed: bool,
+    pub points: u32,
+}
+
+/// What is known of one task.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+pub struct TaskProgress {
+    pub attempts: u32,
+    /// When it first passed; it stays passed.
+    pub passed_at: Option<String>,
+    pub points: u32,
+    pub hints_shown: u32,
+    pub solution_seen: bool,
+}
+
+impl Store {
+    pub fn add_attempt(&self, attempt: &Attempt<'_>) -> Result<()> {
+        let verdict = if attempt.passed { "pass" } else { "fail" };
+        self.connection
+            .execute(
+                "INSERT INTO attempts (lab, task, verdict, points, at) VALUES (?, ?, ?, ?, ?)",
+                params![attempt.lab, attempt.task, verdict, attempt.points, now()],
+            )
+            .map_err(self.failed("The attempt"))?;
+        Ok(())
+    }
+
+    /// One more hint is shown; answers how many are by now, at most `available`.
+    pub fn show_hint(&self, lab: &str, task: &str, available: u32) -> Result<u32> {
+        self.connection
+            .query_row(
+                "INSERT INTO hints (lab, task, shown) VALUES (?1, ?2, min(1, ?3))
+                 ON CONFLICT (lab, task) DO UPDATE SET shown = min(shown + 1, ?3) RETURNING shown",
+                params![lab, task, available],
+                |row| row.get(0),
+            )
+            .map_err(self.failed("The hint"))
+    }
+
+    pub fn show_solution(&self, lab: &str, task: &str) -> Result<()> {
+        self.connection
+            .execute("INSERT OR IGNORE INTO solutions (lab, task, at) VALUES (?, ?, ?)", params![lab, task, now()])
+            .map_err(self.failed("The look at the solution"))?;
+        Ok(())
+    }
+
+    /// The progress on every task of a lab that was touched.
+    pub fn progress(&self, lab: &str) -> Result<BTreeMap<String, TaskProgress>> {
+        let failed = self.failed("The progress");
+        let mut progress: BTreeMap<String, TaskProgress> = BTreeMap::new();
+        let mut attempts = self
+            .connection
+            .prepare(
+                "SELECT task, count(*), min(CASE verdict WHEN 'pass' THEN at END),
+                        coalesce(max(CASE verdict WHEN 'pass' THEN points END), 0)
+                 FROM attempts WHERE lab = ? GROUP BY task",
+            )
+            .map_err(&failed)?;
+        let rows = attempts
+            .query_map([lab], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?)))
+            .map_err(&failed)?;
+        for row in rows {
+            let (task, count, passed_at, points): (String, u32, Option<String>, u32) = row.map_err(&failed)?;
+            let entry = progress.entry(task).or_default();
+            (entry.attempts, entry.passed_at, entry.points) = (count, passed_at, points);
+        }
+        let mut seen = self
+            .connection
+            .prepare(
+                "SELECT task, shown, 0 FROM hints WHERE lab = ?1
+                 UNION ALL SELECT task, 0, 1 FROM solutions WHERE lab = ?1",
+            )
+            .map_err(&failed)?;
+        let rows =
+            seen.query_map([lab], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?))).map_err(&failed)?;
+        for row in rows {
+            let (task, hints, solution): (String, u32, bool) = row.map_err(&failed)?;
+            let entry = progress.entry(task).or_default();
+            entry.hints_shown += hints;
+            entry.solution_seen |= solution;
+        }
+        Ok(progress)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_passed_task_stays_passed_and_hints_stop_at_the_last() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = Store::open_in(folder.path()).unwrap();
+        for passed in [false, true, false] {
+            store.add_attempt(&Attempt { lab: "l", task: "t", passed, points: 10 }).unwrap();
+        }
+        assert_eq!(store.show_hint("l", "t", 2).unwrap(), 1);
+        assert_eq!(store.show_hint("l", "t", 2).unwrap(), 2);
+        assert_eq!(store.show_hint("l", "t", 2).unwrap(), 2);
+        store.show_solution("l", "t").unwrap();
+
+        let reopened = Store::open_in(folder.path()).unwrap().progress("l").unwrap();
+        let task = &reopened["t"];
+        assert!(task.passed_at.is_some());
+        assert_eq!((task.attempts, task.points, task.hints_shown, task.solution_seen), (3, 10, 2, true));
+    }
+}

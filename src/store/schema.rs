@@ -1,0 +1,63 @@
+//! The tables. A migration is added at the end and never changed.
+
+use rusqlite::Connection;
+
+const MIGRATIONS: &[&str] = &["
+    CREATE TABLE seats (
+        id TEXT PRIMARY KEY,
+        lab TEXT NOT NULL UNIQUE,
+        workspace TEXT NOT NULL,
+        variables TEXT NOT NULL,
+        created_at TEXT NOT NULL,
+        ready INTEGER NOT NULL
+    ) STRICT;
+    CREATE TABLE resources (
+        kind TEXT NOT NULL,
+        name TEXT NOT NULL,
+        seat TEXT NOT NULL,
+        detail TEXT NOT NULL,
+        created_at TEXT NOT NULL,
+        PRIMARY KEY (kind, name)
+    ) STRICT;
+    CREATE INDEX resources_of_seat ON resources (seat);
+    CREATE TABLE attempts (
+        lab TEXT NOT NULL,
+        task TEXT NOT NULL,
+        verdict TEXT NOT NULL,
+        points INTEGER NOT NULL,
+        at TEXT NOT NULL
+    ) STRICT;
+    CREATE INDEX attempts_of_task ON attempts (lab, task);
+    CREATE TABLE hints (
+        lab TEXT NOT NULL,
+        task TEXT NOT NULL,
+        shown INTEGER NOT NULL,
+        PRIMARY KEY (lab, task)
+    ) STRICT;
+    CREATE TABLE solutions (
+        lab TEXT NOT NULL,
+        task TEXT NOT NULL,
+        at TEXT NOT NULL,
+        PRIMARY KEY (lab, task)
+    ) STRICT;
+"];
+
+/// Brings a database to the newest schema.
+pub fn migrate(connection: &mut Connection) -> rusqlite::Result<()> {
+    if version(connection)? == MIGRATIONS.len() {
+        return Ok(());
+    }
+    connection.pragma_update(None, "journal_mode", "WAL")?;
+    // Another process may migrate at the same moment: the version is read again under the lock.
+    let transaction = connection.transaction_with_behavior(rusqlite::TransactionBehavior::Immediate)?;
+    for migration in MIGRATIONS.iter().skip(version(&transaction)?) {
+        transaction.execute_batch(migration)?;
+    }
+    transaction.pragma_update(None, "user_version", i64::try_from(MIGRATIONS.len()).unwrap_or(i64::MAX))?;
+    transaction.commit()
+}
+
+fn version(connection: &Connection) -> rusqlite::Result<usize> {
+    let version: u32 = connection.pragma_query_value(None, "user_version", |row| row.get(0))?;
+    Ok(version as usize)
+}

@@ -1,0 +1,203 @@
+//! Markdown on a terminal.
+
+use console::{Style, style};
+use pulldown_cmark::{Event, Options, Parser, Tag, TagEnd};
+
+use super::escape::visible;
+
+/// Renders Markdown, wrapped to a width in columns, with a line feed at the end.
+pub fn render(source: &str, width: usize) -> String {
+    let mut renderer = Renderer { width, ..Renderer::default() };
+    for event in Parser::new_ext(source, Options::ENABLE_TABLES | Options::ENABLE_STRIKETHROUGH) {
+        renderer.take(event);
+    }
+    renderer.flush("", "");
+    let mut out = renderer.out;
+    out.truncate(out.trim_end().len());
+    out.push('\n');
+    out
+}
+
+#[derive(Default)]
+struct Renderer {
+    width: usize,
+    out: String,
+    /// The styled text of the current paragraph.
+    inline: String,
+    styles: Vec<Style>,
+    /// One entry a nested list: the next number, or none for bullets.
+    lists: Vec<Option<u64>>,
+    /// The bullet or number that the next paragraph begins with.
+    marker: Option<String>,
+    code: bool,
+    link: Option<String>,
+    table: Vec<Vec<String>>,
+}
+
+impl Renderer {
+    fn take(&mut self, event: Event<'_>) {
+        match event {
+            Event::Start(tag) => self.start(tag),
+            Event::End(tag) => self.end(tag),
+            Event::Text(text) if self.code => self.code_lines(&text),
+            Event::Text(text) => self.text(&text),
+            Event::Code(text) => self.inline.push_str(&style(visible(&text)).cyan().to_string()),
+            Event::SoftBreak => self.inline.push(' '),
+            Event::HardBreak => self.inline.push('\n'),
+            Event::Rule => {
+                self.out.push_str(&style("─".repeat(self.width.min(40))).dim().to_string());
+                self.out.push_str("\n\n");
+            }
+            _ => {}
+        }
+    }
+
+    fn start(&mut self, tag: Tag<'_>) {
+        match tag {
+            Tag::Heading { .. } | Tag::Strong => self.styles.push(Style::new().bold()),
+            Tag::Emphasis => self.styles.push(Style::new().italic()),
+            Tag::Link { dest_url, .. } => self.link = Some(dest_url.into_string()),
+            Tag::List(first) => {
+                self.flush_paragraph();
+                self.lists.push(first);
+            }
+            Tag::Item => {
+                let marker = match self.lists.last_mut() {
+                    Some(Some(number)) => {
+                        *number += 1;
+                        format!("{}. ", *number - 1)
+                    }
+                    _ => "• ".to_owned(),
+                };
+                self.marker = Some(marker);
+            }
+            Tag::CodeBlock(_) => {
+                self.flush_paragraph();
+                self.code = true;
+            }
+            Tag::TableRow | Tag::TableHead => self.table.push(Vec::new()),
+            _ => {}
+        }
+    }
+
+    fn end(&mut self, tag: TagEnd) {
+        match tag {
+            TagEnd::Heading(_) => {
+                self.styles.pop();
+                self.flush_paragraph();
+                self.out.push('\n');
+            }
+            TagEnd::Strong | TagEnd::Emphasis => {
+                self.styles.pop();
+            }
+            TagEnd::Link => {
+                if let Some(url) = self.link.take() {
+                    self.inline.push_str(&style(format!(" ({})", visible(&url))).dim().to_string());
+                }
+            }
+            TagEnd::Paragraph => {
+                self.flush_paragraph();
+                if self.lists.is_empty() {
+                    self.out.push('\n');
+                }
+            }
+            TagEnd::Item => self.flush_paragraph(),
+            TagEnd::List(_) => {
+                self.lists.pop();
+                if self.lists.is_empty() {
+                    self.out.push('\n');
+                }
+            }
+            TagEnd::CodeBlock => {
+                self.code = false;
+                self.out.push('\n');
+            }
+            TagEnd::TableCell => {
+                let cell = std::mem::take(&mut self.inline);
+                if let Some(row) = self.table.last_mut() {
+                    row.push(cell);
+                }
+            }
+            TagEnd::Table => self.draw_table(),
+            _ => {}
+        }
+    }
+
+    fn text(&mut self, text: &str) {
+        let text = visible(text);
+        match self.styles.last() {
+            Some(style) => self.inline.push_str(&style.apply_to(text).to_string()),
+            None => self.inline.push_str(&text),
+        }
+    }
+
+    fn code_lines(&mut self, text: &str) {
+        for line in visible(text).lines() {
+            self.out.push_str(&format!("    {}\n", style(line).cyan()));
+        }
+    }
+
+    /// Writes the current paragraph, behind its list marker when it has one.
+    fn flush_paragraph(&mut self) {
+        let indent = "  ".repeat(self.lists.len());
+        match self.marker.take() {
+            Some(marker) => {
+                let outer = "  ".repeat(self.lists.len().saturating_sub(1));
+                let hang = " ".repeat(marker.chars().count());
+                self.flush(&format!("{outer}{marker}"), &format!("{outer}{hang}"));
+            }
+            None => self.flush(&indent, &indent),
+        }
+    }
+
+    fn flush(&mut self, first: &str, rest: &str) {
+        let text = std::mem::take(&mut self.inline);
+        if text.is_empty() {
+            return;
+        }
+        let options = textwrap::Options::new(self.width)
+            .initial_indent(first)
+            .subsequent_indent(rest)
+            .break_words(false);
+        self.out.push_str(&textwrap::fill(&text, options));
+        self.out.push('\n');
+    }
+
+    fn draw_table(&mut self) {
+        let rows = std::mem::take(&mut self.table);
+        let columns = rows.iter().map(Vec::len).max().unwrap_or(0);
+        let widths: Vec<usize> = (0..columns)
+            .map(|c| rows.iter().filter_map(|r| r.get(c)).map(|t| console::measure_text_width(t)).max().unwrap_or(0))
+            .collect();
+        for row in rows {
+            for (cell, width) in row.iter().zip(&widths) {
+                let padding = width - console::measure_text_width(cell);
+                self.out.push_str(&format!("{cell}{}  ", " ".repeat(padding)));
+            }
+            self.out.truncate(self.out.trim_end().len());
+            self.out.push('\n');
+        }
+        self.out.push('\n');
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::render;
+
+    #[test]
+    fn wraps_lists_and_keeps_code() {
+        let source = "# Title\n\nOne two three four five six seven.\n\n- first point is rather long\n- second\n\n```sh\nredis-cli PING\n```\n";
+        let plain = console::strip_ansi_codes(&render(source, 24)).into_owned();
+        assert_eq!(
+            plain,
+            "Title\n\nOne two three four five\nsix seven.\n\n• first point is rather\n  long\n• second\n\n    redis-cli PING\n"
+        );
+    }
+
+    #[test]
+    fn tables_are_aligned() {
+        let plain = console::strip_ansi_codes(&render("| a | b |\n|---|---|\n| long | x |\n", 80)).into_owned();
+        assert_eq!(plain, "a     b\nlong  x\n");
+    }
+}
