@@ -33,8 +33,13 @@ fn as_text<S: Serializer>(bytes: &Bytes, serializer: S) -> Result<S::Ok, S::Erro
     serializer.serialize_str(&String::from_utf8_lossy(bytes))
 }
 
-fn as_name<S: Serializer>(name: &Option<Arc<str>>, serializer: S) -> Result<S::Ok, S::Error> {
-    name.as_deref().serialize(serializer)
+/// An optional shared text, seen as a list of none or one.
+fn as_name<'a, N, S>(name: &'a N, serializer: S) -> Result<S::Ok, S::Error>
+where
+    &'a N: IntoIterator<Item = &'a Arc<str>>,
+    S: Serializer,
+{
+    name.into_iter().next().map(|name| &**name).serialize(serializer)
 }
 
 /// A request of the program, as far as it is kept.

@@ -124,11 +124,10 @@ impl Link {
         let shared = Shared::new();
         let entry = Stream { arrivals: sender, shared: shared.clone(), process };
         self.state().streams.insert(stream, entry);
-        let outgoing = self.outgoing.clone();
-        let incoming =
-            Incoming { stream, arrivals, shared: shared.clone(), outgoing, unreleased: 0 };
-        let outgoing = self.outgoing.clone();
-        (incoming, Outgoing { stream, shared, outgoing, finished: false })
+        let frames = self.outgoing.clone();
+        let incoming = Incoming { stream, arrivals, shared: shared.clone(), frames, unreleased: 0 };
+        let frames = self.outgoing.clone();
+        (incoming, Outgoing { stream, shared, frames, finished: false })
     }
 
     /// Forgets a stream; what still arrives for it is dropped.

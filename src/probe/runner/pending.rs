@@ -174,7 +174,8 @@ impl Stream {
 
     /// Lets an iterator begin that was called held.
     pub async fn go(&self) {
-        self.process.go(self.id).await;
+        // A process that takes no calls shows as the call's time-out.
+        let _ = timeout_at(self.deadline, self.process.go(self.id)).await;
     }
 
     /// True when the function returned an iterator.

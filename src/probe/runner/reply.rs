@@ -23,8 +23,16 @@ pub struct Raised {
 impl Raised {
     /// `ValueError: too small`, with the line for a syntax error.
     pub fn summary(&self) -> String {
-        let line = self.syntax.as_ref().and_then(|s| s.line).map_or(String::new(), |line| format!(" (line {line})"));
-        if self.message.is_empty() { format!("{}{line}", self.kind) } else { format!("{}: {}{line}", self.kind, self.message) }
+        let line = self
+            .syntax
+            .as_ref()
+            .and_then(|s| s.line)
+            .map_or(String::new(), |line| format!(" (line {line})"));
+        if self.message.is_empty() {
+            format!("{}{line}", self.kind)
+        } else {
+            format!("{}: {}{line}", self.kind, self.message)
+        }
     }
 }
 

@@ -73,7 +73,7 @@ pub struct Incoming {
     pub(super) stream: u32,
     pub(super) arrivals: mpsc::UnboundedReceiver<Arrival>,
     pub(super) shared: Arc<Shared>,
-    pub(super) outgoing: mpsc::Sender<Frame>,
+    pub(super) frames: mpsc::Sender<Frame>,
     pub(super) unreleased: usize,
 }
 
@@ -120,7 +120,7 @@ impl Incoming {
             let frame = Frame::credit(self.stream, self.unreleased);
             self.unreleased = 0;
             // A closed link shows at the next receive.
-            let _ = self.outgoing.send(frame).await;
+            let _ = self.frames.send(frame).await;
         }
     }
 
@@ -142,7 +142,7 @@ pub struct Closed;
 pub struct Outgoing {
     pub(super) stream: u32,
     pub(super) shared: Arc<Shared>,
-    pub(super) outgoing: mpsc::Sender<Frame>,
+    pub(super) frames: mpsc::Sender<Frame>,
     pub(super) finished: bool,
 }
 
@@ -153,7 +153,7 @@ impl Outgoing {
             let piece = bytes.split_to(bytes.len().min(CHUNK));
             let size = u32::try_from(piece.len()).map_err(|_| Closed)?;
             self.shared.credit.acquire_many(size).await.map_err(|_| Closed)?.forget();
-            self.outgoing
+            self.frames
                 .send(Frame::new(Kind::Data, self.stream, piece))
                 .await
                 .map_err(|_| Closed)?;
@@ -164,7 +164,7 @@ impl Outgoing {
     /// Ends this direction in order; the other one goes on.
     pub async fn finish(mut self) {
         self.finished = true;
-        let _ = self.outgoing.send(Frame::new(Kind::End, self.stream, Bytes::new())).await;
+        let _ = self.frames.send(Frame::new(Kind::End, self.stream, Bytes::new())).await;
     }
 }
 
@@ -175,12 +175,12 @@ impl Drop for Outgoing {
         }
         self.shared.set_reset();
         let frame = Frame::new(Kind::Reset, self.stream, Bytes::new());
-        if let Err(mpsc::error::TrySendError::Full(frame)) = self.outgoing.try_send(frame)
+        if let Err(mpsc::error::TrySendError::Full(frame)) = self.frames.try_send(frame)
             && let Ok(runtime) = tokio::runtime::Handle::try_current()
         {
-            let outgoing = self.outgoing.clone();
+            let frames = self.frames.clone();
             runtime.spawn(async move {
-                let _ = outgoing.send(frame).await;
+                let _ = frames.send(frame).await;
             });
         }
     }

@@ -380,6 +380,21 @@ async fn a_dead_runner_is_our_error_and_nobody_waits_for_it() {
     assert!(stand.runner.spawn("work.py").await.is_err());
 }
 
+#[tokio::test]
+async fn any_language_can_serve_the_protocol() {
+    let stand = Stand::start().await;
+    let script = r#"printf '{"ready":["f"]}\n' >&$LABS_REPLIES_FD
+        while read -r line <&$LABS_CALLS_FD; do
+            printf '{"id":1,"ok":"%s"}\n' "$LABS_PROGRAM" >&$LABS_REPLIES_FD
+        done"#;
+    let command = ["sh", "-c", script].map(str::to_owned);
+    let Spawned::Ready(process) = stand.runner.spawn_command("queue.sh", &command).await.unwrap()
+    else {
+        panic!("it does not start")
+    };
+    assert_eq!(returned(&process, "f", vec![]).await, json!("queue.sh"));
+}
+
 /// Sends back what it gets.
 struct Echo(mpsc::UnboundedSender<(Option<Arc<str>>, u64)>);
 

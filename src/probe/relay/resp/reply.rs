@@ -80,8 +80,7 @@ impl Replies {
             }
             b',' | b'#' | b'(' => self.leaf(ReplyKind::Number, Some(text), complete),
             b'_' => self.leaf(ReplyKind::Null, None, complete),
-            b'$' | b'=' | b'!' if text == "-1" => self.leaf(ReplyKind::Null, None, complete),
-            b'*' if text == "-1" => self.leaf(ReplyKind::Null, None, complete),
+            b'$' | b'=' | b'!' | b'*' if text == "-1" => self.leaf(ReplyKind::Null, None, complete),
             b'$' | b'=' | b'!' => {
                 let length: u64 = text.parse().map_err(|_| Foreign("a text without a length"))?;
                 self.body = Some(length + 2);
@@ -208,7 +207,9 @@ mod tests {
         messages
     }
 
-    const SAMPLES: &[(&[u8], ReplyKind, Option<u64>, Option<&str>)] = &[
+    type Sample = (&'static [u8], ReplyKind, Option<u64>, Option<&'static str>);
+
+    const SAMPLES: &[Sample] = &[
         (b"+OK\r\n", ReplyKind::Status, None, Some("OK")),
         (b"-ERR no\r\n", ReplyKind::Error, None, Some("ERR no")),
         (b":12\r\n", ReplyKind::Number, None, Some("12")),
