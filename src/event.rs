@@ -9,12 +9,27 @@ pub enum Event {
     /// Something is to be said before work begins, or besides it.
     Note(String),
     /// A step of longer work has begun.
-    Begun { step: String },
+    Begun {
+        step: String,
+    },
     /// How far a step has come: a text, and a fraction where it is known.
-    Progress { step: String, text: String, done: u64, total: Option<u64> },
-    Done { step: String, detail: String },
-    Failed { step: String },
-    CheckDone { task: String, result: Box<CheckResult> },
+    Progress {
+        step: String,
+        text: String,
+        done: u64,
+        total: Option<u64>,
+    },
+    Done {
+        step: String,
+        detail: String,
+    },
+    Failed {
+        step: String,
+    },
+    CheckDone {
+        task: String,
+        result: Box<CheckResult>,
+    },
     TaskDone(Box<TaskResult>),
 }
 

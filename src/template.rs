@@ -33,7 +33,9 @@ impl Variables {
             out.push_str(&rest[..start]);
             let inner = &rest[start + 2..];
             let end = inner.find('}').ok_or_else(|| {
-                Error::usage("A variable is not closed").at(excerpt(&rest[start..])).help("write ${name}")
+                Error::usage("A variable is not closed")
+                    .at(excerpt(&rest[start..]))
+                    .help("write ${name}")
             })?;
             match self.lookup(&inner[..end])? {
                 Value::String(text) => out.push_str(text),
@@ -212,7 +214,10 @@ mod tests {
 
     #[test]
     fn a_whole_reference_keeps_its_type() {
-        assert_eq!(variables().resolve(&json!({"eq": "${list}"})).unwrap(), json!({"eq": ["a", "b"]}));
+        assert_eq!(
+            variables().resolve(&json!({"eq": "${list}"})).unwrap(),
+            json!({"eq": ["a", "b"]})
+        );
         assert_eq!(variables().resolve(&json!("${n}")).unwrap(), json!(5));
     }
 

@@ -45,7 +45,10 @@ impl Checker<'_> {
             return Ok(());
         }
         Err(self
-            .at(Error::usage(format!("The lab has format {}, expected {FORMAT}", lab.format.value)), &lab.format)
+            .at(
+                Error::usage(format!("The lab has format {}, expected {FORMAT}", lab.format.value)),
+                &lab.format,
+            )
             .help("a newer labs may read it"))
     }
 
@@ -56,7 +59,8 @@ impl Checker<'_> {
             if known.iter().any(|k| k == definition) {
                 continue;
             }
-            let error = unknown("service", definition, &known, "services are the folders under docker/");
+            let error =
+                unknown("service", definition, &known, "services are the folders under docker/");
             return Err(match &service.definition {
                 Some(spanned) => self.at(error, spanned),
                 None => error.at(self.files.place(self.path)),
@@ -94,7 +98,9 @@ impl Checker<'_> {
             for need in &check.needs {
                 if !ids[..index].contains(&need.value) {
                     let earlier = "a check needs checks of the same task that come before it";
-                    return Err(self.at(unknown("check", &need.value, &ids[..index], earlier), need));
+                    return Err(
+                        self.at(unknown("check", &need.value, &ids[..index], earlier), need)
+                    );
                 }
             }
             let probe = check.probe().ok_or_else(|| {
@@ -104,7 +110,10 @@ impl Checker<'_> {
             probe.lint(&lab.variables).map_err(|e| self.at(e, &check.id))?;
             if probe.drives_program() && task.program.is_none() {
                 return Err(self
-                    .at(Error::usage("A check runs the learner's program, but its task names none"), &check.id)
+                    .at(
+                        Error::usage("A check runs the learner's program, but its task names none"),
+                        &check.id,
+                    )
                     .help("give the task a program: FILE"));
             }
         }
@@ -115,23 +124,34 @@ impl Checker<'_> {
         self.unique("solution", lab.solutions.iter().map(|s| &s.id))?;
         self.unique("wrong solution", lab.wrong.iter().map(|w| &w.id))?;
         let ids: Vec<String> = lab.solutions.iter().map(|s| s.id.value.clone()).collect();
-        let overs = lab.solutions.iter().enumerate().filter_map(|(i, s)| Some((i, s.over.as_ref()?)));
+        let overs =
+            lab.solutions.iter().enumerate().filter_map(|(i, s)| Some((i, s.over.as_ref()?)));
         let wrong_overs = lab.wrong.iter().map(|w| (ids.len(), &w.over));
         for (earlier, over) in overs.chain(wrong_overs) {
             if !ids[..earlier].contains(&over.value) {
-                return Err(self.at(unknown("solution", &over.value, &ids, "name one of the lab's solutions"), over));
+                return Err(self.at(
+                    unknown("solution", &over.value, &ids, "name one of the lab's solutions"),
+                    over,
+                ));
             }
         }
-        let solutions = lab.solutions.iter().map(|s| (format!("solutions/{}", s.id.value), &s.steps));
+        let solutions =
+            lab.solutions.iter().map(|s| (format!("solutions/{}", s.id.value), &s.steps));
         let wrong = lab.wrong.iter().map(|w| (format!("wrong/{}", w.id.value), &w.steps));
         let tasks: Vec<String> = lab.tasks.iter().map(|t| t.id.value.clone()).collect();
         for (folder, steps) in solutions.chain(wrong) {
             for step in steps {
                 if !tasks.contains(&step.task.value) {
-                    return Err(self.at(unknown("task", &step.task.value, &tasks, "see the lab's tasks"), &step.task));
+                    return Err(self.at(
+                        unknown("task", &step.task.value, &tasks, "see the lab's tasks"),
+                        &step.task,
+                    ));
                 }
                 if step.run.is_some() == step.copy.is_some() {
-                    return Err(self.at(Error::usage("A step either runs a command or copies a file"), &step.task));
+                    return Err(self.at(
+                        Error::usage("A step either runs a command or copies a file"),
+                        &step.task,
+                    ));
                 }
                 if let Some(copy) = &step.copy {
                     let file = format!("{}/{folder}/{}", lab.slug, copy.value);
@@ -148,7 +168,9 @@ impl Checker<'_> {
             .collect();
         for wrong in &lab.wrong {
             if let Some(name) = wrong.fails.keys().find(|name| !checks.contains(name)) {
-                return Err(self.at(unknown("check", name, &checks, "write it as task/check"), &wrong.id));
+                return Err(
+                    self.at(unknown("check", name, &checks, "write it as task/check"), &wrong.id)
+                );
             }
         }
         Ok(())
@@ -159,7 +181,9 @@ impl Checker<'_> {
         for id in ids {
             if let Some(line) = seen.insert(&id.value, id.referenced.line()) {
                 let what = format!("The {kind} {:?} exists twice", id.value);
-                return Err(self.at(Error::usage(what), id).because(format!("the first is in line {line}")));
+                return Err(self
+                    .at(Error::usage(what), id)
+                    .because(format!("the first is in line {line}")));
             }
         }
         Ok(())

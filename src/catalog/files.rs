@@ -57,9 +57,10 @@ impl Files {
     /// As [`Files::read`], and when it is not UTF-8.
     pub fn read_text(&self, path: &str) -> Result<String> {
         String::from_utf8(self.read(path)?.into_owned()).map_err(|e| {
-            Error::usage("A file is not UTF-8 text")
-                .at(self.place(path))
-                .because(format!("the byte at offset {} is not valid", e.utf8_error().valid_up_to()))
+            Error::usage("A file is not UTF-8 text").at(self.place(path)).because(format!(
+                "the byte at offset {} is not valid",
+                e.utf8_error().valid_up_to()
+            ))
         })
     }
 
@@ -95,7 +96,11 @@ impl Files {
                 .collect(),
             _ => self
                 .all()
-                .filter_map(|f| f.split_once('/').filter(|(_, f)| *f == file).map(|(folder, _)| folder.to_owned()))
+                .filter_map(|f| {
+                    f.split_once('/')
+                        .filter(|(_, f)| *f == file)
+                        .map(|(folder, _)| folder.to_owned())
+                })
                 .collect(),
         };
         folders.sort();
@@ -148,7 +153,9 @@ fn walk(root: &Path) -> Vec<String> {
         for entry in std::fs::read_dir(root.join(&folder)).into_iter().flatten().flatten() {
             let path = folder.join(entry.file_name());
             match entry.file_type() {
-                Ok(kind) if kind.is_dir() && entry.file_name() != "__pycache__" => folders.push(path),
+                Ok(kind) if kind.is_dir() && entry.file_name() != "__pycache__" => {
+                    folders.push(path)
+                }
                 Ok(kind) if kind.is_file() => files.extend(path.to_str().map(str::to_owned)),
                 _ => {}
             }

@@ -54,7 +54,10 @@ impl Catalog {
 
     /// All labs; a faulty one is an error of its own.
     pub fn labs(&self) -> Vec<(String, Result<Lab>)> {
-        self.slugs().into_iter().map(|slug| (slug.clone(), check::load(&self.labs, &slug, self))).collect()
+        self.slugs()
+            .into_iter()
+            .map(|slug| (slug.clone(), check::load(&self.labs, &slug, self)))
+            .collect()
     }
 
     /// A service definition under `docker/`.

@@ -40,6 +40,9 @@ pub struct Service {
     /// The command that opens the service's own client in the workbench; `{host}` is the service.
     #[serde(default)]
     pub client: Vec<String>,
+    /// Python client libraries that a runner imports beforehand, so that each process has them at once.
+    #[serde(default)]
+    pub libraries: Vec<String>,
     /// A line in the log that says a client told the service to stop.
     pub stopped_by_client: Option<String>,
     pub stop_signal: Option<String>,

@@ -62,7 +62,11 @@ fn laid_over<'a>(lab: &Lab, own: Vec<Placed<'a>>, under: Vec<Placed<'a>>) -> Vec
     for task in &lab.tasks {
         let of_task = |s: &&Placed| s.step.task.value == task.id.value;
         let mine: Vec<_> = own.iter().filter(of_task).cloned().collect();
-        steps.extend(if mine.is_empty() { under.iter().filter(of_task).cloned().collect() } else { mine });
+        steps.extend(if mine.is_empty() {
+            under.iter().filter(of_task).cloned().collect()
+        } else {
+            mine
+        });
     }
     steps
 }

@@ -38,7 +38,10 @@ impl Args {
         if self.json {
             output::json(&result);
         } else {
-            output::print_text(&text::lab(&result, Detail { verbose: self.verbose, width: term::width() }));
+            output::print_text(&text::lab(
+                &result,
+                Detail { verbose: self.verbose, width: term::width() },
+            ));
         }
         Ok(match result.verdict {
             Verdict::Pass => 0,

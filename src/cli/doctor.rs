@@ -28,7 +28,8 @@ struct Finding {
 
 impl Args {
     pub async fn run(self, catalog: Catalog) -> Result<u8> {
-        let mut findings = vec![finding("record", Store::open().map(|_| "can be read and written".to_owned()))];
+        let mut findings =
+            vec![finding("record", Store::open().map(|_| "can be read and written".to_owned()))];
         let engine = Engine::connect();
         match &engine {
             Ok(engine) => {
@@ -68,7 +69,9 @@ impl Args {
 fn finding(name: &'static str, result: Result<String>) -> Finding {
     match result {
         Ok(detail) => Finding { name, ok: true, detail, error: None },
-        Err(error) => Finding { name, ok: false, detail: error.to_string(), error: Some(error.into()) },
+        Err(error) => {
+            Finding { name, ok: false, detail: error.to_string(), error: Some(error.into()) }
+        }
     }
 }
 

@@ -27,7 +27,12 @@ impl Args {
         let mut names: Vec<String> = plan.members.iter().map(|m| m.name.clone()).collect();
         names.push(WORKBENCH.to_owned());
         if !names.contains(&self.service) {
-            return Err(unknown("service", &self.service, &names, &format!("there are: {}", names.join(", "))));
+            return Err(unknown(
+                "service",
+                &self.service,
+                &names,
+                &format!("there are: {}", names.join(", ")),
+            ));
         }
         let container = plan.container(&self.service);
         session.must_run(&container, &self.service).await?;

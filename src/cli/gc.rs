@@ -26,7 +26,11 @@ impl Args {
         if removed.is_empty() {
             output::print_text("Nothing was left behind\n");
         }
-        for (kind, names) in [("container", &removed.containers), ("network", &removed.networks), ("volume", &removed.volumes)] {
+        for (kind, names) in [
+            ("container", &removed.containers),
+            ("network", &removed.networks),
+            ("volume", &removed.volumes),
+        ] {
             for name in names {
                 output::print_text(&format!("removed {kind} {name}\n"));
             }

@@ -54,7 +54,9 @@ enum Command {
 impl Args {
     pub fn json(&self) -> bool {
         match self.command {
-            Command::Build { json, .. } | Command::List { json } | Command::Prune { json, .. } => json,
+            Command::Build { json, .. } | Command::List { json } | Command::Prune { json, .. } => {
+                json
+            }
             Command::Save { .. } | Command::Load { .. } => false,
         }
     }
@@ -65,10 +67,14 @@ impl Args {
         let progress = Progress::start();
         let events = progress.events();
         let result = match self.command {
-            Command::Build { names, json } => build(&catalog, &images, &engine, &names, json, &events).await,
+            Command::Build { names, json } => {
+                build(&catalog, &images, &engine, &names, json, &events).await
+            }
             Command::List { json } => list(&catalog, &images, &engine, json).await,
             Command::Prune { all, json } => prune(&catalog, &images, &engine, all, json).await,
-            Command::Save { file, names } => save(&catalog, &images, &engine, &file, &names, &events).await,
+            Command::Save { file, names } => {
+                save(&catalog, &images, &engine, &file, &names, &events).await
+            }
             Command::Load { file } => load(&engine, &file, &events).await,
         };
         drop(events);
@@ -78,9 +84,17 @@ impl Args {
     }
 }
 
-async fn build(catalog: &Catalog, images: &Images, engine: &Engine, names: &[String], json: bool, events: &Events) -> Result<String> {
+async fn build(
+    catalog: &Catalog,
+    images: &Images,
+    engine: &Engine,
+    names: &[String],
+    json: bool,
+    events: &Events,
+) -> Result<String> {
     let all = catalog.services();
-    let names: Vec<&str> = if names.is_empty() { &all } else { names }.iter().map(String::as_str).collect();
+    let names: Vec<&str> =
+        if names.is_empty() { &all } else { names }.iter().map(String::as_str).collect();
     images.ensure(engine, &names, events).await?;
     let mut tags = Vec::new();
     for name in names {
@@ -98,7 +112,10 @@ async fn list(catalog: &Catalog, images: &Images, engine: &Engine, json: bool) -
         rows.push((name, tag, size));
     }
     if json {
-        let rows: Vec<_> = rows.iter().map(|(n, t, s)| json!({"name": n, "tag": t, "present": s.is_some(), "bytes": s})).collect();
+        let rows: Vec<_> = rows
+            .iter()
+            .map(|(n, t, s)| json!({"name": n, "tag": t, "present": s.is_some(), "bytes": s}))
+            .collect();
         return Ok(document(&json!({ "images": rows })));
     }
     let rows: Vec<String> = rows
@@ -111,7 +128,13 @@ async fn list(catalog: &Catalog, images: &Images, engine: &Engine, json: bool) -
     Ok(lines(&rows))
 }
 
-async fn prune(catalog: &Catalog, images: &Images, engine: &Engine, all: bool, json: bool) -> Result<String> {
+async fn prune(
+    catalog: &Catalog,
+    images: &Images,
+    engine: &Engine,
+    all: bool,
+    json: bool,
+) -> Result<String> {
     let mut keep = Vec::new();
     if !all {
         for name in catalog.services() {
@@ -122,7 +145,11 @@ async fn prune(catalog: &Catalog, images: &Images, engine: &Engine, all: bool, j
     let mut removed = Vec::new();
     let mut in_use = Vec::new();
     let have = engine.images(&[LABEL], None).await?;
-    for tag in have.into_iter().flat_map(|i| i.tags).filter(|t| t.starts_with("labs/") && !keep.contains(t)) {
+    for tag in have
+        .into_iter()
+        .flat_map(|i| i.tags)
+        .filter(|t| t.starts_with("labs/") && !keep.contains(t))
+    {
         match engine.image_remove(&tag).await {
             Ok(_) => removed.push(tag),
             Err(_) => in_use.push(tag),
@@ -132,19 +159,30 @@ async fn prune(catalog: &Catalog, images: &Images, engine: &Engine, all: bool, j
         return Ok(document(&json!({ "removed": removed, "in_use": in_use })));
     }
     let mut text = lines(&removed.iter().map(|t| format!("removed {t}")).collect::<Vec<_>>());
-    text.push_str(&lines(&in_use.iter().map(|t| format!("kept {t}: a container uses it")).collect::<Vec<_>>()));
+    text.push_str(&lines(
+        &in_use.iter().map(|t| format!("kept {t}: a container uses it")).collect::<Vec<_>>(),
+    ));
     Ok(if text.is_empty() { "Nothing to remove\n".to_owned() } else { text })
 }
 
-async fn save(catalog: &Catalog, images: &Images, engine: &Engine, file: &std::path::Path, names: &[String], events: &Events) -> Result<String> {
-    let have: Vec<String> = engine.images(&[LABEL], None).await?.into_iter().flat_map(|i| i.tags).collect();
+async fn save(
+    catalog: &Catalog,
+    images: &Images,
+    engine: &Engine,
+    file: &std::path::Path,
+    names: &[String],
+    events: &Events,
+) -> Result<String> {
+    let have: Vec<String> =
+        engine.images(&[LABEL], None).await?.into_iter().flat_map(|i| i.tags).collect();
     let mut tags = Vec::new();
     for name in if names.is_empty() { catalog.services() } else { names.to_vec() } {
         let tag = images.tag(&name)?;
         if have.contains(&tag) {
             tags.push(tag);
         } else if !names.is_empty() {
-            return Err(Error::usage(format!("The image {name} is not built")).help(format!("'labs images build {name}' builds it")));
+            return Err(Error::usage(format!("The image {name} is not built"))
+                .help(format!("'labs images build {name}' builds it")));
         }
     }
     if tags.is_empty() {

@@ -28,8 +28,11 @@ impl Args {
                     "checks": t.checks.iter().map(|c| json!({"id": c.id.value, "claim": c.claim})).collect::<Vec<_>>(),
                 }))
                 .collect();
-            let questions: Vec<_> =
-                lab.questions.iter().map(|q| json!({"id": q.value, "ask": asks(&q.value)})).collect();
+            let questions: Vec<_> = lab
+                .questions
+                .iter()
+                .map(|q| json!({"id": q.value, "ask": asks(&q.value)}))
+                .collect();
             output::json(&json!({
                 "lab": lab.slug, "title": lab.title, "topic": lab.topic, "level": lab.level,
                 "minutes": lab.minutes, "points": lab.points(), "summary": lab.summary,
@@ -39,12 +42,22 @@ impl Args {
         }
         let mut text = format!(
             "{}\n{}\n\n{}, about {} minutes, {} points\n",
-            style(&lab.title).bold(), lab.summary, lab.level, lab.minutes, lab.points()
+            style(&lab.title).bold(),
+            lab.summary,
+            lab.level,
+            lab.minutes,
+            lab.points()
         );
-        text.push_str(&format!("services: {}\n\n", lab.services.keys().cloned().collect::<Vec<_>>().join(", ")));
+        text.push_str(&format!(
+            "services: {}\n\n",
+            lab.services.keys().cloned().collect::<Vec<_>>().join(", ")
+        ));
         text.push_str(&format!("{}\n", style("Tasks").bold()));
         for task in &lab.tasks {
-            text.push_str(&format!("  {:<12} {:>3} points  {}\n", task.id.value, task.points, task.title));
+            text.push_str(&format!(
+                "  {:<12} {:>3} points  {}\n",
+                task.id.value, task.points, task.title
+            ));
         }
         text.push_str(&format!("\n{}\n", style("Interview questions it answers").bold()));
         for question in &lab.questions {

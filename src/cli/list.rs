@@ -30,7 +30,8 @@ struct Entry {
 
 impl Args {
     pub fn run(self, catalog: &Catalog) -> Result<u8> {
-        let labs: Vec<Lab> = catalog.labs().into_iter().map(|(_, lab)| lab).collect::<Result<_>>()?;
+        let labs: Vec<Lab> =
+            catalog.labs().into_iter().map(|(_, lab)| lab).collect::<Result<_>>()?;
         let store = Store::open().ok();
         let entries: Vec<Entry> = labs.iter().map(|lab| entry(lab, store.as_ref())).collect();
         if self.json {
@@ -43,7 +44,12 @@ impl Args {
             for e in entries.iter().filter(|e| e.topic == topic) {
                 let minutes = format!("{} min", e.minutes);
                 let progress = format!("{}/{} tasks", e.passed, e.tasks);
-                text.push_str(&format!("  {:<18} {:<13} {minutes:>7}  {progress:>11}  {}\n", e.lab, e.level.to_string(), e.title));
+                text.push_str(&format!(
+                    "  {:<18} {:<13} {minutes:>7}  {progress:>11}  {}\n",
+                    e.lab,
+                    e.level.to_string(),
+                    e.title
+                ));
             }
         }
         output::print_text(&text);
@@ -53,7 +59,11 @@ impl Args {
 
 fn entry(lab: &Lab, store: Option<&Store>) -> Entry {
     let progress = store.and_then(|s| s.progress(&lab.slug).ok()).unwrap_or_default();
-    let passed = lab.tasks.iter().filter(|t| progress.get(&t.id.value).is_some_and(|p| p.passed_at.is_some())).count();
+    let passed = lab
+        .tasks
+        .iter()
+        .filter(|t| progress.get(&t.id.value).is_some_and(|p| p.passed_at.is_some()))
+        .count();
     Entry {
         lab: lab.slug.clone(),
         title: lab.title.clone(),

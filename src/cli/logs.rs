@@ -32,7 +32,12 @@ impl Args {
         let mut names: Vec<String> = plan.members.iter().map(|m| m.name.clone()).collect();
         names.extend([WORKBENCH.to_owned(), "gate".to_owned()]);
         if !names.contains(&self.service) {
-            return Err(unknown("service", &self.service, &names, &format!("there are: {}", names.join(", "))));
+            return Err(unknown(
+                "service",
+                &self.service,
+                &names,
+                &format!("there are: {}", names.join(", ")),
+            ));
         }
         let request = LogRequest { last: self.tail, follow: self.follow, since: None };
         let mut logs = session.engine.logs(&plan.container(&self.service), &request);

@@ -30,13 +30,18 @@ use crate::error::Result;
 
 /// Hands-on labs about real services, graded by probing the live systems.
 #[derive(Debug, Parser)]
-#[command(name = "labs", version, arg_required_else_help = true, after_help = "\
+#[command(
+    name = "labs",
+    version,
+    arg_required_else_help = true,
+    after_help = "\
 Start with:
   labs list                 what there is to learn
   labs run redis-queues     start a lab, or go on with it
 
 Exit codes: 0 done or all pass, 1 some check failed, 2 wrong usage or a faulty lab,
-3 the engine, an image or a service failed.")]
+3 the engine, an image or a service failed."
+)]
 struct Cli {
     /// Take the labs from this folder instead of the built-in ones
     #[arg(long, value_name = "DIR", env = "LABS_DIR", global = true, hide_env_values = true)]
@@ -114,10 +119,9 @@ async fn dispatch(command: Command, catalog: Catalog) -> Result<u8> {
 }
 
 fn runtime() -> Result<tokio::runtime::Runtime> {
-    tokio::runtime::Builder::new_multi_thread()
-        .enable_all()
-        .build()
-        .map_err(|e| crate::error::Error::infrastructure("The program cannot start its threads").because(e))
+    tokio::runtime::Builder::new_multi_thread().enable_all().build().map_err(|e| {
+        crate::error::Error::infrastructure("The program cannot start its threads").because(e)
+    })
 }
 
 /// Waits for Ctrl-C or a request to end; answers the exit code that says so.

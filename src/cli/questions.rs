@@ -36,7 +36,10 @@ impl Args {
             output::print_text(&format!("{}  {}\n", style(&q.id).bold(), style(&q.topic).dim()));
             let mut body = q.ask.clone();
             if let Some(lab) = &q.lab {
-                body.push_str(&format!("\n\nProve it: `labs run {lab}` (tasks {})", q.tasks.join(", ")));
+                body.push_str(&format!(
+                    "\n\nProve it: `labs run {lab}` (tasks {})",
+                    q.tasks.join(", ")
+                ));
             }
             output::print_text(&format!("{}\n", term::markdown::render(&body, width)));
         }

@@ -36,14 +36,19 @@ impl Args {
         if let Some(old) = &done.old_workspace {
             output::print_text(&format!("Your old files are in {}\n", old.display()));
         }
-        output::print_text(&format!("{} starts afresh in {}\n", lab.title, done.workspace.display()));
+        output::print_text(&format!(
+            "{} starts afresh in {}\n",
+            lab.title,
+            done.workspace.display()
+        ));
         Ok(0)
     }
 }
 
 fn confirmed(title: &str) -> Result<bool> {
     if !console::user_attended() {
-        return Err(Error::usage("A reset removes the services' data, so it is confirmed first").help("add --yes"));
+        return Err(Error::usage("A reset removes the services' data, so it is confirmed first")
+            .help("add --yes"));
     }
     Confirm::new()
         .with_prompt(format!("Reset {title}? The services' data goes; your files are moved aside"))

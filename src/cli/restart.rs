@@ -24,7 +24,12 @@ impl Args {
         let plan = session.plan(&lab, seat)?;
         let names: Vec<String> = plan.members.iter().map(|m| m.name.clone()).collect();
         let member = plan.member(&self.service).ok_or_else(|| {
-            unknown("service", &self.service, &names, &format!("the services are: {}", names.join(", ")))
+            unknown(
+                "service",
+                &self.service,
+                &names,
+                &format!("the services are: {}", names.join(", ")),
+            )
         })?;
         let reach = session.restart(&plan, member).await?;
         drop(session);

@@ -7,9 +7,9 @@ use crate::catalog::Catalog;
 use crate::catalog::lab::Lab;
 use crate::error::Result;
 use crate::report::progress::Progress;
+use crate::screen;
 use crate::session::Session;
 use crate::session::start::Started;
-use crate::screen;
 
 /// Start a lab, or go on with it
 #[derive(Debug, clap::Args)]
@@ -42,7 +42,8 @@ impl Args {
         let Session { catalog, images, engine, store, events } = session;
         drop(events);
         progress.finish().await;
-        let session = Session { catalog, images, engine, store, events: crate::event::Events::nowhere() };
+        let session =
+            Session { catalog, images, engine, store, events: crate::event::Events::nowhere() };
         let started = started?;
         if self.json {
             output::json(&started);
@@ -63,13 +64,19 @@ fn reached(lab: &Lab, started: &Started) -> String {
     let mut text = format!(
         "\n{} {verb} ({:.1} s)\n\n",
         style(&lab.title).bold(),
-        std::time::Duration::from_millis(u64::try_from(started.milliseconds).unwrap_or(u64::MAX)).as_secs_f64()
+        std::time::Duration::from_millis(u64::try_from(started.milliseconds).unwrap_or(u64::MAX))
+            .as_secs_f64()
     );
     text.push_str(&format!("  workspace  {}\n", started.seat.workspace.display()));
     for reach in &started.services {
-        text.push_str(&format!("  {:<10} {} from this machine, {} in the shell\n", reach.service, reach.address, reach.service));
+        text.push_str(&format!(
+            "  {:<10} {} from this machine, {} in the shell\n",
+            reach.service, reach.address, reach.service
+        ));
     }
-    text.push_str("\n  labs tasks     what there is to do\n  labs shell     a shell beside the services\n");
+    text.push_str(
+        "\n  labs tasks     what there is to do\n  labs shell     a shell beside the services\n",
+    );
     text.push_str("  labs check     check your work\n  labs stop      end it; your files stay\n");
     text
 }

@@ -26,9 +26,14 @@ impl Args {
             None | Some(WORKBENCH) => vec!["bash".to_owned(), "-l".to_owned()],
             Some(service) => {
                 let names: Vec<String> = plan.members.iter().map(|m| m.name.clone()).collect();
-                let member = plan
-                    .member(service)
-                    .ok_or_else(|| unknown("service", service, &names, &format!("the services are: {}", names.join(", "))))?;
+                let member = plan.member(service).ok_or_else(|| {
+                    unknown(
+                        "service",
+                        service,
+                        &names,
+                        &format!("the services are: {}", names.join(", ")),
+                    )
+                })?;
                 member.client()
             }
         };

@@ -37,24 +37,46 @@ impl Args {
             Some(style) => lab.solutions.iter().find(|s| s.id.value == *style),
         };
         let chosen = chosen.ok_or_else(|| match &self.style {
-            Some(style) => crate::catalog::unknown("style", style, &styles, &format!("there are: {}", styles.join(", "))),
+            Some(style) => crate::catalog::unknown(
+                "style",
+                style,
+                &styles,
+                &format!("there are: {}", styles.join(", ")),
+            ),
             None => Error::usage(format!("The lab {} ships no solution", lab.slug)),
         })?;
-        let seen = store.progress(&lab.slug)?.get(&task.id.value).is_some_and(|p| p.solution_seen || p.passed_at.is_some());
+        let seen = store
+            .progress(&lab.slug)?
+            .get(&task.id.value)
+            .is_some_and(|p| p.solution_seen || p.passed_at.is_some());
         if !seen && !self.yes && !self.json && !confirmed(&task.id.value)? {
             return Ok(0);
         }
         store.show_solution(&lab.slug, &task.id.value)?;
         let mut steps = Vec::new();
-        for placed in solution::steps(lab, chosen)?.iter().filter(|s| s.step.task.value == task.id.value) {
-            let content = placed.content(catalog.lab_files(), lab)?.map(|c| String::from_utf8_lossy(&c).into_owned());
-            let run = placed.step.run.as_deref().map(|r| resolved.seat.variables.render(r)).transpose()?;
+        for placed in
+            solution::steps(lab, chosen)?.iter().filter(|s| s.step.task.value == task.id.value)
+        {
+            let content = placed
+                .content(catalog.lab_files(), lab)?
+                .map(|c| String::from_utf8_lossy(&c).into_owned());
+            let run = placed
+                .step
+                .run
+                .as_deref()
+                .map(|r| resolved.seat.variables.render(r))
+                .transpose()?;
             let file = placed.step.copy.as_ref().map(|c| c.value.clone());
             steps.push((run, file, content));
         }
         if self.json {
-            let steps: Vec<_> = steps.iter().map(|(run, file, content)| json!({"run": run, "file": file, "content": content})).collect();
-            output::json(&json!({"lab": lab.slug, "task": task.id.value, "style": chosen.id.value, "styles": styles, "steps": steps}));
+            let steps: Vec<_> = steps
+                .iter()
+                .map(|(run, file, content)| json!({"run": run, "file": file, "content": content}))
+                .collect();
+            output::json(
+                &json!({"lab": lab.slug, "task": task.id.value, "style": chosen.id.value, "styles": styles, "steps": steps}),
+            );
             return Ok(0);
         }
         output::print_text(&format!("{} ({})\n\n", style(&chosen.title).bold(), chosen.id.value));
@@ -70,7 +92,10 @@ impl Args {
             output::print_text(&format!("Other styles: --style {}\n", styles.join("|")));
         }
         if !task.explanation.is_empty() {
-            output::print_text(&format!("\n{}", term::markdown::render(&task.explanation, term::width())));
+            output::print_text(&format!(
+                "\n{}",
+                term::markdown::render(&task.explanation, term::width())
+            ));
         }
         Ok(0)
     }
@@ -80,7 +105,8 @@ impl Args {
 /// There is nobody to ask.
 fn confirmed(task: &str) -> Result<bool> {
     if !console::user_attended() {
-        return Err(Error::usage("Looking at a solution is recorded, so it is confirmed first").help("add --yes"));
+        return Err(Error::usage("Looking at a solution is recorded, so it is confirmed first")
+            .help("add --yes"));
     }
     Confirm::new()
         .with_prompt(format!("Show the solution of {task}? That you looked is recorded"))
@@ -90,5 +116,7 @@ fn confirmed(task: &str) -> Result<bool> {
 }
 
 fn indent(text: &str) -> String {
-    text.lines().map(|line| if line.is_empty() { "\n".to_owned() } else { format!("    {line}\n") }).collect()
+    text.lines()
+        .map(|line| if line.is_empty() { "\n".to_owned() } else { format!("    {line}\n") })
+        .collect()
 }

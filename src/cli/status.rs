@@ -32,7 +32,8 @@ impl Args {
             output::print_text("No lab runs. Start one with: labs run LAB\n");
         }
         for status in statuses {
-            let mut text = format!("{}  {} of {} tasks passed\n", status.lab, status.passed, status.tasks);
+            let mut text =
+                format!("{}  {} of {} tasks passed\n", status.lab, status.passed, status.tasks);
             text.push_str(&format!("  workspace  {}\n", status.workspace.display()));
             for part in &status.parts {
                 let address = part.address.map_or(String::new(), |a| format!("  {a}"));

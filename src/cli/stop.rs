@@ -22,9 +22,15 @@ impl Args {
         drop(session);
         progress.finish().await;
         if self.json {
-            output::json(&serde_json::json!({"lab": lab.slug, "seat": seat.id, "removed": removed, "workspace": seat.workspace}));
+            output::json(
+                &serde_json::json!({"lab": lab.slug, "seat": seat.id, "removed": removed, "workspace": seat.workspace}),
+            );
         } else {
-            output::print_text(&format!("{} has ended. Your files are in {}\n", lab.title, seat.workspace.display()));
+            output::print_text(&format!(
+                "{} has ended. Your files are in {}\n",
+                lab.title,
+                seat.workspace.display()
+            ));
         }
         Ok(0)
     }

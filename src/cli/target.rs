@@ -39,11 +39,19 @@ impl Target {
             return Err(unknown("lab", lab, &slugs, "see 'labs list'"));
         }
         let current = std::env::current_dir().unwrap_or_default();
-        let seat = resolve::seat(store, lab.map(String::as_str), &current).map_err(|error| match task {
-            // With no seat to look in, the word may as well have been meant as a lab.
-            Some(task) if lab.is_none() => unknown("lab", task, &slugs, error.help.as_deref().unwrap_or("see 'labs list'")),
-            _ => error,
-        })?;
+        let seat =
+            resolve::seat(store, lab.map(String::as_str), &current).map_err(
+                |error| match task {
+                    // With no seat to look in, the word may as well have been meant as a lab.
+                    Some(task) if lab.is_none() => unknown(
+                        "lab",
+                        task,
+                        &slugs,
+                        error.help.as_deref().unwrap_or("see 'labs list'"),
+                    ),
+                    _ => error,
+                },
+            )?;
         let lab = catalog.lab(&seat.lab)?;
         if let Some(task) = task {
             find(&lab, task, &slugs)?;

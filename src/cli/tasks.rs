@@ -49,7 +49,10 @@ impl Args {
                 None if task.id.value == next => style("›").bold(),
                 None => style(" "),
             };
-            output::print_text(&format!("{mark} {:<12} {:>3} points  {}\n", task.id.value, task.points, task.title));
+            output::print_text(&format!(
+                "{mark} {:<12} {:>3} points  {}\n",
+                task.id.value, task.points, task.title
+            ));
         }
         Ok(0)
     }

@@ -15,10 +15,18 @@ use crate::event::{Event, Events};
 ///
 /// # Errors
 /// Neither way works; says what to do.
-pub async fn make(docker: &Files, engine: &Engine, suite: &str, tag: &str, events: &Events) -> Result<()> {
+pub async fn make(
+    docker: &Files,
+    engine: &Engine,
+    suite: &str,
+    tag: &str,
+    events: &Events,
+) -> Result<()> {
     let step = format!("image base ({suite})");
     let work = async {
-        let Err(pulled) = pull(docker, engine, suite, tag, &step, events).await else { return Ok(()) };
+        let Err(pulled) = pull(docker, engine, suite, tag, &step, events).await else {
+            return Ok(());
+        };
         let made = bootstrap(docker, engine, suite, tag, &step, events).await;
         made.map_err(|made| {
             let why = format!("from a registry: {}\nwith mmdebstrap: {}", brief(&pulled), brief(&made));
@@ -33,7 +41,14 @@ pub async fn make(docker: &Files, engine: &Engine, suite: &str, tag: &str, event
     events.step(step.clone(), work).await
 }
 
-async fn pull(docker: &Files, engine: &Engine, suite: &str, tag: &str, step: &str, events: &Events) -> Result<()> {
+async fn pull(
+    docker: &Files,
+    engine: &Engine,
+    suite: &str,
+    tag: &str,
+    step: &str,
+    events: &Events,
+) -> Result<()> {
     let spec = BuildSpec {
         tag: tag.to_owned(),
         context: context::tar(docker, "base")?,
@@ -46,7 +61,14 @@ async fn pull(docker: &Files, engine: &Engine, suite: &str, tag: &str, step: &st
     engine.image_build(&spec, report).await.map(drop)
 }
 
-async fn bootstrap(docker: &Files, engine: &Engine, suite: &str, tag: &str, step: &str, events: &Events) -> Result<()> {
+async fn bootstrap(
+    docker: &Files,
+    engine: &Engine,
+    suite: &str,
+    tag: &str,
+    step: &str,
+    events: &Events,
+) -> Result<()> {
     let folder = unpack(docker)?;
     let mut child = Command::new("bash")
         .arg(folder.path().join("mmdebstrap"))
@@ -69,7 +91,8 @@ async fn bootstrap(docker: &Files, engine: &Engine, suite: &str, tag: &str, step
         done: 0,
         total: None,
     });
-    let (read, heard) = tokio::join!(tar.read_to_end(&mut archive), said.read_to_string(&mut messages));
+    let (read, heard) =
+        tokio::join!(tar.read_to_end(&mut archive), said.read_to_string(&mut messages));
     let status = child.wait().await;
     match (status, read, heard) {
         (Ok(status), Ok(_), Ok(_)) if status.success() => {}
@@ -85,7 +108,9 @@ async fn bootstrap(docker: &Files, engine: &Engine, suite: &str, tag: &str, step
 
 /// The script reads the files beside it, so they are laid out as they are in the project.
 fn unpack(docker: &Files) -> Result<tempfile::TempDir> {
-    let failed = |e: std::io::Error| Error::infrastructure("The temporary folder cannot be written").because(e);
+    let failed = |e: std::io::Error| {
+        Error::infrastructure("The temporary folder cannot be written").because(e)
+    };
     let folder = tempfile::tempdir().map_err(failed)?;
     let mut archive = std::io::Cursor::new(context::tar(docker, "base")?);
     tar::Archive::new(&mut archive).unpack(folder.path()).map_err(failed)?;

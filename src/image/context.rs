@@ -14,7 +14,9 @@ pub fn files(docker: &Files, name: &str) -> Vec<String> {
 /// # Errors
 /// A file cannot be read.
 pub fn tar(docker: &Files, name: &str) -> Result<Vec<u8>> {
-    let failed = |e| Error::infrastructure(format!("The build context of {name} cannot be packed")).because(e);
+    let failed = |e| {
+        Error::infrastructure(format!("The build context of {name} cannot be packed")).because(e)
+    };
     let mut archive = tar::Builder::new(Vec::new());
     for path in files(docker, name) {
         let content = docker.read(&format!("{name}/{path}"))?;

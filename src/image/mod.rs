@@ -74,7 +74,12 @@ impl Images {
     }
 
     /// Builds one image, and its base when that is missing.
-    pub async fn build(&self, engine: &Engine, definition: &Service, events: &Events) -> Result<()> {
+    pub async fn build(
+        &self,
+        engine: &Engine,
+        definition: &Service,
+        events: &Events,
+    ) -> Result<()> {
         let suite = &definition.image.base;
         let base = self.base_tag(suite)?;
         if !engine.image_exists(&base).await? {

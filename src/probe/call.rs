@@ -23,7 +23,10 @@ pub enum Ended {
 /// A call that did not return: what happened, and what the program has printed.
 #[derive(Debug, Clone)]
 pub enum Trouble {
-    Call { outcome: Outcome, output: String },
+    Call {
+        outcome: Outcome,
+        output: String,
+    },
     /// Ours: the runner is gone.
     Runner(Error),
 }
@@ -41,7 +44,8 @@ pub struct Timed {
 pub async fn spawn(scene: &Scene<'_>, count: usize) -> Result<Result<Vec<Process>, Finding>> {
     let stand = scene.stand()?;
     let program = scene.program()?;
-    let spawned = futures_util::future::join_all((0..count).map(|_| stand.runner.spawn(program))).await;
+    let spawned =
+        futures_util::future::join_all((0..count).map(|_| stand.runner.spawn(program))).await;
     let mut processes = Vec::new();
     for spawned in spawned {
         match spawned? {
@@ -56,7 +60,9 @@ fn not_loaded(program: &str, failure: LoadFailure) -> Finding {
     let (why, detail) = match failure.reason {
         LoadReason::Raised(raised) => (raised.summary(), raised.traceback),
         LoadReason::Ended(end) => (format!("it {end}"), failure.output),
-        LoadReason::TimedOut => (format!("it is not imported after {} s", LOAD_LIMIT.as_secs()), failure.output),
+        LoadReason::TimedOut => {
+            (format!("it is not imported after {} s", LOAD_LIMIT.as_secs()), failure.output)
+        }
         LoadReason::NotStarted(why) => (why, failure.output),
     };
     Evidence::new(format!("{program} cannot be loaded: {why}")).output(detail).fail("load")
@@ -78,7 +84,9 @@ pub async fn timed(process: &Process, call: &Call, timeout: Duration) -> Timed {
             };
             Timed { start_us: made.start_us, end_us: made.end_us, ended }
         }
-        Err(error) => Timed { start_us, end_us: None, ended: Ended::Trouble(Trouble::Runner(error)) },
+        Err(error) => {
+            Timed { start_us, end_us: None, ended: Ended::Trouble(Trouble::Runner(error)) }
+        }
     }
 }
 
@@ -92,16 +100,36 @@ impl Trouble {
         let function = line.split('(').next().unwrap_or(line);
         let (code, summary, detail) = match outcome {
             Outcome::Returned(_) => ("result", format!("{line} returned"), None),
-            Outcome::Raised(raised) => ("raised", format!("{line} raised {}", raised.summary()), Some(raised.traceback)),
+            Outcome::Raised(raised) => {
+                ("raised", format!("{line} raised {}", raised.summary()), Some(raised.traceback))
+            }
             Outcome::Missing { functions } => {
-                let there = if functions.is_empty() { "no functions".to_owned() } else { functions.join(", ") };
-                ("missing", format!("the program has no function {function} (it has: {there})"), None)
+                let there = if functions.is_empty() {
+                    "no functions".to_owned()
+                } else {
+                    functions.join(", ")
+                };
+                (
+                    "missing",
+                    format!("the program has no function {function} (it has: {there})"),
+                    None,
+                )
             }
             Outcome::Unusable(what) => ("result", format!("{line} returned {what}"), None),
-            Outcome::Died { end, output } => ("died", format!("during {line} the program {end}"), Some(output)),
+            Outcome::Died { end, output } => {
+                ("died", format!("during {line} the program {end}"), Some(output))
+            }
             Outcome::TimedOut => ("timeout", format!("{line} did not return in time"), None),
-            Outcome::Flooded => ("flooded", format!("the program printed without end during {line} and was stopped"), None),
-            Outcome::Protocol(how) => ("protocol", format!("the program broke the call protocol during {line}: {how}"), None),
+            Outcome::Flooded => (
+                "flooded",
+                format!("the program printed without end during {line} and was stopped"),
+                None,
+            ),
+            Outcome::Protocol(how) => (
+                "protocol",
+                format!("the program broke the call protocol during {line}: {how}"),
+                None,
+            ),
         };
         let output = detail.unwrap_or(output);
         Ok(Evidence::new(summary).sent(before.iter().cloned()).output(output).fail(code))

@@ -82,7 +82,8 @@ impl Matcher {
             expect(same_members(observed, &v), format!("{} in any order", show(&v)), None);
         }
         if let Some(v) = value(&self.one_of)? {
-            let holds = v.as_array().is_some_and(|options| options.iter().any(|o| same(observed, o)));
+            let holds =
+                v.as_array().is_some_and(|options| options.iter().any(|o| same(observed, o)));
             expect(holds, format!("one of {}", show(&v)), None);
         }
         if let Some(n) = number(&self.length)? {
@@ -100,7 +101,9 @@ pub fn same(a: &Value, b: &Value) -> bool {
         (Value::Array(a), Value::Array(b)) => {
             a.len() == b.len() && a.iter().zip(b).all(|(a, b)| same(a, b))
         }
-        (Value::Object(_), _) | (_, Value::Object(_)) | (Value::Null, _) | (_, Value::Null) => a == b,
+        (Value::Object(_), _) | (_, Value::Object(_)) | (Value::Null, _) | (_, Value::Null) => {
+            a == b
+        }
         (Value::Array(_), _) | (_, Value::Array(_)) => false,
         _ => text(a) == text(b),
     }

@@ -15,16 +15,20 @@ impl Fresh {
         self.0.insert(name.to_owned(), value.to_owned());
     }
 
+    /// A text that is just `$name` becomes its value; others stay.
+    pub fn fill_text(&mut self, text: &str) -> String {
+        match text.strip_prefix('$') {
+            Some(name) if is_name(name) => {
+                self.0.entry(name.to_owned()).or_insert_with(|| random(name)).clone()
+            }
+            _ => text.to_owned(),
+        }
+    }
+
     /// Puts values in place of the names.
     pub fn fill(&mut self, value: &Value) -> Value {
         match value {
-            Value::String(text) => match text.strip_prefix('$') {
-                Some(name) if is_name(name) => {
-                    let fresh = self.0.entry(name.to_owned()).or_insert_with(|| random(name));
-                    Value::String(fresh.clone())
-                }
-                _ => value.clone(),
-            },
+            Value::String(text) => Value::String(self.fill_text(text)),
             Value::Array(items) => items.iter().map(|item| self.fill(item)).collect(),
             Value::Object(map) => map.iter().map(|(k, v)| (k.clone(), self.fill(v))).collect(),
             other => other.clone(),
@@ -33,7 +37,8 @@ impl Fresh {
 }
 
 fn is_name(text: &str) -> bool {
-    !text.is_empty() && text.chars().all(|c| c.is_ascii_lowercase() || c == '_' || c.is_ascii_digit())
+    !text.is_empty()
+        && text.chars().all(|c| c.is_ascii_lowercase() || c == '_' || c.is_ascii_digit())
 }
 
 /// A readable beginning, and 40 random bits.

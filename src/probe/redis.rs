@@ -39,7 +39,8 @@ impl Redis {
                 .because(why)
                 .help("see 'labs status' and 'labs logs'")
         };
-        let client = Client::open(format!("redis://{address}/")).map_err(|e| down(e.to_string()))?;
+        let client =
+            Client::open(format!("redis://{address}/")).map_err(|e| down(e.to_string()))?;
         let config = AsyncConnectionConfig::new()
             .set_connection_timeout(Some(CONNECT_TIMEOUT))
             .set_response_timeout(Some(ANSWER_TIMEOUT));
@@ -93,9 +94,11 @@ impl Redis {
         match command.query_async::<redis::Value>(&mut self.connection.clone()).await {
             Ok(value) => Ok(Answer::Value(to_json(value))),
             Err(e) if is_reply(&e) => Ok(Answer::Refused(reply_text(&e))),
-            Err(e) => Err(Error::infrastructure(format!("The service {} stopped answering", self.name))
-                .because(e)
-                .help("see 'labs status' and 'labs logs'")),
+            Err(e) => {
+                Err(Error::infrastructure(format!("The service {} stopped answering", self.name))
+                    .because(e)
+                    .help("see 'labs status' and 'labs logs'"))
+            }
         }
     }
 
@@ -108,7 +111,8 @@ impl Redis {
             Answer::Value(value) => Ok(value),
             Answer::Refused(message) => {
                 let line: Vec<&str> = words.iter().map(AsRef::as_ref).take(3).collect();
-                Err(Error::infrastructure(format!("{} refused {}", self.name, line.join(" "))).because(message))
+                Err(Error::infrastructure(format!("{} refused {}", self.name, line.join(" ")))
+                    .because(message))
             }
         }
     }

@@ -43,7 +43,9 @@ impl Scene<'_> {
     }
 
     pub fn stand(&self) -> Result<&Stand> {
-        self.stand.ok_or_else(|| Error::infrastructure("A probe that runs the program was given no runner"))
+        self.stand.ok_or_else(|| {
+            Error::infrastructure("A probe that runs the program was given no runner")
+        })
     }
 
     pub fn program(&self) -> Result<&str> {
@@ -61,9 +63,10 @@ impl Services {
         if let Some(session) = sessions.get(service) {
             return Ok(session.clone());
         }
-        let address = self.addresses.get(service).ok_or_else(|| {
-            Error::usage(format!("The lab has no service {service:?}"))
-        })?;
+        let address = self
+            .addresses
+            .get(service)
+            .ok_or_else(|| Error::usage(format!("The lab has no service {service:?}")))?;
         let session = Redis::connect(service, *address).await?;
         sessions.insert(service.to_owned(), session.clone());
         Ok(session)
@@ -76,7 +79,12 @@ impl Stand {
         let name = match name {
             Some(name) => name,
             None if self.twins.len() == 1 => self.twins.keys().next().map_or("", String::as_str),
-            None => return Err(Error::usage("The lab has several services, and the probe does not say which").help("add on: SERVICE")),
+            None => {
+                return Err(Error::usage(
+                    "The lab has several services, and the probe does not say which",
+                )
+                .help("add on: SERVICE"));
+            }
         };
         match (self.twins.get(name), self.relays.get(name)) {
             (Some(twin), Some(relay)) => Ok((twin, relay)),

@@ -68,9 +68,15 @@ impl Screen {
         match event {
             Event::Note(text) => self.line(&visible(&text)),
             Event::Begun { step } => self.begin(step),
-            Event::Progress { step, text, done, total } => self.advance(&step, &visible(&text), done, total),
-            Event::Done { step, detail } => self.end(&step, &style("✓").green().for_stderr().to_string(), &detail),
-            Event::Failed { step } => self.end(&step, &style("✗").red().for_stderr().to_string(), ""),
+            Event::Progress { step, text, done, total } => {
+                self.advance(&step, &visible(&text), done, total)
+            }
+            Event::Done { step, detail } => {
+                self.end(&step, &style("✓").green().for_stderr().to_string(), &detail)
+            }
+            Event::Failed { step } => {
+                self.end(&step, &style("✗").red().for_stderr().to_string(), "")
+            }
             Event::CheckDone { .. } | Event::TaskDone(_) => {}
         }
     }
@@ -111,7 +117,8 @@ impl Screen {
         step.bar.finish_and_clear();
         let took = step.began.elapsed();
         if took >= WORTH_A_LINE || self.bars.is_some() {
-            let detail = if detail.is_empty() { String::new() } else { format!("  {}", visible(detail)) };
+            let detail =
+                if detail.is_empty() { String::new() } else { format!("  {}", visible(detail)) };
             let time = style(format!("{:.1} s", took.as_secs_f64())).dim().for_stderr();
             self.line(&format!("{mark} {name}  {time}{detail}"));
         }
@@ -134,7 +141,8 @@ impl Screen {
 }
 
 fn spinner() -> ProgressStyle {
-    ProgressStyle::with_template("{spinner} {prefix}  {wide_msg}").unwrap_or_else(|_| ProgressStyle::default_spinner())
+    ProgressStyle::with_template("{spinner} {prefix}  {wide_msg}")
+        .unwrap_or_else(|_| ProgressStyle::default_spinner())
 }
 
 fn bar() -> ProgressStyle {

@@ -53,7 +53,11 @@ pub async fn run(session: &Session, lab: &Lab, seat: &SeatRow) -> Result<u8> {
             }
         };
         if let Err(error) = outcome {
-            print(&format!("{} {}\n", style("error:").red().bold(), term::escape::visible(&error.to_string())));
+            print(&format!(
+                "{} {}\n",
+                style("error:").red().bold(),
+                term::escape::visible(&error.to_string())
+            ));
         }
     }
     print(&format!(
@@ -86,8 +90,13 @@ impl Screen<'_> {
         let task = self.task();
         let progress = self.session.store.progress(&self.lab.slug)?;
         let passed = |t: &Task| progress.get(&t.id.value).is_some_and(|p| p.passed_at.is_some());
-        let dots: String = self.lab.tasks.iter().map(|t| if passed(t) { '●' } else { '○' }).collect();
-        let state = if passed(task) { style("passed").green().to_string() } else { format!("{} points", task.points) };
+        let dots: String =
+            self.lab.tasks.iter().map(|t| if passed(t) { '●' } else { '○' }).collect();
+        let state = if passed(task) {
+            style("passed").green().to_string()
+        } else {
+            format!("{} points", task.points)
+        };
         print(&format!(
             "\n{}  task {} of {}  {dots}  {state}\n\n",
             style(&self.lab.title).bold(),
@@ -113,7 +122,10 @@ impl Screen<'_> {
                 return Ok(());
             }
         };
-        print(&format!("\n{}\n", text::lab(&result, Detail { verbose: false, width: term::width() })));
+        print(&format!(
+            "\n{}\n",
+            text::lab(&result, Detail { verbose: false, width: term::width() })
+        ));
         if this_task && result.verdict == Verdict::Pass {
             let before = self.at;
             self.at = self.first_open()?;
@@ -128,8 +140,14 @@ impl Screen<'_> {
         let task = self.task();
         let available = u32::try_from(task.hints.len()).unwrap_or(u32::MAX);
         let shown = self.session.store.show_hint(&self.lab.slug, &task.id.value, available)?;
-        let hint = task.hints.get(shown.saturating_sub(1) as usize).map_or("There is no hint.", String::as_str);
-        print(&format!("\nHint {shown} of {available}\n\n{}\n", markdown::render(hint, term::width())));
+        let hint = task
+            .hints
+            .get(shown.saturating_sub(1) as usize)
+            .map_or("There is no hint.", String::as_str);
+        print(&format!(
+            "\nHint {shown} of {available}\n\n{}\n",
+            markdown::render(hint, term::width())
+        ));
         Ok(())
     }
 

@@ -52,7 +52,9 @@ pub async fn plain(engine: &Engine, container: &str, spec: &ExecSpec) -> Result<
 
 async fn bridge(session: crate::engine::TtySession) -> Result<u8> {
     let crate::engine::TtySession { mut input, mut output, control } = session;
-    let failed = |e: std::io::Error| Error::infrastructure("The terminal cannot be read or written").because(e);
+    let failed = |e: std::io::Error| {
+        Error::infrastructure("The terminal cannot be read or written").because(e)
+    };
     let mut resized = signal(SignalKind::window_change()).map_err(failed)?;
     let mut keys = keys();
     let mut buffer = vec![0; 16 << 10];

@@ -38,8 +38,14 @@ impl Session {
             .filter(|m| m.definition.port.is_some())
             .map(|m| Ok((m.name.clone(), reach(m, None, &gate)?)))
             .collect::<Result<BTreeMap<_, _>>>()?;
-        let tasks: Vec<&Task> = lab.tasks.iter().filter(|t| task.is_none_or(|id| id == t.id.value)).collect();
-        let passed = self.store.progress(&lab.slug)?.into_iter().filter(|(_, p)| p.passed_at.is_some()).map(|(id, _)| id);
+        let tasks: Vec<&Task> =
+            lab.tasks.iter().filter(|t| task.is_none_or(|id| id == t.id.value)).collect();
+        let passed = self
+            .store
+            .progress(&lab.slug)?
+            .into_iter()
+            .filter(|(_, p)| p.passed_at.is_some())
+            .map(|(id, _)| id);
         let round = Round {
             session: self,
             plan: &plan,
@@ -68,7 +74,12 @@ impl Session {
                 Verdict::Fail => false,
                 Verdict::Blocked | Verdict::Error => continue,
             };
-            self.store.add_attempt(&Attempt { lab: &lab.slug, task: &result.id, passed, points: result.points })?;
+            self.store.add_attempt(&Attempt {
+                lab: &lab.slug,
+                task: &result.id,
+                passed,
+                points: result.points,
+            })?;
         }
         Ok(())
     }
@@ -86,7 +97,8 @@ struct Round<'a> {
 impl Round<'_> {
     /// Tasks that run the learner's program share a few lanes; the others need none.
     async fn tasks(&self, tasks: &[&Task]) -> Result<Vec<TaskResult>> {
-        let drives = |t: &&&Task| t.checks.iter().filter_map(Check::probe).any(|p| p.drives_program());
+        let drives =
+            |t: &&&Task| t.checks.iter().filter_map(Check::probe).any(|p| p.drives_program());
         let (driving, watching): (Vec<&Task>, Vec<&Task>) = tasks.iter().partition(drives);
         let mut results = Vec::new();
         for task in watching {
@@ -95,9 +107,12 @@ impl Round<'_> {
         if driving.is_empty() {
             return Ok(results);
         }
-        let _lock = self.session.store.lock_waiting(&format!("{}.check", self.plan.seat.lab)).await?;
+        let _lock =
+            self.session.store.lock_waiting(&format!("{}.check", self.plan.seat.lab)).await?;
         let subnet = self.session.seat_subnet(self.plan).await?.ok_or_else(|| {
-            Error::infrastructure("The seat's network is gone").at(self.plan.network()).help("run 'labs reset'")
+            Error::infrastructure("The seat's network is gone")
+                .at(self.plan.network())
+                .help("run 'labs reset'")
         })?;
         let lanes = u8::try_from(driving.len()).unwrap_or(LANES).min(LANES);
         let queue = Mutex::new(VecDeque::from(driving));
@@ -125,9 +140,10 @@ impl Round<'_> {
 
     async fn task(&self, task: &Task, mut lane: Option<&mut Lane<'_>>) -> Result<TaskResult> {
         let mut checks: Vec<CheckResult> = Vec::new();
-        let missing = task.needs.iter().find(|need| {
-            !self.passed.lock().is_ok_and(|passed| passed.contains(&need.value))
-        });
+        let missing = task
+            .needs
+            .iter()
+            .find(|need| !self.passed.lock().is_ok_and(|passed| passed.contains(&need.value)));
         for check in &task.checks {
             let blocked = match missing {
                 Some(need) => Some(format!("task {}", need.value)),
@@ -137,7 +153,8 @@ impl Round<'_> {
                 Some(by) => unchecked(check, Verdict::Blocked, Some(by)),
                 None => self.one(task, check, lane.as_deref_mut()).await?,
             };
-            let event = Event::CheckDone { task: task.id.value.clone(), result: Box::new(result.clone()) };
+            let event =
+                Event::CheckDone { task: task.id.value.clone(), result: Box::new(result.clone()) };
             self.session.events.send(event);
             checks.push(result);
         }
@@ -159,13 +176,20 @@ impl Round<'_> {
         Ok(result)
     }
 
-    async fn one(&self, task: &Task, check: &Check, lane: Option<&mut Lane<'_>>) -> Result<CheckResult> {
+    async fn one(
+        &self,
+        task: &Task,
+        check: &Check,
+        lane: Option<&mut Lane<'_>>,
+    ) -> Result<CheckResult> {
         let began = Instant::now();
         let probe = check.probe().ok_or_else(|| Error::usage("A check has exactly one probe"))?;
         let program = task.program.as_ref().map(|p| p.value.as_str());
         let variables = &self.plan.seat.variables;
         let finding = match lane {
-            Some(lane) if probe.drives_program() => self.on_stand(&probe, program, variables, lane).await,
+            Some(lane) if probe.drives_program() => {
+                self.on_stand(&probe, program, variables, lane).await
+            }
             _ => self.on_seat(&probe, program, variables).await,
         };
         let mut result = unchecked(check, Verdict::Pass, None);
@@ -186,7 +210,12 @@ impl Round<'_> {
     }
 
     /// A probe of the seat's own services.
-    async fn on_seat(&self, probe: &Probe, program: Option<&str>, variables: &Variables) -> Finding {
+    async fn on_seat(
+        &self,
+        probe: &Probe,
+        program: Option<&str>,
+        variables: &Variables,
+    ) -> Finding {
         let scene = Scene { variables, services: &self.services, stand: None, program };
         let finding = within(probe.observe(&scene)).await;
         match finding {
@@ -196,7 +225,13 @@ impl Round<'_> {
     }
 
     /// A probe that runs the program, on a clean stand.
-    async fn on_stand(&self, probe: &Probe, program: Option<&str>, variables: &Variables, lane: &mut Lane<'_>) -> Finding {
+    async fn on_stand(
+        &self,
+        probe: &Probe,
+        program: Option<&str>,
+        variables: &Variables,
+        lane: &mut Lane<'_>,
+    ) -> Finding {
         if let Err(refusal) = lane.ready().await {
             return refusal;
         }
@@ -218,10 +253,16 @@ impl Round<'_> {
 
 /// A check of the same task that has not passed and must have.
 fn blocked_by(check: &Check, before: &[CheckResult]) -> Option<String> {
-    let not_loaded = |r: &&CheckResult| r.failure.as_ref().is_some_and(|f: &Failure| f.code == NOT_LOADED);
-    let needed = |r: &&CheckResult| check.needs.iter().any(|n| n.value == r.id) && r.verdict != Verdict::Pass;
+    let not_loaded =
+        |r: &&CheckResult| r.failure.as_ref().is_some_and(|f: &Failure| f.code == NOT_LOADED);
+    let needed = |r: &&CheckResult| {
+        check.needs.iter().any(|n| n.value == r.id) && r.verdict != Verdict::Pass
+    };
     let drives = check.probe().is_some_and(|p| p.drives_program());
-    before.iter().find(|r| needed(r) || (drives && not_loaded(r))).map(|r| format!("check {}", r.id))
+    before
+        .iter()
+        .find(|r| needed(r) || (drives && not_loaded(r)))
+        .map(|r| format!("check {}", r.id))
 }
 
 fn unchecked(check: &Check, verdict: Verdict, blocked_by: Option<String>) -> CheckResult {
@@ -240,8 +281,11 @@ fn unchecked(check: &Check, verdict: Verdict, blocked_by: Option<String>) -> Che
 async fn within(observation: impl Future<Output = Finding>) -> Finding {
     tokio::time::timeout(CHECK_WITHIN, observation).await.unwrap_or_else(|_| {
         Finding::Error(
-            Error::infrastructure(format!("The check had not ended after {} s", CHECK_WITHIN.as_secs()))
-                .help("check again; if it happens each time, tell the lab's author"),
+            Error::infrastructure(format!(
+                "The check had not ended after {} s",
+                CHECK_WITHIN.as_secs()
+            ))
+            .help("check again; if it happens each time, tell the lab's author"),
         )
     })
 }

@@ -13,11 +13,11 @@ mod trouble;
 pub mod workspace;
 
 use crate::catalog::Catalog;
+use crate::catalog::lab::Lab;
 use crate::engine::Engine;
+use crate::error::{Error, Result};
 use crate::event::Events;
 use crate::image::Images;
-use crate::catalog::lab::Lab;
-use crate::error::{Error, Result};
 use crate::store::{SeatRow, Store};
 use plan::Plan;
 
@@ -59,6 +59,8 @@ impl Session {
         if state.is_some_and(|s| s.running && !s.paused) {
             return Ok(());
         }
-        Err(Error::infrastructure(format!("{part} does not run")).at(container).help("run 'labs run LAB' to bring the seat back"))
+        Err(Error::infrastructure(format!("{part} does not run"))
+            .at(container)
+            .help("run 'labs run LAB' to bring the seat back"))
     }
 }

@@ -172,14 +172,19 @@ impl Plan {
         let mut spec = self.base(&member.definition, &member.image, name);
         spec.network = self.link(host(subnet, twin_host(member, lane)), vec![]);
         if let Some(data) = &member.definition.data {
-            spec.mounts.push(Mount { source: Source::Anonymous, target: data.clone(), read_only: false });
+            spec.mounts.push(Mount {
+                source: Source::Anonymous,
+                target: data.clone(),
+                read_only: false,
+            });
         }
         spec
     }
 
     fn service(&self, member: &Member, subnet: Subnet) -> ContainerSpec {
         let mut spec = self.base(&member.definition, &member.image, self.container(&member.name));
-        spec.network = self.link(host(subnet, FIRST_SERVICE_HOST + member.index), vec![member.name.clone()]);
+        spec.network =
+            self.link(host(subnet, FIRST_SERVICE_HOST + member.index), vec![member.name.clone()]);
         spec.hostname = Some(member.name.clone());
         if let Some(data) = &member.definition.data {
             spec.mounts.push(Mount {
@@ -217,7 +222,8 @@ impl Plan {
         let mut spec = self.base(&self.gate, &self.gate_image, self.gate_name());
         for (member, lane) in lanes.flat_map(|lane| self.members.iter().map(move |m| (m, lane))) {
             let Some(port) = member.definition.port else { continue };
-            let place = lane.map_or(FIRST_SERVICE_HOST + member.index, |lane| twin_host(member, lane));
+            let place =
+                lane.map_or(FIRST_SERVICE_HOST + member.index, |lane| twin_host(member, lane));
             let published = Self::gate_port(member, lane);
             routes.push(format!("{published}={}:{port}", host(subnet, place)));
             spec.published.push(published);
@@ -240,7 +246,11 @@ impl Plan {
             command: definition.command.clone(),
             user: definition.user.clone(),
             labels: self.labels(),
-            tmpfs: definition.tmpfs.iter().map(|(path, size)| (path.clone(), tmpfs(definition, size))).collect(),
+            tmpfs: definition
+                .tmpfs
+                .iter()
+                .map(|(path, size)| (path.clone(), tmpfs(definition, size)))
+                .collect(),
             sysctls: definition.sysctls.clone(),
             stop_signal: definition.stop_signal.clone(),
             read_only: definition.read_only,

@@ -29,7 +29,10 @@ pub fn seat(store: &Store, lab: Option<&str>, current: &Path) -> Result<SeatRow>
     }
     match seats.as_slice() {
         [seat] => Ok(seat.clone()),
-        [] => Err(Error::usage("No lab runs").help("see 'labs list', then start one with 'labs run LAB'")),
+        [] => {
+            Err(Error::usage("No lab runs")
+                .help("see 'labs list', then start one with 'labs run LAB'"))
+        }
         _ => Err(Error::usage("More than one lab runs")
             .help(format!("name the one you mean: {}", running().join(", ")))),
     }

@@ -73,7 +73,8 @@ impl<'a> Lane<'a> {
         }
         if self.open.is_none() {
             let name = format!("preparing lane {}", self.number + 1);
-            let opened = self.session.events.step(name, self.open()).await.map_err(Finding::Error)?;
+            let opened =
+                self.session.events.step(name, self.open()).await.map_err(Finding::Error)?;
             self.open = Some(opened);
         }
         self.used = true;
@@ -96,7 +97,8 @@ impl<'a> Lane<'a> {
         let clock = Clock::start();
         let tail = crate::probe::fresh::random("").trim_start_matches('-').to_owned();
         let gate = self.session.gate(self.plan).await?;
-        let members: Vec<&Member> = self.plan.members.iter().filter(|m| m.definition.port.is_some()).collect();
+        let members: Vec<&Member> =
+            self.plan.members.iter().filter(|m| m.definition.port.is_some()).collect();
         let runner_name = self.plan.container(&format!("runner-{tail}"));
         let twins = members.iter().map(|member| async {
             let name = self.plan.container(&format!("twin-{}-{tail}", member.name));
@@ -107,27 +109,51 @@ impl<'a> Lane<'a> {
             let address = reach(member, Some(self.number), &gate)?;
             if let Some(protocol) = member.definition.ready {
                 let patience = std::time::Duration::from_secs(20);
-                tokio::time::timeout(patience, ready::wait(protocol, address)).await.map_err(|_| {
-                    Error::infrastructure(format!("The twin of {} does not answer", member.name)).at(&name)
-                })?;
+                tokio::time::timeout(patience, ready::wait(protocol, address)).await.map_err(
+                    |_| {
+                        Error::infrastructure(format!(
+                            "The twin of {} does not answer",
+                            member.name
+                        ))
+                        .at(&name)
+                    },
+                )?;
             }
-            Ok::<_, Error>((name, member.name.clone(), address, Redis::connect(&member.name, address).await?))
+            Ok::<_, Error>((
+                name,
+                member.name.clone(),
+                address,
+                Redis::connect(&member.name, address).await?,
+            ))
         });
         let runner = async {
             let spec = runner_spec(self.plan, &members, runner_name.clone());
             self.session.make_container(&self.plan.seat.id, &spec).await?;
             let attached = self.session.engine.attach(&runner_name).await?;
             self.session.engine.start(&runner_name).await?;
-            Runner::start(attached.stdout, attached.stdin, clock).await
+            let runner = Runner::start(attached.stdout, attached.stdin, clock).await?;
+            let libraries: Vec<&str> =
+                members.iter().flat_map(|m| &m.definition.libraries).map(String::as_str).collect();
+            runner.preload(&libraries).await?;
+            Ok(runner)
         };
         let (twins, runner) = tokio::try_join!(futures_util::future::try_join_all(twins), runner)?;
         let mut stand = Stand { runner, relays: [].into(), twins: [].into() };
         let mut parts = Vec::new();
-        for (((name, service, address, session), member), host) in twins.into_iter().zip(members).zip(2u8..) {
+        for (((name, service, address, session), member), host) in
+            twins.into_iter().zip(members).zip(2u8..)
+        {
             let relay = Relay::new(clock, address, Arc::new(Resp));
             let port = member.definition.port.unwrap_or_default();
-            stand.runner.route(&service, Ipv4Addr::new(127, 0, 0, host), port, relay.clone()).await?;
-            parts.push(Part { container: name, pristine: session.configuration().await?, service: service.clone() });
+            stand
+                .runner
+                .route(&service, Ipv4Addr::new(127, 0, 0, host), port, relay.clone())
+                .await?;
+            parts.push(Part {
+                container: name,
+                pristine: session.configuration().await?,
+                service: service.clone(),
+            });
             stand.relays.insert(service.clone(), relay);
             stand.twins.insert(service.clone(), session);
         }
@@ -150,7 +176,9 @@ impl<'a> Lane<'a> {
         if let Finding::Error(error) = &finding {
             let state = engine.inspect(&open.runner).await.ok().flatten();
             if state.is_some_and(|s| s.oom_killed) {
-                let mut evidence = Evidence::new("The program used more memory than a check allows and was stopped");
+                let mut evidence = Evidence::new(
+                    "The program used more memory than a check allows and was stopped",
+                );
                 evidence.observed = Some(error.what.clone());
                 return evidence.fail("died");
             }
@@ -166,7 +194,9 @@ impl Open {
             return false;
         }
         for Part { service, pristine, .. } in &self.twins {
-            let (Some(relay), Some(twin)) = (self.stand.relays.get(service), self.stand.twins.get(service)) else {
+            let (Some(relay), Some(twin)) =
+                (self.stand.relays.get(service), self.stand.twins.get(service))
+            else {
                 return false;
             };
             relay.set_gatekeeper(None);
@@ -183,8 +213,12 @@ impl Open {
 impl Session {
     /// Removes stands of checks that were cut short, unless a check goes on right now.
     pub async fn remove_abandoned_stands(&self, seat: &str) -> Result<Vec<String>> {
-        let Some(row) = self.store.seats()?.into_iter().find(|s| s.id == seat) else { return Ok(Vec::new()) };
-        let Ok(_lock) = self.store.lock(&format!("{}.check", row.lab)) else { return Ok(Vec::new()) };
+        let Some(row) = self.store.seats()?.into_iter().find(|s| s.id == seat) else {
+            return Ok(Vec::new());
+        };
+        let Ok(_lock) = self.store.lock(&format!("{}.check", row.lab)) else {
+            return Ok(Vec::new());
+        };
         let found = self.engine.list(&[STAND_LABEL, &format!("{SEAT_LABEL}={seat}")]).await?;
         let names: Vec<String> = found.into_iter().map(|c| c.name).collect();
         let drops = names.iter().map(|name| self.drop_container(name));
@@ -209,7 +243,11 @@ fn runner_spec(plan: &Plan, members: &[&Member], name: String) -> ContainerSpec 
         hostname: Some(WORKBENCH.to_owned()),
         working_dir: Some("/".to_owned()),
         network: NetworkChoice::None,
-        extra_hosts: members.iter().zip(2u8..).map(|(m, n)| (m.name.clone(), format!("127.0.0.{n}"))).collect(),
+        extra_hosts: members
+            .iter()
+            .zip(2u8..)
+            .map(|(m, n)| (m.name.clone(), format!("127.0.0.{n}")))
+            .collect(),
         tmpfs: [("/workspace".to_owned(), owned("64m")), ("/tmp".to_owned(), owned("64m"))].into(),
         read_only: true,
         memory: Some(512 * MIB),

@@ -53,9 +53,12 @@ impl Session {
         if let (Some(seat), Some(folder)) = (&existing, &folder)
             && absolute(folder)? != seat.workspace
         {
-            return Err(Error::usage(format!("The lab {} already has a seat with another workspace", lab.slug))
-                .because(format!("its workspace is {}", seat.workspace.display()))
-                .help("leave --workspace out to go on with it, or run 'labs stop' first"));
+            return Err(Error::usage(format!(
+                "The lab {} already has a seat with another workspace",
+                lab.slug
+            ))
+            .because(format!("its workspace is {}", seat.workspace.display()))
+            .help("leave --workspace out to go on with it, or run 'labs stop' first"));
         }
         let resumed = existing.is_some();
         let seat = match existing {
@@ -69,7 +72,12 @@ impl Session {
         }
         let services = self.provision(lab, &plan).await?;
         self.store.seat_is_ready(&plan.seat.id)?;
-        Ok(Started { seat: plan.seat, resumed, services, milliseconds: began.elapsed().as_millis() })
+        Ok(Started {
+            seat: plan.seat,
+            resumed,
+            services,
+            milliseconds: began.elapsed().as_millis(),
+        })
     }
 
     /// Removes a seat whose start was interrupted; one that was there before stays.
@@ -85,13 +93,21 @@ impl Session {
         let container = plan.container(&member.name);
         let patience = Duration::from_secs(u64::from(member.definition.stop_seconds));
         let gate = self.gate(plan).await?;
-        self.events.step(format!("restarting {}", member.name), self.engine.restart(&container, patience)).await?;
+        self.events
+            .step(format!("restarting {}", member.name), self.engine.restart(&container, patience))
+            .await?;
         self.events.step(format!("{} ready", member.name), self.ready(plan, member, &gate)).await
     }
 
     /// Makes what the plan says and is not there, starts what does not run, and waits until all of it answers.
     pub(super) async fn provision(&self, lab: &Lab, plan: &Plan) -> Result<Vec<Reach>> {
-        workspace::prepare(lab, self.catalog.lab_files(), plan.workspace(), &plan.seat.id, plan.owner())?;
+        workspace::prepare(
+            lab,
+            self.catalog.lab_files(),
+            plan.workspace(),
+            &plan.seat.id,
+            plan.owner(),
+        )?;
         let (subnet, (), ()) = tokio::try_join!(
             self.events.step("network", self.seat_network(plan)),
             self.ensure_gates_network(),
@@ -102,7 +118,9 @@ impl Session {
             let work = async {
                 let state = self.engine.inspect(&spec.name).await?;
                 match state {
-                    Some(state) if state.paused => self.engine.unpause(&spec.name).await.map(|()| false),
+                    Some(state) if state.paused => {
+                        self.engine.unpause(&spec.name).await.map(|()| false)
+                    }
                     Some(state) if state.running => Ok(false),
                     Some(_) => self.engine.start(&spec.name).await.map(|()| false),
                     None => {
@@ -117,7 +135,10 @@ impl Session {
         let made = try_join_all(containers).await?;
         let gate = self.gate(plan).await?;
         let ready = plan.members.iter().map(|member| async {
-            let reach = self.events.step(format!("{} ready", member.name), self.ready(plan, member, &gate)).await?;
+            let reach = self
+                .events
+                .step(format!("{} ready", member.name), self.ready(plan, member, &gate))
+                .await?;
             if made.iter().any(|(part, made)| *made && *part == member.name) {
                 self.set_up(lab, member, reach.address).await?;
             }
@@ -191,9 +212,11 @@ impl Session {
                 continue;
             }
             let code = state.map_or(-1, |s| s.exit_code);
-            return Ok(Error::infrastructure(format!("The service {service} stopped while starting (exit code {code})"))
-                .because(self.last_words(container).await)
-                .help("mend what it complains about; 'labs reset' starts it afresh"));
+            return Ok(Error::infrastructure(format!(
+                "The service {service} stopped while starting (exit code {code})"
+            ))
+            .because(self.last_words(container).await)
+            .help("mend what it complains about; 'labs reset' starts it afresh"));
         }
     }
 
@@ -218,8 +241,10 @@ impl Session {
     /// prints the nonce it found, and it must be ours.
     async fn prove_workspace(&self, plan: &Plan) -> Result<()> {
         let container = plan.container(WORKBENCH);
-        let mut logs = self.engine.logs(&container, &LogRequest { follow: true, ..LogRequest::default() });
-        let first = tokio::time::timeout(NONCE_WITHIN, logs.next()).await.ok().flatten().transpose()?;
+        let mut logs =
+            self.engine.logs(&container, &LogRequest { follow: true, ..LogRequest::default() });
+        let first =
+            tokio::time::timeout(NONCE_WITHIN, logs.next()).await.ok().flatten().transpose()?;
         if first.is_some_and(|line| line.bytes.trim_ascii() == plan.seat.id.as_bytes()) {
             return Ok(());
         }
@@ -231,7 +256,11 @@ impl Session {
 }
 
 /// Where a service, or its twin in a lane, is reached.
-pub(super) fn reach(member: &Member, lane: Option<u8>, gate: &ContainerState) -> Result<SocketAddr> {
+pub(super) fn reach(
+    member: &Member,
+    lane: Option<u8>,
+    gate: &ContainerState,
+) -> Result<SocketAddr> {
     let port = Plan::gate_port(member, lane);
     gate.ports.get(&port).copied().ok_or_else(|| {
         Error::infrastructure(format!("The gate does not publish a port for {}", member.name))

@@ -5,9 +5,9 @@ use std::path::PathBuf;
 
 use serde::Serialize;
 
+use super::Session;
 use super::plan::WORKBENCH;
 use super::start::reach;
-use super::Session;
 use crate::engine::ContainerState;
 use crate::error::Result;
 use crate::store::SeatRow;
@@ -39,17 +39,29 @@ impl Session {
     pub async fn status(&self, seat: SeatRow) -> Result<SeatStatus> {
         let lab = self.catalog.lab(&seat.lab)?;
         let progress = self.store.progress(&lab.slug)?;
-        let passed = lab.tasks.iter().filter(|t| progress.get(&t.id.value).is_some_and(|p| p.passed_at.is_some())).count();
+        let passed = lab
+            .tasks
+            .iter()
+            .filter(|t| progress.get(&t.id.value).is_some_and(|p| p.passed_at.is_some()))
+            .count();
         let plan = self.plan(&lab, seat)?;
         let gate = self.engine.inspect(&plan.gate_name()).await?;
         let mut parts = Vec::new();
         for member in &plan.members {
             let state = self.engine.inspect(&plan.container(&member.name)).await?;
             let address = gate.as_ref().and_then(|g| reach(member, None, g).ok());
-            parts.push(Part { name: member.name.clone(), state: describe(state.as_ref()), address });
+            parts.push(Part {
+                name: member.name.clone(),
+                state: describe(state.as_ref()),
+                address,
+            });
         }
         let workbench = self.engine.inspect(&plan.container(WORKBENCH)).await?;
-        parts.push(Part { name: WORKBENCH.to_owned(), state: describe(workbench.as_ref()), address: None });
+        parts.push(Part {
+            name: WORKBENCH.to_owned(),
+            state: describe(workbench.as_ref()),
+            address: None,
+        });
         parts.push(Part { name: "gate".to_owned(), state: describe(gate.as_ref()), address: None });
         Ok(SeatStatus {
             seat: plan.seat.id,

@@ -40,7 +40,9 @@ impl Session {
     pub(super) async fn remove_resources(&self, seat: &str) -> Result<Removed> {
         let label = format!("{SEAT_LABEL}={seat}");
         let recorded = self.store.resources(Some(seat))?;
-        let of_kind = |kind| recorded.iter().filter(move |r: &&Resource| r.kind == kind).map(|r| r.name.clone());
+        let of_kind = |kind| {
+            recorded.iter().filter(move |r: &&Resource| r.kind == kind).map(|r| r.name.clone())
+        };
         let mut removed = Removed::default();
 
         let found = self.engine.list(&[&label]).await?.into_iter().map(|c| c.name);
@@ -74,13 +76,28 @@ impl Session {
                 seats.push(seat.id);
             }
         }
-        let mut orphans: Vec<String> = self.store.resources(None)?.into_iter().map(|r| r.seat).collect();
+        let mut orphans: Vec<String> =
+            self.store.resources(None)?.into_iter().map(|r| r.seat).collect();
         let installation = self.store.installation()?;
         let ours = format!("{OWNER_LABEL}={installation}");
         let ours = [ours.as_str()];
-        orphans.extend(self.engine.list(&ours).await?.iter().filter_map(|c| c.labels.get(SEAT_LABEL).cloned()));
-        orphans.extend(self.engine.networks(&ours).await?.iter().filter_map(|n| n.labels.get(SEAT_LABEL).cloned()));
-        orphans.extend(self.engine.volumes(&ours).await?.iter().filter_map(|v| v.labels.get(SEAT_LABEL).cloned()));
+        orphans.extend(
+            self.engine.list(&ours).await?.iter().filter_map(|c| c.labels.get(SEAT_LABEL).cloned()),
+        );
+        orphans.extend(
+            self.engine
+                .networks(&ours)
+                .await?
+                .iter()
+                .filter_map(|n| n.labels.get(SEAT_LABEL).cloned()),
+        );
+        orphans.extend(
+            self.engine
+                .volumes(&ours)
+                .await?
+                .iter()
+                .filter_map(|v| v.labels.get(SEAT_LABEL).cloned()),
+        );
         orphans.retain(|seat| !seat.is_empty() && !seats.contains(seat));
         orphans.sort();
         orphans.dedup();

@@ -34,7 +34,12 @@ impl Session {
 ///
 /// A client that told the service to stop, a limit that was reached, a configuration that the service
 /// refuses are the seat's doing. A signal from outside is not.
-pub fn service_died(member: &Member, state: Option<&ContainerState>, log: &str, finding: Finding) -> Finding {
+pub fn service_died(
+    member: &Member,
+    state: Option<&ContainerState>,
+    log: &str,
+    finding: Finding,
+) -> Finding {
     let name = &member.name;
     let fail = |summary: String| {
         let mut evidence = Evidence::new(summary);
@@ -52,10 +57,16 @@ pub fn service_died(member: &Member, state: Option<&ContainerState>, log: &str, 
         Finding::Error(Error::infrastructure(what).because(why).help(help))
     };
     let Some(state) = state else {
-        return outside(format!("The container of {name} is gone"), "run 'labs reset' to make the seat anew");
+        return outside(
+            format!("The container of {name} is gone"),
+            "run 'labs reset' to make the seat anew",
+        );
     };
     if state.paused {
-        return outside(format!("The service {name} was paused from outside"), "run 'labs run' to bring the seat back");
+        return outside(
+            format!("The service {name} was paused from outside"),
+            "run 'labs run' to bring the seat back",
+        );
     }
     if state.oom_killed {
         let limit = member.definition.memory_mb;

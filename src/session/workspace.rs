@@ -21,17 +21,27 @@ const MAX_FILES: usize = 2_000;
 /// # Errors
 /// The home directory is not known.
 pub fn default_path(slug: &str) -> Result<PathBuf> {
-    let home = etcetera::home_dir()
-        .map_err(|e| Error::infrastructure("The home directory is not known").because(e).help("set HOME"))?;
+    let home = etcetera::home_dir().map_err(|e| {
+        Error::infrastructure("The home directory is not known").because(e).help("set HOME")
+    })?;
     Ok(home.join("labs").join(slug))
 }
 
 /// Makes the folder and adds the starter files that are not there yet.
-pub fn prepare(lab: &Lab, files: &Files, workspace: &Path, seat: &str, owner: (u32, u32)) -> Result<()> {
+pub fn prepare(
+    lab: &Lab,
+    files: &Files,
+    workspace: &Path,
+    seat: &str,
+    owner: (u32, u32),
+) -> Result<()> {
     let failed = |path: &Path| {
         let place = path.display().to_string();
         move |e: io::Error| {
-            Error::infrastructure("The workspace cannot be written").at(&place).because(e).help("name another with --workspace DIR")
+            Error::infrastructure("The workspace cannot be written")
+                .at(&place)
+                .because(e)
+                .help("name another with --workspace DIR")
         }
     };
     create_owned(workspace, owner).map_err(failed(workspace))?;
@@ -39,7 +49,10 @@ pub fn prepare(lab: &Lab, files: &Files, workspace: &Path, seat: &str, owner: (u
     for name in files.below(&folder) {
         let content = files.read(&format!("{folder}/{name}"))?;
         let (name, content) = match name.strip_suffix(".tmpl") {
-            Some(name) => (name.to_owned(), lab.variables.render(&String::from_utf8_lossy(&content))?.into_bytes()),
+            Some(name) => (
+                name.to_owned(),
+                lab.variables.render(&String::from_utf8_lossy(&content))?.into_bytes(),
+            ),
             None => (name, content.into_owned()),
         };
         let path = workspace.join(name);
@@ -55,7 +68,9 @@ pub fn prepare(lab: &Lab, files: &Files, workspace: &Path, seat: &str, owner: (u
 pub fn write(workspace: &Path, name: &str, content: &[u8], owner: (u32, u32)) -> Result<()> {
     let path = workspace.join(name);
     let failed = |e: io::Error| {
-        Error::infrastructure("The workspace cannot be written").at(path.display().to_string()).because(e)
+        Error::infrastructure("The workspace cannot be written")
+            .at(path.display().to_string())
+            .because(e)
     };
     fs::write(&path, content).map_err(failed)?;
     give(&path, owner).map_err(failed)
@@ -74,7 +89,9 @@ pub fn set_aside(workspace: &Path) -> Result<Option<PathBuf>> {
         .find(|path| !path.exists());
     let Some(aside) = aside else { return Ok(None) };
     fs::rename(workspace, &aside).map_err(|e| {
-        Error::infrastructure("The workspace cannot be moved aside").at(workspace.display().to_string()).because(e)
+        Error::infrastructure("The workspace cannot be moved aside")
+            .at(workspace.display().to_string())
+            .because(e)
     })?;
     Ok(Some(aside))
 }
@@ -88,8 +105,9 @@ pub fn collect(workspace: &Path) -> Result<Vec<(String, Vec<u8>)>, String> {
     let mut total = 0;
     let mut folders = vec![PathBuf::new()];
     while let Some(folder) = folders.pop() {
-        let entries = fs::read_dir(workspace.join(&folder))
-            .map_err(|e| format!("the folder {} cannot be read: {e}", workspace.join(&folder).display()))?;
+        let entries = fs::read_dir(workspace.join(&folder)).map_err(|e| {
+            format!("the folder {} cannot be read: {e}", workspace.join(&folder).display())
+        })?;
         for entry in entries.flatten() {
             let name = entry.file_name();
             let path = folder.join(&name);
@@ -170,7 +188,10 @@ fn read_bounded(path: &Path, limit: u64) -> io::Result<Vec<u8>> {
     let mut content = Vec::new();
     fs::File::open(path)?.take(limit + 1).read_to_end(&mut content)?;
     if content.len() as u64 > limit {
-        return Err(io::Error::other(format!("a check takes a workspace of at most {} MiB", MAX_BYTES >> 20)));
+        return Err(io::Error::other(format!(
+            "a check takes a workspace of at most {} MiB",
+            MAX_BYTES >> 20
+        )));
     }
     Ok(content)
 }

@@ -123,7 +123,10 @@ impl Store {
     /// Forgets something that is gone.
     pub fn remove_resource(&self, kind: ResourceKind, name: &str) -> Result<()> {
         self.connection
-            .execute("DELETE FROM resources WHERE kind = ? AND name = ?", params![kind.as_str(), name])
+            .execute(
+                "DELETE FROM resources WHERE kind = ? AND name = ?",
+                params![kind.as_str(), name],
+            )
             .map_err(self.failed("The end of a container, network or volume"))?;
         Ok(())
     }

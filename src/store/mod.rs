@@ -85,7 +85,9 @@ impl Store {
     fn try_lock(&self, name: &str) -> Result<Option<File>> {
         let path = self.lock_path(name);
         let fail = |e: std::io::Error| {
-            Error::infrastructure("The lock of a seat cannot be taken").at(path.display().to_string()).because(e)
+            Error::infrastructure("The lock of a seat cannot be taken")
+                .at(path.display().to_string())
+                .because(e)
         };
         let file = File::create(&path).map_err(fail)?;
         match file.try_lock() {
@@ -102,7 +104,11 @@ impl Store {
     fn failed(&self, what: &str) -> impl Fn(rusqlite::Error) -> Error {
         let place = self.path.display().to_string();
         let what = what.to_owned();
-        move |e| Error::infrastructure(format!("{what} could not be recorded or read")).at(&place).because(e)
+        move |e| {
+            Error::infrastructure(format!("{what} could not be recorded or read"))
+                .at(&place)
+                .because(e)
+        }
     }
 }
 
@@ -111,8 +117,9 @@ impl Store {
 /// # Errors
 /// The home directory is not known.
 pub fn data_dir() -> Result<PathBuf> {
-    let base = etcetera::base_strategy::choose_base_strategy()
-        .map_err(|e| Error::infrastructure("The home directory is not known").because(e).help("set HOME"))?;
+    let base = etcetera::base_strategy::choose_base_strategy().map_err(|e| {
+        Error::infrastructure("The home directory is not known").because(e).help("set HOME")
+    })?;
     Ok(base.data_dir().join("labs"))
 }
 

@@ -54,7 +54,10 @@ impl Store {
 
     pub fn show_solution(&self, lab: &str, task: &str) -> Result<()> {
         self.connection
-            .execute("INSERT OR IGNORE INTO solutions (lab, task, at) VALUES (?, ?, ?)", params![lab, task, now()])
+            .execute(
+                "INSERT OR IGNORE INTO solutions (lab, task, at) VALUES (?, ?, ?)",
+                params![lab, task, now()],
+            )
             .map_err(self.failed("The look at the solution"))?;
         Ok(())
     }
@@ -75,7 +78,8 @@ impl Store {
             .query_map([lab], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?)))
             .map_err(&failed)?;
         for row in rows {
-            let (task, count, passed_at, points): (String, u32, Option<String>, u32) = row.map_err(&failed)?;
+            let (task, count, passed_at, points): (String, u32, Option<String>, u32) =
+                row.map_err(&failed)?;
             let entry = progress.entry(task).or_default();
             (entry.attempts, entry.passed_at, entry.points) = (count, passed_at, points);
         }
@@ -86,8 +90,9 @@ impl Store {
                  UNION ALL SELECT task, 0, 1 FROM solutions WHERE lab = ?1",
             )
             .map_err(&failed)?;
-        let rows =
-            seen.query_map([lab], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?))).map_err(&failed)?;
+        let rows = seen
+            .query_map([lab], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))
+            .map_err(&failed)?;
         for row in rows {
             let (task, hints, solution): (String, u32, bool) = row.map_err(&failed)?;
             let entry = progress.entry(task).or_default();
@@ -117,6 +122,9 @@ mod tests {
         let reopened = Store::open_in(folder.path()).unwrap().progress("l").unwrap();
         let task = &reopened["t"];
         assert!(task.passed_at.is_some());
-        assert_eq!((task.attempts, task.points, task.hints_shown, task.solution_seen), (3, 10, 2, true));
+        assert_eq!(
+            (task.attempts, task.points, task.hints_shown, task.solution_seen),
+            (3, 10, 2, true)
+        );
     }
 }

@@ -167,7 +167,13 @@ impl Renderer {
         let rows = std::mem::take(&mut self.table);
         let columns = rows.iter().map(Vec::len).max().unwrap_or(0);
         let widths: Vec<usize> = (0..columns)
-            .map(|c| rows.iter().filter_map(|r| r.get(c)).map(|t| console::measure_text_width(t)).max().unwrap_or(0))
+            .map(|c| {
+                rows.iter()
+                    .filter_map(|r| r.get(c))
+                    .map(|t| console::measure_text_width(t))
+                    .max()
+                    .unwrap_or(0)
+            })
             .collect();
         for row in rows {
             for (cell, width) in row.iter().zip(&widths) {
@@ -197,7 +203,8 @@ mod tests {
 
     #[test]
     fn tables_are_aligned() {
-        let plain = console::strip_ansi_codes(&render("| a | b |\n|---|---|\n| long | x |\n", 80)).into_owned();
+        let plain = console::strip_ansi_codes(&render("| a | b |\n|---|---|\n| long | x |\n", 80))
+            .into_owned();
         assert_eq!(plain, "a     b\nlong  x\n");
     }
 }

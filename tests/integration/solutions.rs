@@ -37,7 +37,10 @@ fn not_passed(sandbox: &Sandbox) -> (BTreeMap<String, String>, Value) {
             let verdict = check["verdict"].as_str().unwrap();
             if verdict != "pass" {
                 let code = check["failure"]["code"].as_str().unwrap_or(verdict);
-                found.insert(format!("{}/{}", task["id"].as_str().unwrap(), check["id"].as_str().unwrap()), code.to_owned());
+                found.insert(
+                    format!("{}/{}", task["id"].as_str().unwrap(), check["id"].as_str().unwrap()),
+                    code.to_owned(),
+                );
             }
         }
     }
@@ -68,8 +71,17 @@ fn wrong_solutions_fail_what_they_name() {
         // What depends on a failed check is blocked, and says nothing of its own.
         found.retain(|name, code| code != "blocked" || wrong.fails.contains_key(name));
         if found != wrong.fails {
-            surprises.push(format!("{}: promised {:?}, found {found:?}\n{result:#}", wrong.id.value, wrong.fails));
+            surprises.push(format!(
+                "{}: promised {:?}, found {found:?}\n{result:#}",
+                wrong.id.value, wrong.fails
+            ));
         }
     }
-    assert!(surprises.is_empty(), "{} of {}:\n{}", surprises.len(), lab.wrong.len(), surprises.join("\n"));
+    assert!(
+        surprises.is_empty(),
+        "{} of {}:\n{}",
+        surprises.len(),
+        lab.wrong.len(),
+        surprises.join("\n")
+    );
 }

@@ -11,10 +11,10 @@ use crate::probe::finding::Finding;
 use crate::probe::relay::{self, After, Gatekeeper, Verdict};
 use crate::probe::runner::{self, Process};
 use crate::probe::scene::Scene;
+use crate::probe::workload;
 use crate::probe::workload::deliver::{Crew, Taken};
 use crate::probe::workload::recorder::{Client, Recorder};
 use crate::probe::workload::roles::RoleKind;
-use crate::probe::workload;
 
 /// A call that sends more commands than this is not swept to its end.
 const MAX_COMMANDS: usize = 12;
@@ -52,16 +52,20 @@ async fn trial(spec: &Spec, scene: &Scene<'_>, number: usize) -> Result<Trial> {
         Err(finding) => return Ok(Trial { finding, struck: false }),
     };
     let mut client = |name: &str| {
-        let process = processes.next().ok_or_else(|| Error::infrastructure("The runner started too few processes"))?;
+        let process = processes
+            .next()
+            .ok_or_else(|| Error::infrastructure("The runner started too few processes"))?;
         Ok::<_, Error>(Client { name: name.to_owned(), process })
     };
     let (victim, survivor) = (client(VICTIM)?, client(SURVIVOR)?);
     let recorder = Recorder::default();
     let crew = Crew { spec: &spec.workload, scene, recorder: &recorder };
-    let jobs = usize::try_from(spec.workload.operations.get(scene.variables)?).unwrap_or(usize::MAX);
+    let jobs =
+        usize::try_from(spec.workload.operations.get(scene.variables)?).unwrap_or(usize::MAX);
     crew.put(&survivor, jobs).await?;
 
-    let assassin = Arc::new(Assassin { victim: victim.process.clone(), number, seen: AtomicUsize::new(0) });
+    let assassin =
+        Arc::new(Assassin { victim: victim.process.clone(), number, seen: AtomicUsize::new(0) });
     relay.set_gatekeeper(Some(assassin.clone()));
     let took = take_and_die(&crew, &victim, &recorder).await;
     relay.set_gatekeeper(None);
@@ -98,15 +102,21 @@ async fn take_and_die(crew: &Crew<'_>, victim: &Client, recorder: &Recorder) -> 
             (called.end_us, Outcome::Ok(job))
         }
         // The process is dead and its connections are closed: it has no effect any more.
-        Ended::Trouble(call::Trouble::Call { outcome: runner::Outcome::Died { end, .. }, .. }) if by_us(&end) => {
-            (Some(victim.process.clock().now_us()), Outcome::Unknown)
-        }
+        Ended::Trouble(call::Trouble::Call {
+            outcome: runner::Outcome::Died { end, .. }, ..
+        }) if by_us(&end) => (Some(victim.process.clock().now_us()), Outcome::Unknown),
         Ended::Trouble(trouble) => {
             recorder.keep_trouble(line, trouble);
             return Ok(());
         }
     };
-    recorder.record(Operation { client: victim.name.clone(), action: Action::Take, start: called.start_us, end, outcome });
+    recorder.record(Operation {
+        client: victim.name.clone(),
+        action: Action::Take,
+        start: called.start_us,
+        end,
+        outcome,
+    });
     Ok(())
 }
 

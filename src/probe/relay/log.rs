@@ -66,6 +66,13 @@ impl Log {
         state.records.iter().skip(skip).cloned().collect()
     }
 
+    /// How many records after `mark` a filter lets through.
+    pub fn count(&self, mark: Mark, filter: impl Fn(&Record) -> bool) -> usize {
+        let state = self.state();
+        let skip = usize::try_from(mark.0.saturating_sub(state.first)).unwrap_or(usize::MAX);
+        state.records.iter().skip(skip).filter(|record| filter(record)).count()
+    }
+
     pub fn unrecorded(&self) -> u64 {
         self.state().unrecorded
     }

@@ -72,6 +72,11 @@ impl Relay {
         self.log.since(mark)
     }
 
+    /// How many commands recorded after `mark` a filter lets through.
+    pub fn count_since(&self, mark: Mark, filter: impl Fn(&Record) -> bool) -> usize {
+        self.log.count(mark, filter)
+    }
+
     pub fn mark(&self) -> Mark {
         self.log.mark()
     }

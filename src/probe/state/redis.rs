@@ -8,13 +8,67 @@ use crate::probe::scene::Scene;
 
 /// Commands that change nothing, from `COMMAND LIST FILTERBY ACLCAT read` and the introspection commands.
 const READS: &[&str] = &[
-    "BITCOUNT", "BITPOS", "CLIENT|LIST", "CONFIG|GET", "DBSIZE", "DUMP", "EXISTS", "EXPIRETIME", "GET",
-    "GETRANGE", "HEXISTS", "HGET", "HGETALL", "HKEYS", "HLEN", "HMGET", "HSCAN", "HVALS", "INFO", "LATENCY|LATEST",
-    "LINDEX", "LLEN", "LPOS", "LRANGE", "MEMORY|USAGE", "MGET", "OBJECT|ENCODING", "OBJECT|FREQ",
-    "OBJECT|IDLETIME", "PEXPIRETIME", "PING", "PTTL", "PUBSUB|CHANNELS", "PUBSUB|NUMPAT", "PUBSUB|NUMSUB", "ROLE",
-    "SCAN", "SCARD", "SISMEMBER", "SLOWLOG|GET", "SLOWLOG|LEN", "SMEMBERS", "SMISMEMBER", "SSCAN", "STRLEN",
-    "TTL", "TYPE", "XINFO|CONSUMERS", "XINFO|GROUPS", "XINFO|STREAM", "XLEN", "XPENDING", "XRANGE", "XREVRANGE",
-    "ZCARD", "ZCOUNT", "ZRANGE", "ZRANK", "ZREVRANGE", "ZSCAN", "ZSCORE",
+    "BITCOUNT",
+    "BITPOS",
+    "CLIENT|LIST",
+    "CONFIG|GET",
+    "DBSIZE",
+    "DUMP",
+    "EXISTS",
+    "EXPIRETIME",
+    "GET",
+    "GETRANGE",
+    "HEXISTS",
+    "HGET",
+    "HGETALL",
+    "HKEYS",
+    "HLEN",
+    "HMGET",
+    "HSCAN",
+    "HVALS",
+    "INFO",
+    "LATENCY|LATEST",
+    "LINDEX",
+    "LLEN",
+    "LPOS",
+    "LRANGE",
+    "MEMORY|USAGE",
+    "MGET",
+    "OBJECT|ENCODING",
+    "OBJECT|FREQ",
+    "OBJECT|IDLETIME",
+    "PEXPIRETIME",
+    "PING",
+    "PTTL",
+    "PUBSUB|CHANNELS",
+    "PUBSUB|NUMPAT",
+    "PUBSUB|NUMSUB",
+    "ROLE",
+    "SCAN",
+    "SCARD",
+    "SISMEMBER",
+    "SLOWLOG|GET",
+    "SLOWLOG|LEN",
+    "SMEMBERS",
+    "SMISMEMBER",
+    "SSCAN",
+    "STRLEN",
+    "TTL",
+    "TYPE",
+    "XINFO|CONSUMERS",
+    "XINFO|GROUPS",
+    "XINFO|STREAM",
+    "XLEN",
+    "XPENDING",
+    "XRANGE",
+    "XREVRANGE",
+    "ZCARD",
+    "ZCOUNT",
+    "ZRANGE",
+    "ZRANK",
+    "ZREVRANGE",
+    "ZSCAN",
+    "ZSCORE",
 ];
 
 pub fn reads_only(words: &[String]) -> bool {
@@ -22,7 +76,9 @@ pub fn reads_only(words: &[String]) -> bool {
     if READS.contains(&command.as_str()) {
         return true;
     }
-    words.get(1).is_some_and(|sub| READS.contains(&format!("{command}|{}", sub.to_uppercase()).as_str()))
+    words
+        .get(1)
+        .is_some_and(|sub| READS.contains(&format!("{command}|{}", sub.to_uppercase()).as_str()))
 }
 
 pub async fn observe(spec: &Spec, words: &[String], scene: &Scene<'_>) -> Result<Finding> {
@@ -30,7 +86,8 @@ pub async fn observe(spec: &Spec, words: &[String], scene: &Scene<'_>) -> Result
     let line = shell_line(words);
     let evidence = |summary: &str| {
         let mut evidence = Evidence::new(summary).sent([line.clone()]);
-        evidence.reproduce = Some(format!("labs exec workbench -- redis-cli -h {} {line}", spec.on));
+        evidence.reproduce =
+            Some(format!("labs exec workbench -- redis-cli -h {} {line}", spec.on));
         evidence
     };
     Ok(match client.ask(words).await? {
@@ -41,9 +98,9 @@ pub async fn observe(spec: &Spec, words: &[String], scene: &Scene<'_>) -> Result
         }
         Answer::Value(observed) => match spec.expect.compare(&observed, scene.variables)? {
             None => Finding::Pass,
-            Some(mismatch) => {
-                evidence(&format!("{} answers something else", spec.on)).mismatch(mismatch).fail("value")
-            }
+            Some(mismatch) => evidence(&format!("{} answers something else", spec.on))
+                .mismatch(mismatch)
+                .fail("value"),
         },
     })
 }

@@ -27,12 +27,15 @@ impl Books {
     pub async fn observe(&self, scene: &Scene<'_>) -> Result<Finding> {
         let info = scene.redis(&self.on).await?.demand(&["INFO", "commandstats"]).await?;
         let stats = info.as_str().unwrap_or_default();
-        let calls: u64 = stats.lines().filter_map(counted).filter(|(c, _)| self.counts(c)).map(|(_, n)| n).sum();
+        let calls: u64 =
+            stats.lines().filter_map(counted).filter(|(c, _)| self.counts(c)).map(|(_, n)| n).sum();
         let Some(mismatch) = self.calls.compare(&Value::from(calls), scene.variables)? else {
             return Ok(Finding::Pass);
         };
-        let summary = format!("{} has counted {calls} calls of {}", self.on, self.commands.join(", "));
-        let mut evidence = Evidence::new(summary).sent(["INFO commandstats".to_owned()]).mismatch(mismatch);
+        let summary =
+            format!("{} has counted {calls} calls of {}", self.on, self.commands.join(", "));
+        let mut evidence =
+            Evidence::new(summary).sent(["INFO commandstats".to_owned()]).mismatch(mismatch);
         evidence.reproduce =
             Some(format!("labs exec workbench -- redis-cli -h {} INFO commandstats", self.on));
         Ok(evidence.fail("commands"))
@@ -47,7 +50,9 @@ impl Books {
 fn counted(line: &str) -> Option<(&str, u64)> {
     let (command, fields) = line.strip_prefix("cmdstat_")?.split_once(':')?;
     let field = |name: &str| {
-        fields.split(',').find_map(|f| f.strip_prefix(name)?.strip_prefix('=')?.trim().parse::<u64>().ok())
+        fields
+            .split(',')
+            .find_map(|f| f.strip_prefix(name)?.strip_prefix('=')?.trim().parse::<u64>().ok())
     };
     Some((command, field("calls")?.saturating_sub(field("failed_calls").unwrap_or(0))))
 }
@@ -58,7 +63,8 @@ mod tests {
 
     #[test]
     fn failed_calls_do_not_count() {
-        let line = "cmdstat_lmove:calls=3,usec=9,usec_per_call=3.00,rejected_calls=1,failed_calls=1";
+        let line =
+            "cmdstat_lmove:calls=3,usec=9,usec_per_call=3.00,rejected_calls=1,failed_calls=1";
         assert_eq!(counted(line), Some(("lmove", 2)));
         assert_eq!(counted("# Commandstats"), None);
     }

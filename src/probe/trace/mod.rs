@@ -38,9 +38,12 @@ impl Spec {
     pub fn lint(&self, variables: &Variables) -> Result<()> {
         match &self.books {
             Some(books) if self.steps.is_empty() && self.expect.is_empty() => books.lint(variables),
-            Some(_) => Err(Error::usage("A trace has either books or steps").help("make two checks of it")),
+            Some(_) => {
+                Err(Error::usage("A trace has either books or steps").help("make two checks of it"))
+            }
             None if self.steps.is_empty() => {
-                Err(Error::usage("A trace has neither books nor steps").help("give it steps: [...]"))
+                Err(Error::usage("A trace has neither books nor steps")
+                    .help("give it steps: [...]"))
             }
             None => scenario::lint(self, variables),
         }

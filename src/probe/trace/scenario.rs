@@ -13,7 +13,7 @@ use crate::probe::call::{self, CALL_TIMEOUT};
 use crate::probe::expect::Matcher;
 use crate::probe::finding::{Evidence, Finding};
 use crate::probe::fresh::Fresh;
-use crate::probe::relay::Record;
+use crate::probe::relay::{Mark, Record, Relay};
 use crate::probe::runner::Process;
 use crate::probe::scene::Scene;
 use crate::template::{Span, Var, Variables};
@@ -129,14 +129,20 @@ pub fn lint(spec: &Spec, variables: &Variables) -> Result<()> {
     for step in &spec.steps {
         match step {
             Step::Call(returns) => {
-                returns.expect.iter().try_for_each(|m| m.compare(&Value::Null, variables).map(drop))?;
+                returns
+                    .expect
+                    .iter()
+                    .try_for_each(|m| m.compare(&Value::Null, variables).map(drop))?;
                 variables.resolve(&Value::Array(returns.args.clone()))?;
             }
             Step::Start(start) => started.push(&start.name),
             Step::Watch(span) => drop(span.get(variables)?),
             Step::Finish(finish) => {
                 if !started.contains(&&finish.of) {
-                    return Err(Error::usage(format!("The step finishes {:?}, which no step before it starts", finish.of)));
+                    return Err(Error::usage(format!(
+                        "The step finishes {:?}, which no step before it starts",
+                        finish.of
+                    )));
                 }
                 finish.within.get(variables)?;
             }
@@ -152,10 +158,12 @@ pub fn lint(spec: &Spec, variables: &Variables) -> Result<()> {
 pub async fn observe(spec: &Spec, scene: &Scene<'_>) -> Result<Finding> {
     let stand = scene.stand()?;
     let (twin, relay) = stand.twin(spec.on.as_deref())?;
+    let mut fresh = Fresh::default();
     for given in &spec.given {
         match given {
             Given::Send(words) => {
-                let words = words.iter().map(|w| scene.variables.render(w)).collect::<Result<Vec<_>>>()?;
+                let word = |w: &String| Ok(fresh.fill_text(&scene.variables.render(w)?));
+                let words = words.iter().map(word).collect::<Result<Vec<_>>>()?;
                 twin.demand(&words).await?;
             }
             Given::Copy(key) => {
@@ -169,21 +177,66 @@ pub async fn observe(spec: &Spec, scene: &Scene<'_>) -> Result<Finding> {
         Err(finding) => return Ok(finding),
     };
     let mark = relay.mark();
-    let mut play = Play { scene, cast, fresh: Fresh::default(), watched: Vec::new(), said: Vec::new(), running: BTreeMap::new() };
+    let mut play = Play {
+        scene,
+        cast,
+        fresh,
+        watched: Vec::new(),
+        said: Vec::new(),
+        running: BTreeMap::new(),
+    };
+    let limits = limits(spec, scene.variables)?;
+    let mut cut_short = false;
     for step in &spec.steps {
-        if let Some(finding) = play.step(step, spec).await? {
-            return Ok(finding);
+        let finding = tokio::select! {
+            finding = play.step(step, spec) => finding?,
+            () = broken(&limits, relay, mark) => {
+                cut_short = true;
+                break;
+            }
+        };
+        if finding.is_some() {
+            return Ok(finding.unwrap_or(Finding::Pass));
         }
     }
-    // What is not answered by now counts as it stands.
-    let _ = relay.settled(CALL_TIMEOUT).await;
-    let records: Vec<Record> = relay.records_since(mark).into_iter().filter(|r| !r.handshake).collect();
+    if !cut_short {
+        // What is not answered by then counts as it stands.
+        let _ = relay.settled(CALL_TIMEOUT).await;
+    }
+    let records: Vec<Record> =
+        relay.records_since(mark).into_iter().filter(|r| !r.handshake).collect();
     for seen in &spec.expect {
         if let Some(evidence) = judge(seen, &records, &play.watched, scene.variables)? {
             return Ok(evidence);
         }
     }
     Ok(Finding::Pass)
+}
+
+/// The bounds on commands that no later step can mend.
+fn limits<'a>(spec: &'a Spec, variables: &Variables) -> Result<Vec<(&'a Commands, u64)>> {
+    let bounds = spec.expect.iter().filter(|seen| seen.during.is_none());
+    bounds
+        .filter_map(|seen| Some((&seen.commands, seen.at_most.as_ref()?)))
+        .map(|(c, n)| Ok((c, n.get(variables)?)))
+        .collect()
+}
+
+/// Returns when one of the bounds is broken: a program that asks too often is not waited for.
+async fn broken(limits: &[(&Commands, u64)], relay: &Relay, mark: Mark) {
+    const LOOK_EVERY: Duration = Duration::from_millis(50);
+    if limits.is_empty() {
+        return std::future::pending().await;
+    }
+    loop {
+        tokio::time::sleep(LOOK_EVERY).await;
+        let over = |(commands, most): &(&Commands, u64)| {
+            relay.count_since(mark, |r| !r.handshake && commands.includes(r)) as u64 > *most
+        };
+        if limits.iter().any(over) {
+            return;
+        }
+    }
 }
 
 /// The processes of the learner's program: one for the calls, one for each started call.
@@ -229,15 +282,20 @@ impl Play<'_> {
                 let args = self.args(&returns.args)?;
                 let line = call::line(&returns.call, &args);
                 let process = self.cast.main.clone();
-                let ended = call::call(&process, &Call { call: returns.call.clone(), args }, CALL_TIMEOUT).await;
+                let ended =
+                    call::call(&process, &Call { call: returns.call.clone(), args }, CALL_TIMEOUT)
+                        .await;
                 self.judge(line, ended, returns.expect.as_ref(), spec).await
             }
             Step::Start(start) => {
                 let args = self.args(&start.args)?;
                 let line = call::line(&start.call, &args);
-                let Some(process) = self.cast.started.get(&start.name).cloned() else { return Ok(None) };
+                let Some(process) = self.cast.started.get(&start.name).cloned() else {
+                    return Ok(None);
+                };
                 let call = Call { call: start.call.clone(), args };
-                let task = tokio::spawn(async move { call::call(&process, &call, CALL_TIMEOUT).await });
+                let task =
+                    tokio::spawn(async move { call::call(&process, &call, CALL_TIMEOUT).await });
                 self.running.insert(start.name.clone(), (line, task));
                 Ok(None)
             }
@@ -268,7 +326,13 @@ impl Play<'_> {
         args.iter().map(|a| Ok(self.fresh.fill(&self.scene.variables.resolve(a)?))).collect()
     }
 
-    async fn judge(&mut self, line: String, ended: call::Ended, expect: Option<&Matcher>, spec: &Spec) -> Result<Option<Finding>> {
+    async fn judge(
+        &mut self,
+        line: String,
+        ended: call::Ended,
+        expect: Option<&Matcher>,
+        spec: &Spec,
+    ) -> Result<Option<Finding>> {
         let value = match ended {
             call::Ended::Returned(value) => value,
             call::Ended::Trouble(trouble) => return trouble.finding(&line, &self.said).map(Some),
@@ -277,14 +341,21 @@ impl Play<'_> {
         let Some(expect) = expect else { return Ok(None) };
         let expect = self.expected(expect, spec).await?;
         let Some(mismatch) = expect.compare(&value, self.scene.variables)? else { return Ok(None) };
-        let evidence = Evidence::new(format!("{line} returned something else")).sent(self.said.clone());
+        let evidence =
+            Evidence::new(format!("{line} returned something else")).sent(self.said.clone());
         Ok(Some(evidence.mismatch(mismatch).fail("result")))
     }
 
     /// The matcher with fresh values in place, and `same_as` replaced by the items.
     async fn expected(&mut self, matcher: &Matcher, spec: &Spec) -> Result<Matcher> {
         let mut matcher = matcher.clone();
-        for value in [&mut matcher.eq, &mut matcher.ne, &mut matcher.contains, &mut matcher.unordered, &mut matcher.one_of] {
+        for value in [
+            &mut matcher.eq,
+            &mut matcher.ne,
+            &mut matcher.contains,
+            &mut matcher.unordered,
+            &mut matcher.one_of,
+        ] {
             if let Some(inner) = value {
                 *inner = self.fresh.fill(&self.scene.variables.resolve(inner)?);
             }
@@ -299,19 +370,28 @@ impl Play<'_> {
     }
 
     fn too_late(&self, line: &str, within: Duration) -> Finding {
-        let mut evidence = Evidence::new(format!("{line} had not returned after {} ms", within.as_millis()));
+        let mut evidence =
+            Evidence::new(format!("{line} had not returned after {} ms", within.as_millis()));
         evidence.expected = Some(format!("an answer within {} ms", within.as_millis()));
         evidence.observed = Some("the call still goes on".to_owned());
         evidence.sent(self.said.clone()).fail("timeout")
     }
 }
 
-fn judge(seen: &Seen, records: &[Record], watched: &[(u64, u64)], variables: &Variables) -> Result<Option<Finding>> {
+fn judge(
+    seen: &Seen,
+    records: &[Record],
+    watched: &[(u64, u64)],
+    variables: &Variables,
+) -> Result<Option<Finding>> {
     let in_time = |r: &&Record| match seen.during {
         None => true,
-        Some(During::Watch) => watched.iter().any(|(begin, end)| (*begin..=*end).contains(&r.start_us)),
+        Some(During::Watch) => {
+            watched.iter().any(|(begin, end)| (*begin..=*end).contains(&r.start_us))
+        }
     };
-    let counted: Vec<&Record> = records.iter().filter(|r| seen.commands.includes(r)).filter(in_time).collect();
+    let counted: Vec<&Record> =
+        records.iter().filter(|r| seen.commands.includes(r)).filter(in_time).collect();
     let count = counted.len() as u64;
     let names = seen.commands.describe();
     let time = if seen.during.is_some() { " while it was watched" } else { "" };
@@ -320,7 +400,8 @@ fn judge(seen: &Seen, records: &[Record], watched: &[(u64, u64)], variables: &Va
         let mut evidence = Evidence::new(format!("Redis saw {count} {names}{time}"));
         evidence.expected = Some(expected);
         evidence.observed = Some(count.to_string());
-        let shown: Vec<&Record> = if counted.is_empty() { records.iter().collect() } else { counted.clone() };
+        let shown: Vec<&Record> =
+            if counted.is_empty() { records.iter().collect() } else { counted.clone() };
         evidence.history = lines(&shown);
         Some(evidence.fail("commands"))
     };
@@ -338,7 +419,8 @@ fn judge(seen: &Seen, records: &[Record], watched: &[(u64, u64)], variables: &Va
     for record in counted {
         let Some(items) = record.reply.as_ref().and_then(|r| r.values) else { continue };
         if let Some(mismatch) = matcher.compare(&Value::from(items), variables)? {
-            let mut evidence = Evidence::new(format!("A single command fetched {items} items")).mismatch(mismatch);
+            let mut evidence =
+                Evidence::new(format!("A single command fetched {items} items")).mismatch(mismatch);
             evidence.history = lines(&[record]);
             return Ok(Some(evidence.fail("reply_items")));
         }

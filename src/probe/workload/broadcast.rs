@@ -14,9 +14,9 @@ use crate::error::Result;
 use crate::model::{Action, Operation, Outcome};
 use crate::probe::call::{self, CALL_TIMEOUT, Trouble};
 use crate::probe::finding::{Evidence, Finding};
+use crate::probe::fresh;
 use crate::probe::runner::{self, Item, Stream};
 use crate::probe::scene::Scene;
-use crate::probe::fresh;
 
 /// Longer than any workload: a subscription ends with its process.
 const SUBSCRIBED_FOR: Duration = Duration::from_secs(50);
@@ -36,7 +36,12 @@ pub async fn drive(spec: &Spec, scene: &Scene<'_>, recorder: &Recorder) -> Resul
         Err(finding) => return Ok(Some(finding)),
     };
     let mut clients = |stem: &str, n: usize| -> Vec<Client> {
-        processes.by_ref().take(n).enumerate().map(|(i, process)| Client { name: format!("{stem}-{}", i + 1), process }).collect()
+        processes
+            .by_ref()
+            .take(n)
+            .enumerate()
+            .map(|(i, process)| Client { name: format!("{stem}-{}", i + 1), process })
+            .collect()
     };
     let (early, late, publishers) =
         (clients("subscriber", early), clients("late", late), clients("publisher", publishers));
@@ -46,9 +51,10 @@ pub async fn drive(spec: &Spec, scene: &Scene<'_>, recorder: &Recorder) -> Resul
 
     let before = if late.is_empty() { total } else { total / 2 };
     let mut listeners = Vec::new();
-    for (clients, kind, expected, count) in
-        [(&early, RoleKind::Subscribe, total, before), (&late, RoleKind::Late, total - before, total - before)]
-    {
+    for (clients, kind, expected, count) in [
+        (&early, RoleKind::Subscribe, total, before),
+        (&late, RoleKind::Late, total - before, total - before),
+    ] {
         if clients.is_empty() || recorder.trouble_seen() {
             continue;
         }
@@ -78,8 +84,16 @@ struct Stage<'a> {
 }
 
 impl Stage<'_> {
-    async fn subscribe(&self, clients: &[Client], kind: RoleKind, expected: usize) -> Result<Result<Vec<Opened>, Finding>> {
-        let opened = futures_util::future::try_join_all(clients.iter().map(|c| self.open(c, kind, expected))).await?;
+    async fn subscribe(
+        &self,
+        clients: &[Client],
+        kind: RoleKind,
+        expected: usize,
+    ) -> Result<Result<Vec<Opened>, Finding>> {
+        let opened = futures_util::future::try_join_all(
+            clients.iter().map(|c| self.open(c, kind, expected)),
+        )
+        .await?;
         // What a subscription has sent must have reached the service before the first publication;
         // a service that does not answer shows in what arrives.
         let (_, relay) = self.scene.stand()?.twin(None)?;
@@ -87,8 +101,14 @@ impl Stage<'_> {
         Ok(opened.into_iter().collect())
     }
 
-    async fn open(&self, client: &Client, kind: RoleKind, expected: usize) -> Result<Result<Opened, Finding>> {
-        let call = self.spec.roles.call(kind, &[("channel", &self.channel)], self.scene.variables)?;
+    async fn open(
+        &self,
+        client: &Client,
+        kind: RoleKind,
+        expected: usize,
+    ) -> Result<Result<Opened, Finding>> {
+        let call =
+            self.spec.roles.call(kind, &[("channel", &self.channel)], self.scene.variables)?;
         let line = call::line(&call.call, &call.args);
         let start = client.process.clock().now_us();
         let mut stream = client.process.stream_held(&call.call, call.args, SUBSCRIBED_FOR).await?;
@@ -121,7 +141,8 @@ impl Stage<'_> {
             for _ in 0..share.min(count.saturating_sub(n * share)) {
                 let value = fresh::random("message");
                 let values = [("channel", self.channel.as_str()), ("value", value.as_str())];
-                let call = self.spec.roles.call(RoleKind::Publish, &values, self.scene.variables)?;
+                let call =
+                    self.spec.roles.call(RoleKind::Publish, &values, self.scene.variables)?;
                 if self.recorder.act(publisher, call, Action::Publish { value }).await.is_none() {
                     break;
                 }
@@ -143,7 +164,13 @@ struct Opened {
 impl Opened {
     async fn listen(self) -> Listener {
         self.stream.go().await;
-        Listener::start(self.client.name, self.line, self.client.process, self.stream, self.expected)
+        Listener::start(
+            self.client.name,
+            self.line,
+            self.client.process,
+            self.stream,
+            self.expected,
+        )
     }
 }
 
@@ -159,7 +186,13 @@ struct Listener {
 }
 
 impl Listener {
-    fn start(name: String, line: String, process: runner::Process, mut stream: Stream, expected: usize) -> Self {
+    fn start(
+        name: String,
+        line: String,
+        process: runner::Process,
+        mut stream: Stream,
+        expected: usize,
+    ) -> Self {
         let (count, stop) = (Arc::new(AtomicUsize::new(0)), Arc::new(tokio::sync::Notify::new()));
         let (counted, stopped) = (count.clone(), stop.clone());
         let collected = tokio::spawn(async move {

@@ -25,7 +25,9 @@ pub async fn drive(spec: &Spec, scene: &Scene<'_>, recorder: &Recorder) -> Resul
         Ok(processes) => processes,
         Err(finding) => return Ok(Some(finding)),
     };
-    let names = (1..=putters).map(|n| format!("put-{n}")).chain((1..=takers).map(|n| format!("worker-{n}")));
+    let names = (1..=putters)
+        .map(|n| format!("put-{n}"))
+        .chain((1..=takers).map(|n| format!("worker-{n}")));
     let mut clients: Vec<Client> =
         names.zip(processes).map(|(name, process)| Client { name, process }).collect();
     let workers = clients.split_off(putters as usize);
@@ -35,9 +37,10 @@ pub async fn drive(spec: &Spec, scene: &Scene<'_>, recorder: &Recorder) -> Resul
     let (filled, taken) = (AtomicBool::new(false), AtomicUsize::new(0));
     let put = async {
         let share = total.div_ceil(clients.len().max(1));
-        let puts = clients.iter().enumerate().map(|(n, client)| {
-            crew.put(client, share.min(total.saturating_sub(n * share)))
-        });
+        let puts = clients
+            .iter()
+            .enumerate()
+            .map(|(n, client)| crew.put(client, share.min(total.saturating_sub(n * share))));
         let done = futures_util::future::try_join_all(puts).await;
         filled.store(true, Ordering::SeqCst);
         done
@@ -98,8 +101,14 @@ impl Crew<'_> {
     pub async fn put(&self, client: &Client, count: usize) -> Result<()> {
         for _ in 0..count {
             let value = fresh::random("job");
-            let call = self.spec.roles.call(RoleKind::Put, &[("value", &value)], self.scene.variables)?;
-            if self.recorder.act(client, call, Action::Put { value, priority: None }).await.is_none() {
+            let call =
+                self.spec.roles.call(RoleKind::Put, &[("value", &value)], self.scene.variables)?;
+            if self
+                .recorder
+                .act(client, call, Action::Put { value, priority: None })
+                .await
+                .is_none()
+            {
                 break;
             }
         }
@@ -107,7 +116,11 @@ impl Crew<'_> {
     }
 
     pub async fn take(&self, worker: &Client) -> Result<Taken> {
-        let call = self.spec.roles.call(RoleKind::Take, &[("worker", &worker.name)], self.scene.variables)?;
+        let call = self.spec.roles.call(
+            RoleKind::Take,
+            &[("worker", &worker.name)],
+            self.scene.variables,
+        )?;
         Ok(self.recorder.act(worker, call, Action::Take).await.map_or(Taken::Trouble, Taken::from))
     }
 
@@ -120,7 +133,8 @@ impl Crew<'_> {
 
     /// `by` recovers what the worker of that name held.
     pub async fn recover(&self, by: &Client, worker: &str) -> Result<()> {
-        let call = self.spec.roles.call(RoleKind::Recover, &[("worker", worker)], self.scene.variables)?;
+        let call =
+            self.spec.roles.call(RoleKind::Recover, &[("worker", worker)], self.scene.variables)?;
         self.recorder.act(by, call, Action::Recover).await;
         Ok(())
     }

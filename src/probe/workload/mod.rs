@@ -55,7 +55,8 @@ impl Spec {
                 .help(format!("between 1 and {MAX_OPERATIONS}")));
         }
         if self.model == Model::Priority && self.priorities.len() < 2 {
-            return Err(Error::usage("A priority workload needs priorities").help("list at least two, the most urgent first"));
+            return Err(Error::usage("A priority workload needs priorities")
+                .help("list at least two, the most urgent first"));
         }
         Ok(())
     }

@@ -33,7 +33,8 @@ pub async fn drive(spec: &Spec, scene: &Scene<'_>, recorder: &Recorder) -> Resul
         Ok(processes) => processes,
         Err(finding) => return Ok(Some(finding)),
     };
-    let names = (1..=putters).map(|n| format!("put-{n}")).chain((1..=takers).map(|n| format!("take-{n}")));
+    let names =
+        (1..=putters).map(|n| format!("put-{n}")).chain((1..=takers).map(|n| format!("take-{n}")));
     let mut putters_of: Vec<Client> =
         names.zip(processes).map(|(name, process)| Client { name, process }).collect();
     let takers_of = putters_of.split_off(putters as usize);
@@ -41,7 +42,14 @@ pub async fn drive(spec: &Spec, scene: &Scene<'_>, recorder: &Recorder) -> Resul
     let total = usize::try_from(spec.operations.get(scene.variables)?).unwrap_or(usize::MAX);
     let items = items(spec, total);
     let (first, second) = items.split_at(total / 2);
-    let drive = Drive { spec, scene, recorder, total, taken: AtomicUsize::new(0), filled: AtomicBool::new(false) };
+    let drive = Drive {
+        spec,
+        scene,
+        recorder,
+        total,
+        taken: AtomicUsize::new(0),
+        filled: AtomicBool::new(false),
+    };
 
     drive.fill(&putters_of, first).await?;
     if recorder.trouble_seen() {
@@ -52,7 +60,9 @@ pub async fn drive(spec: &Spec, scene: &Scene<'_>, recorder: &Recorder) -> Resul
         drive.filled.store(true, Ordering::SeqCst);
         filled
     };
-    let take = futures_util::future::try_join_all(takers_of.iter().map(|client| drive.take_until_empty(client)));
+    let take = futures_util::future::try_join_all(
+        takers_of.iter().map(|client| drive.take_until_empty(client)),
+    );
     let ((), _) = futures_util::future::try_join(fill, take).await?;
     if let Some(client) = takers_of.first() {
         drive.take_until_empty(client).await?;
@@ -75,7 +85,8 @@ impl Drive<'_> {
         let share = items.len().div_ceil(clients.len().max(1)).max(1);
         let puts = clients.iter().zip(items.chunks(share)).map(|(client, items)| async move {
             for item in items {
-                let priority = item.rank.and_then(|r| self.spec.priorities.get(r)).map_or("", String::as_str);
+                let priority =
+                    item.rank.and_then(|r| self.spec.priorities.get(r)).map_or("", String::as_str);
                 let values = [("value", item.value.as_str()), ("priority", priority)];
                 let call = self.spec.roles.call(RoleKind::Put, &values, self.scene.variables)?;
                 let rank = item.rank.and_then(|r| i64::try_from(r).ok());
@@ -94,7 +105,11 @@ impl Drive<'_> {
     async fn take_until_empty(&self, client: &Client) -> Result<()> {
         while self.taken.load(Ordering::SeqCst) <= 2 * self.total && !self.recorder.trouble_seen() {
             let filled = self.filled.load(Ordering::SeqCst);
-            let call = self.spec.roles.call(RoleKind::Take, &[("worker", &client.name)], self.scene.variables)?;
+            let call = self.spec.roles.call(
+                RoleKind::Take,
+                &[("worker", &client.name)],
+                self.scene.variables,
+            )?;
             match self.recorder.act(client, call, Action::Take).await {
                 None => break,
                 Some(Value::Null) if filled => break,
@@ -116,6 +131,9 @@ fn items(spec: &Spec, total: usize) -> Vec<Item> {
     let mut random = rand::rng();
     let ranks = spec.priorities.len();
     (0..total)
-        .map(|_| Item { value: fresh::random("job"), rank: (ranks > 0).then(|| random.random_range(0..ranks)) })
+        .map(|_| Item {
+            value: fresh::random("job"),
+            rank: (ranks > 0).then(|| random.random_range(0..ranks)),
+        })
         .collect()
 }

@@ -31,7 +31,13 @@ impl Recorder {
         self.act_within(client, call, action, CALL_TIMEOUT).await
     }
 
-    pub async fn act_within(&self, client: &Client, call: Call, action: Action, timeout: Duration) -> Option<Value> {
+    pub async fn act_within(
+        &self,
+        client: &Client,
+        call: Call,
+        action: Action,
+        timeout: Duration,
+    ) -> Option<Value> {
         let called = call::timed(&client.process, &call, timeout).await;
         let (outcome, value) = match &called.ended {
             Ended::Returned(value) => (Outcome::Ok(returned(&action, value)), Some(value.clone())),

@@ -46,8 +46,15 @@ pub enum RoleKind {
 }
 
 impl RoleKind {
-    const ALL: [Self; 7] =
-        [Self::Put, Self::Take, Self::Ack, Self::Recover, Self::Publish, Self::Subscribe, Self::Late];
+    const ALL: [Self; 7] = [
+        Self::Put,
+        Self::Take,
+        Self::Ack,
+        Self::Recover,
+        Self::Publish,
+        Self::Subscribe,
+        Self::Late,
+    ];
 
     fn name(self) -> &'static str {
         match self {
@@ -100,8 +107,15 @@ impl Roles {
     }
 
     /// The call that plays a part with these values.
-    pub fn call(&self, kind: RoleKind, values: &[(&str, &str)], variables: &Variables) -> Result<Call> {
-        let role = self.find(kind).ok_or_else(|| Error::usage(format!("The workload has no role {}", kind.name())))?;
+    pub fn call(
+        &self,
+        kind: RoleKind,
+        values: &[(&str, &str)],
+        variables: &Variables,
+    ) -> Result<Call> {
+        let role = self
+            .find(kind)
+            .ok_or_else(|| Error::usage(format!("The workload has no role {}", kind.name())))?;
         let mut fresh = Fresh::default();
         for (name, value) in values {
             fresh.bind(name, value);
@@ -115,14 +129,18 @@ impl Roles {
 
     pub fn lint(&self, needed: &[RoleKind], model: Model, variables: &Variables) -> Result<()> {
         if let Some(missing) = needed.iter().find(|kind| !self.has(**kind)) {
-            return Err(Error::usage(format!("A {model} workload needs the role {}", missing.name())));
+            return Err(Error::usage(format!(
+                "A {model} workload needs the role {}",
+                missing.name()
+            )));
         }
         let mut clients = 0;
         for kind in RoleKind::ALL {
             clients += self.clients(kind, variables)?;
         }
         if clients > MAX_CLIENTS {
-            return Err(Error::usage(format!("The workload has {clients} clients")).help(format!("at most {MAX_CLIENTS}")));
+            return Err(Error::usage(format!("The workload has {clients} clients"))
+                .help(format!("at most {MAX_CLIENTS}")));
         }
         Ok(())
     }
