@@ -55,6 +55,8 @@ pub struct ContainerSpec {
     pub init: bool,
     /// Keeps stdin open, to be attached to; closed for good when the first client goes.
     pub open_stdin: bool,
+    /// The engine removes it when it has ended.
+    pub auto_remove: bool,
     /// Bytes of log kept before the oldest go; `None` keeps none at all.
     pub log_bytes: Option<u64>,
 }
@@ -191,6 +193,7 @@ fn host_config(spec: &ContainerSpec) -> HostConfig {
         ),
         sysctls: Some(map(&spec.sysctls)),
         init: Some(spec.init),
+        auto_remove: Some(spec.auto_remove),
         log_config: Some(log_config(spec.log_bytes)),
         ..Default::default()
     }

@@ -44,54 +44,90 @@ pub struct Mismatch {
     pub difference: Option<String>,
 }
 
+/// A matcher with every variable in place.
+#[derive(Debug, Clone, Default)]
+pub struct Expectation {
+    pub eq: Option<Value>,
+    pub ne: Option<Value>,
+    pub at_least: Option<u64>,
+    pub at_most: Option<u64>,
+    pub contains: Option<Value>,
+    pub unordered: Option<Value>,
+    pub one_of: Option<Value>,
+    pub length: Option<u64>,
+}
+
 impl Matcher {
-    /// Compares an observation; `Ok(None)` when all holds.
+    /// Puts the variables in place.
     ///
     /// # Errors
     /// A variable that is not defined or has the wrong type.
-    pub fn compare(&self, observed: &Value, variables: &Variables) -> Result<Option<Mismatch>> {
+    pub fn resolve(&self, variables: &Variables) -> Result<Expectation> {
         let number = |var: &Option<Var<u64>>| var.as_ref().map(|v| v.get(variables)).transpose();
         let value = |v: &Option<Value>| v.as_ref().map(|v| variables.resolve(v)).transpose();
+        Ok(Expectation {
+            eq: value(&self.eq)?,
+            ne: value(&self.ne)?,
+            at_least: number(&self.at_least)?,
+            at_most: number(&self.at_most)?,
+            contains: value(&self.contains)?,
+            unordered: value(&self.unordered)?,
+            one_of: value(&self.one_of)?,
+            length: number(&self.length)?,
+        })
+    }
+}
 
-        let mut broken = None;
-        let mut expect = |holds: bool, expected: String, difference: Option<String>| {
-            if !holds && broken.is_none() {
-                broken = Some(Mismatch { expected, observed: show(observed), difference });
-            }
-        };
-        if let Some(v) = value(&self.eq)? {
-            expect(same(observed, &v), show(&v), first_difference(&v, observed));
+impl Expectation {
+    /// The values in it, to be filled in.
+    pub fn values(&mut self) -> impl Iterator<Item = &mut Value> {
+        [&mut self.eq, &mut self.ne, &mut self.contains, &mut self.unordered, &mut self.one_of]
+            .into_iter()
+            .flatten()
+    }
+
+    /// Compares an observation; `None` when all holds. Texts are made only for what does not hold:
+    /// a list may have hundreds of thousands of items.
+    pub fn compare(&self, observed: &Value) -> Option<Mismatch> {
+        let (expected, difference) = self.broken(observed)?;
+        Some(Mismatch { expected, observed: show(observed), difference })
+    }
+
+    fn broken(&self, observed: &Value) -> Option<(String, Option<String>)> {
+        if let Some(v) = self.eq.as_ref().filter(|v| !same(observed, v)) {
+            return Some((show(v), first_difference(v, observed)));
         }
-        if let Some(v) = value(&self.ne)? {
-            expect(!same(observed, &v), format!("anything but {}", show(&v)), None);
+        if let Some(v) = self.ne.as_ref().filter(|v| same(observed, v)) {
+            return Some((format!("anything but {}", show(v)), None));
         }
-        if let Some(n) = number(&self.at_least)? {
-            expect(as_number(observed).is_some_and(|o| o >= n), format!("at least {n}"), None);
+        let number = as_number(observed);
+        if let Some(n) = self.at_least.filter(|n| number.is_none_or(|o| o < *n)) {
+            return Some((format!("at least {n}"), None));
         }
-        if let Some(n) = number(&self.at_most)? {
-            expect(as_number(observed).is_some_and(|o| o <= n), format!("at most {n}"), None);
+        if let Some(n) = self.at_most.filter(|n| number.is_none_or(|o| o > *n)) {
+            return Some((format!("at most {n}"), None));
         }
-        if let Some(v) = value(&self.contains)? {
-            let holds = match observed {
-                Value::Array(items) => items.iter().any(|i| same(i, &v)),
-                other => text(other).contains(&text(&v)),
-            };
-            expect(holds, format!("something that contains {}", show(&v)), None);
+        if let Some(v) = self.contains.as_ref().filter(|v| !contains(observed, v)) {
+            return Some((format!("something that contains {}", show(v)), None));
         }
-        if let Some(v) = value(&self.unordered)? {
-            expect(same_members(observed, &v), format!("{} in any order", show(&v)), None);
+        if let Some(v) = self.unordered.as_ref().filter(|v| !same_members(observed, v)) {
+            return Some((format!("{} in any order", show(v)), None));
         }
-        if let Some(v) = value(&self.one_of)? {
-            let holds =
-                v.as_array().is_some_and(|options| options.iter().any(|o| same(observed, o)));
-            expect(holds, format!("one of {}", show(&v)), None);
+        let among =
+            |v: &Value| v.as_array().is_some_and(|all| all.iter().any(|o| same(observed, o)));
+        if let Some(v) = self.one_of.as_ref().filter(|v| !among(v)) {
+            return Some((format!("one of {}", show(v)), None));
         }
-        if let Some(n) = number(&self.length)? {
-            let length = length(observed);
-            let difference = length.map(|l| format!("the length is {l}"));
-            expect(length == Some(n), format!("{n} members"), difference);
-        }
-        Ok(broken)
+        let length = length(observed);
+        let n = self.length.filter(|n| length != Some(*n))?;
+        Some((format!("{n} members"), length.map(|l| format!("the length is {l}"))))
+    }
+}
+
+fn contains(observed: &Value, part: &Value) -> bool {
+    match observed {
+        Value::Array(items) => items.iter().any(|item| same(item, part)),
+        other => text(other).contains(&text(part)),
     }
 }
 
@@ -105,6 +141,7 @@ pub fn same(a: &Value, b: &Value) -> bool {
             a == b
         }
         (Value::Array(_), _) | (_, Value::Array(_)) => false,
+        (Value::String(a), Value::String(b)) => a == b,
         _ => text(a) == text(b),
     }
 }
@@ -170,7 +207,7 @@ mod tests {
 
     fn compare(matcher: Value, observed: &Value) -> Option<Mismatch> {
         let matcher: Matcher = serde_json::from_value(matcher).unwrap();
-        matcher.compare(observed, &Variables::default()).unwrap()
+        matcher.resolve(&Variables::default()).unwrap().compare(observed)
     }
 
     #[test]

@@ -62,7 +62,8 @@ impl Redis {
 
     /// Empties the server of everything that a program can leave there.
     pub async fn wipe(&self) -> Result<()> {
-        let commands: [&[&str]; 7] = [
+        let commands: [&[&str]; 8] = [
+            &["CLIENT", "UNPAUSE"],
             &["CLIENT", "KILL", "TYPE", "normal", "SKIPME", "yes"],
             &["CLIENT", "KILL", "TYPE", "pubsub", "SKIPME", "yes"],
             &["FLUSHALL", "SYNC"],
@@ -77,9 +78,14 @@ impl Redis {
         Ok(())
     }
 
-    /// The whole configuration, to be compared.
-    pub async fn configuration(&self) -> Result<Value> {
-        self.demand(&["CONFIG", "GET", "*"]).await
+    /// What a program can change that [`Redis::wipe`] does not bring back: configuration, users, role.
+    pub async fn fingerprint(&self) -> Result<String> {
+        let mut parts = Vec::new();
+        for command in [&["CONFIG", "GET", "*"][..], &["ACL", "LIST"]] {
+            parts.push(self.demand(command).await?.to_string());
+        }
+        parts.push(self.demand(&["ROLE"]).await?[0].to_string());
+        Ok(parts.join("\n"))
     }
 
     /// Sends one command.

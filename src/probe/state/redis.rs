@@ -96,7 +96,7 @@ pub async fn observe(spec: &Spec, words: &[String], scene: &Scene<'_>) -> Result
             evidence.observed = Some(message);
             evidence.fail("value")
         }
-        Answer::Value(observed) => match spec.expect.compare(&observed, scene.variables)? {
+        Answer::Value(observed) => match spec.expect.resolve(scene.variables)?.compare(&observed) {
             None => Finding::Pass,
             Some(mismatch) => evidence(&format!("{} answers something else", spec.on))
                 .mismatch(mismatch)

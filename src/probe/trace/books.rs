@@ -21,7 +21,7 @@ pub struct Books {
 
 impl Books {
     pub fn lint(&self, variables: &Variables) -> Result<()> {
-        self.calls.compare(&Value::from(0), variables).map(drop)
+        self.calls.resolve(variables).map(drop)
     }
 
     pub async fn observe(&self, scene: &Scene<'_>) -> Result<Finding> {
@@ -29,7 +29,8 @@ impl Books {
         let stats = info.as_str().unwrap_or_default();
         let calls: u64 =
             stats.lines().filter_map(counted).filter(|(c, _)| self.counts(c)).map(|(_, n)| n).sum();
-        let Some(mismatch) = self.calls.compare(&Value::from(calls), scene.variables)? else {
+        let Some(mismatch) = self.calls.resolve(scene.variables)?.compare(&Value::from(calls))
+        else {
             return Ok(Finding::Pass);
         };
         let summary =

@@ -10,7 +10,7 @@ use super::Spec;
 use crate::error::{Error, Result};
 use crate::probe::Call;
 use crate::probe::call::{self, CALL_TIMEOUT};
-use crate::probe::expect::Matcher;
+use crate::probe::expect::{Expectation, Matcher};
 use crate::probe::finding::{Evidence, Finding};
 use crate::probe::fresh::Fresh;
 use crate::probe::relay::{Mark, Record, Relay};
@@ -129,10 +129,7 @@ pub fn lint(spec: &Spec, variables: &Variables) -> Result<()> {
     for step in &spec.steps {
         match step {
             Step::Call(returns) => {
-                returns
-                    .expect
-                    .iter()
-                    .try_for_each(|m| m.compare(&Value::Null, variables).map(drop))?;
+                returns.expect.iter().try_for_each(|m| m.resolve(variables).map(drop))?;
                 variables.resolve(&Value::Array(returns.args.clone()))?;
             }
             Step::Start(start) => started.push(&start.name),
@@ -282,10 +279,13 @@ impl Play<'_> {
                 let args = self.args(&returns.args)?;
                 let line = call::line(&returns.call, &args);
                 let process = self.cast.main.clone();
-                let ended =
-                    call::call(&process, &Call { call: returns.call.clone(), args }, CALL_TIMEOUT)
-                        .await;
-                self.judge(line, ended, returns.expect.as_ref(), spec).await
+                let call = Call { call: returns.call.clone(), args };
+                // Fetching what is expected may take as long as the call.
+                let (expected, ended) = tokio::join!(
+                    self.expected(returns.expect.as_ref(), spec),
+                    call::call(&process, &call, CALL_TIMEOUT)
+                );
+                self.judge(&line, ended, &expected?)
             }
             Step::Start(start) => {
                 let args = self.args(&start.args)?;
@@ -311,7 +311,10 @@ impl Play<'_> {
                 let within = finish.within.get(self.scene.variables)?.0;
                 let abort = task.abort_handle();
                 match tokio::time::timeout(within, task).await {
-                    Ok(Ok(ended)) => self.judge(line, ended, finish.expect.as_ref(), spec).await,
+                    Ok(Ok(ended)) => {
+                        let expected = self.expected(finish.expect.as_ref(), spec).await?;
+                        self.judge(&line, ended, &expected)
+                    }
                     Ok(Err(e)) => Err(Error::infrastructure("A call was lost").because(e)),
                     Err(_) => {
                         abort.abort();
@@ -326,47 +329,37 @@ impl Play<'_> {
         args.iter().map(|a| Ok(self.fresh.fill(&self.scene.variables.resolve(a)?))).collect()
     }
 
-    async fn judge(
+    fn judge(
         &mut self,
-        line: String,
+        line: &str,
         ended: call::Ended,
-        expect: Option<&Matcher>,
-        spec: &Spec,
+        expected: &Expectation,
     ) -> Result<Option<Finding>> {
         let value = match ended {
             call::Ended::Returned(value) => value,
-            call::Ended::Trouble(trouble) => return trouble.finding(&line, &self.said).map(Some),
+            call::Ended::Trouble(trouble) => return trouble.finding(line, &self.said).map(Some),
         };
         self.said.push(format!("{line} → {}", call::brief(&value)));
-        let Some(expect) = expect else { return Ok(None) };
-        let expect = self.expected(expect, spec).await?;
-        let Some(mismatch) = expect.compare(&value, self.scene.variables)? else { return Ok(None) };
+        let Some(mismatch) = expected.compare(&value) else { return Ok(None) };
         let evidence =
             Evidence::new(format!("{line} returned something else")).sent(self.said.clone());
         Ok(Some(evidence.mismatch(mismatch).fail("result")))
     }
 
-    /// The matcher with fresh values in place, and `same_as` replaced by the items.
-    async fn expected(&mut self, matcher: &Matcher, spec: &Spec) -> Result<Matcher> {
-        let mut matcher = matcher.clone();
-        for value in [
-            &mut matcher.eq,
-            &mut matcher.ne,
-            &mut matcher.contains,
-            &mut matcher.unordered,
-            &mut matcher.one_of,
-        ] {
-            if let Some(inner) = value {
-                *inner = self.fresh.fill(&self.scene.variables.resolve(inner)?);
-            }
+    /// What is expected, with fresh values in place, and `same_as` replaced by the items.
+    async fn expected(&mut self, matcher: Option<&Matcher>, spec: &Spec) -> Result<Expectation> {
+        let Some(matcher) = matcher else { return Ok(Expectation::default()) };
+        let mut expectation = matcher.resolve(self.scene.variables)?;
+        for value in expectation.values() {
+            *value = self.fresh.fill(value);
         }
-        if let Some(key) = matcher.same_as.take() {
+        if let Some(key) = &matcher.same_as {
             let (twin, _) = self.scene.stand()?.twin(spec.on.as_deref())?;
-            let key = self.scene.variables.render(&key)?;
+            let key = self.scene.variables.render(key)?;
             let service = self.scene.redis(twin.name()).await?;
-            matcher.eq = Some(service.demand(&["LRANGE", &key, "0", "-1"]).await?);
+            expectation.eq = Some(service.demand(&["LRANGE", &key, "0", "-1"]).await?);
         }
-        Ok(matcher)
+        Ok(expectation)
     }
 
     fn too_late(&self, line: &str, within: Duration) -> Finding {
@@ -416,9 +409,10 @@ fn judge(
         return Ok(broken(format!("at most {n} {names}")));
     }
     let Some(matcher) = &seen.reply_items else { return Ok(None) };
+    let matcher = matcher.resolve(variables)?;
     for record in counted {
         let Some(items) = record.reply.as_ref().and_then(|r| r.values) else { continue };
-        if let Some(mismatch) = matcher.compare(&Value::from(items), variables)? {
+        if let Some(mismatch) = matcher.compare(&Value::from(items)) {
             let mut evidence =
                 Evidence::new(format!("A single command fetched {items} items")).mismatch(mismatch);
             evidence.history = lines(&[record]);

@@ -23,7 +23,7 @@ const SUBSCRIBED_FOR: Duration = Duration::from_secs(50);
 /// A message that has not arrived this long after the last publication is lost.
 const ARRIVES_WITHIN: Duration = Duration::from_secs(2);
 /// What must not arrive is given this long to do so.
-const GRACE: Duration = Duration::from_millis(150);
+const GRACE: Duration = Duration::from_millis(80);
 const LOOK_EVERY: Duration = Duration::from_millis(5);
 
 /// Publishes half, lets the late ones subscribe, publishes the rest, and waits for what must arrive.

@@ -1,0 +1,189 @@
+//! Stands: a runner and twins for one check after the other, clean each time.
+
+mod runner;
+mod twin;
+
+use std::net::Ipv4Addr;
+use std::sync::Arc;
+
+use super::plan::{Member, Plan, SEAT_LABEL};
+use super::{Session, workspace};
+use crate::engine::Subnet;
+use crate::error::Result;
+use crate::probe::clock::Clock;
+use crate::probe::finding::{Evidence, Finding};
+use crate::probe::fresh;
+use crate::probe::relay::Relay;
+use crate::probe::relay::resp::Resp;
+use crate::probe::scene::Stand;
+use twin::{Place, Twin};
+
+/// Marks the throw-away containers of checks.
+const STAND_LABEL: &str = "labs.stand";
+
+/// A place where one check at a time runs the learner's program.
+pub struct Lane<'a> {
+    session: &'a Session,
+    plan: &'a Plan,
+    number: u8,
+    subnet: Subnet,
+    open: Option<Open>,
+    used: bool,
+}
+
+/// A stand with the containers it consists of.
+struct Open {
+    stand: Stand,
+    runner: String,
+    twins: Vec<Twin>,
+}
+
+impl<'a> Lane<'a> {
+    pub fn new(session: &'a Session, plan: &'a Plan, number: u8, subnet: Subnet) -> Self {
+        Self { session, plan, number, subnet, open: None, used: false }
+    }
+
+    pub fn stand(&self) -> Option<&Stand> {
+        self.open.as_ref().map(|open| &open.stand)
+    }
+
+    /// Makes the stand, or cleans the one there is; one that does not come clean is replaced.
+    ///
+    /// # Errors
+    /// The finding to report instead: a workspace that cannot be sent, an engine that refuses.
+    pub async fn ready(&mut self) -> Result<(), Finding> {
+        let files = workspace::collect(self.plan.workspace()).map_err(|why| {
+            let mut evidence = Evidence::new("The workspace cannot be checked");
+            evidence.observed = Some(why);
+            evidence.fail("workspace")
+        })?;
+        if let Some(open) = &self.open
+            && !(self.used && open.clean().await)
+        {
+            self.close().await.map_err(Finding::Error)?;
+        }
+        if self.open.is_none() {
+            let name = format!("preparing lane {}", self.number + 1);
+            let opened =
+                self.session.events.step(name, self.open()).await.map_err(Finding::Error)?;
+            self.open = Some(opened);
+        }
+        self.used = true;
+        match self.stand() {
+            Some(stand) => stand.runner.load(&files).await.map_err(Finding::Error),
+            None => Ok(()),
+        }
+    }
+
+    /// Removes the runner; twins that come clean stay warm for the next check.
+    pub async fn close(&mut self) -> Result<()> {
+        let Some(open) = self.open.take() else { return Ok(()) };
+        self.used = false;
+        let twins = open.twins.iter().map(|twin| async {
+            if twin.clean().await {
+                Ok(())
+            } else {
+                self.session.drop_container(&twin.container).await
+            }
+        });
+        futures_util::future::try_join_all(twins).await?;
+        // With its link gone the runner ends, and the engine removes it.
+        drop(open.stand);
+        self.session.forget_container(&open.runner)
+    }
+
+    async fn open(&self) -> Result<Open> {
+        let clock = Clock::start();
+        let gate = self.session.gate(self.plan).await?;
+        let members: Vec<&Member> =
+            self.plan.members.iter().filter(|m| m.definition.port.is_some()).collect();
+        let name = self.plan.container(&fresh::random("runner"));
+        let twins = members.iter().map(|member| async {
+            let Self { session, plan, number, subnet, .. } = *self;
+            Twin::open(&Place { session, plan, member, lane: number, subnet }, &gate).await
+        });
+        let opened = tokio::try_join!(
+            futures_util::future::try_join_all(twins),
+            runner::start(self.session, self.plan, &members, &name, clock),
+        );
+        let (twins, runner) = match opened {
+            Ok(opened) => opened,
+            Err(error) => {
+                // One that never ran does not remove itself.
+                self.session.drop_container(&name).await?;
+                return Err(error);
+            }
+        };
+        let mut stand = Stand { runner, relays: [].into(), twins: [].into() };
+        for ((twin, member), host) in twins.iter().zip(members).zip(2u8..) {
+            let relay = Relay::new(clock, twin.address, Arc::new(Resp));
+            let port = member.definition.port.unwrap_or_default();
+            let address = Ipv4Addr::new(127, 0, 0, host);
+            stand.runner.route(&twin.service, address, port, relay.clone()).await?;
+            stand.relays.insert(twin.service.clone(), relay);
+            stand.twins.insert(twin.service.clone(), twin.session.clone());
+        }
+        Ok(Open { stand, runner: name, twins })
+    }
+
+    /// Whose fault a finding is: a twin or runner that died changes what it means.
+    pub async fn explain(&mut self, finding: Finding) -> Finding {
+        let Some(open) = &self.open else { return finding };
+        let engine = &self.session.engine;
+        for Twin { container, service, .. } in &open.twins {
+            let Ok(state) = engine.inspect(container).await else { continue };
+            if state.as_ref().is_some_and(|s| s.running && !s.paused) {
+                continue;
+            }
+            let Some(member) = self.plan.member(service) else { continue };
+            let said = engine.log_tail(container, 20).await.unwrap_or_default();
+            return super::trouble::service_died(member, state.as_ref(), &said, finding);
+        }
+        if let Finding::Error(error) = &finding {
+            let state = engine.inspect(&open.runner).await.ok().flatten();
+            if state.is_some_and(|s| s.oom_killed) {
+                let mut evidence = Evidence::new(
+                    "The program used more memory than a check allows and was stopped",
+                );
+                evidence.observed = Some(error.what.clone());
+                return evidence.fail("died");
+            }
+        }
+        finding
+    }
+}
+
+impl Open {
+    /// Kills what the last check left running and empties the twins; `false` when something stays.
+    async fn clean(&self) -> bool {
+        if self.stand.runner.clean().await.is_err() {
+            return false;
+        }
+        for twin in &self.twins {
+            let Some(relay) = self.stand.relays.get(&twin.service) else { return false };
+            relay.set_gatekeeper(None);
+            relay.forget();
+            if !twin.clean().await {
+                return false;
+            }
+        }
+        true
+    }
+}
+
+impl Session {
+    /// Removes stands of checks that were cut short, unless a check goes on right now.
+    pub async fn remove_abandoned_stands(&self, seat: &str) -> Result<Vec<String>> {
+        let Some(row) = self.store.seats()?.into_iter().find(|s| s.id == seat) else {
+            return Ok(Vec::new());
+        };
+        let Ok(_lock) = self.store.lock(&format!("{}.check", row.lab)) else {
+            return Ok(Vec::new());
+        };
+        let found = self.engine.list(&[STAND_LABEL, &format!("{SEAT_LABEL}={seat}")]).await?;
+        let names: Vec<String> = found.into_iter().map(|c| c.name).collect();
+        let drops = names.iter().map(|name| self.drop_container(name));
+        futures_util::future::try_join_all(drops).await?;
+        Ok(names)
+    }
+}

@@ -1,0 +1,113 @@
+//! Twins: a service's throw-away copy in one lane, kept warm from check to check as long as it comes clean.
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use sha2::{Digest, Sha256};
+
+use super::STAND_LABEL;
+use crate::engine::{ContainerState, Subnet};
+use crate::error::{Error, Result};
+use crate::probe::redis::Redis;
+use crate::ready;
+use crate::session::Session;
+use crate::session::plan::{Member, Plan};
+use crate::session::start::reach;
+use crate::store::{Resource, ResourceKind};
+
+const READY_WITHIN: Duration = Duration::from_secs(20);
+
+/// A twin that runs and is clean.
+pub struct Twin {
+    pub container: String,
+    pub service: String,
+    pub address: SocketAddr,
+    pub session: Redis,
+    /// The digest of its configuration before any program could change it.
+    pristine: String,
+}
+
+/// The place of a twin.
+pub struct Place<'a> {
+    pub session: &'a Session,
+    pub plan: &'a Plan,
+    pub member: &'a Member,
+    pub lane: u8,
+    pub subnet: Subnet,
+}
+
+impl Twin {
+    /// Takes the twin that the last check left warm, or makes one.
+    ///
+    /// # Errors
+    /// The engine refuses, or the twin does not become ready.
+    pub async fn open(place: &Place<'_>, gate: &ContainerState) -> Result<Self> {
+        let container =
+            place.plan.container(&format!("twin-{}-{}", place.member.name, place.lane + 1));
+        let address = reach(place.member, Some(place.lane), gate)?;
+        if let Some(warm) = Self::warm(place, &container, address).await? {
+            return Ok(warm);
+        }
+        place.session.drop_container(&container).await?;
+        let mut spec = place.plan.twin(place.member, place.lane, place.subnet, container.clone());
+        spec.labels.insert(STAND_LABEL.to_owned(), "twin".to_owned());
+        place.session.make_container(&place.plan.seat.id, &spec).await?;
+        place.session.engine.start(&container).await?;
+        if let Some(protocol) = place.member.definition.ready {
+            tokio::time::timeout(READY_WITHIN, ready::wait(protocol, address)).await.map_err(
+                |_| {
+                    Error::infrastructure(format!(
+                        "The twin of {} does not answer",
+                        place.member.name
+                    ))
+                    .at(&container)
+                },
+            )?;
+        }
+        let session = Redis::connect(&place.member.name, address).await?;
+        let pristine = digest(&session).await?;
+        place.session.store.add_resource(&Resource {
+            kind: ResourceKind::Container,
+            name: container.clone(),
+            seat: place.plan.seat.id.clone(),
+            detail: pristine.clone(),
+        })?;
+        Ok(Self { container, service: place.member.name.clone(), address, session, pristine })
+    }
+
+    /// Empties it; `false` when something of the last program stays.
+    pub async fn clean(&self) -> bool {
+        self.session.wipe().await.is_ok()
+            && digest(&self.session).await.is_ok_and(|now| now == self.pristine)
+    }
+
+    async fn warm(place: &Place<'_>, container: &str, address: SocketAddr) -> Result<Option<Self>> {
+        let recorded = place.session.store.resources(Some(&place.plan.seat.id))?;
+        let Some(recorded) =
+            recorded.into_iter().find(|r| r.name == container && !r.detail.is_empty())
+        else {
+            return Ok(None);
+        };
+        let state = place.session.engine.inspect(container).await?;
+        if !state.is_some_and(|s| s.running && !s.paused && s.image == place.member.image) {
+            return Ok(None);
+        }
+        let Ok(session) = Redis::connect(&place.member.name, address).await else {
+            return Ok(None);
+        };
+        let service = place.member.name.clone();
+        let twin = Self {
+            container: container.to_owned(),
+            service,
+            address,
+            session,
+            pristine: recorded.detail,
+        };
+        Ok(twin.clean().await.then_some(twin))
+    }
+}
+
+async fn digest(session: &Redis) -> Result<String> {
+    let state = session.fingerprint().await?;
+    Ok(Sha256::digest(state).iter().map(|byte| format!("{byte:02x}")).collect())
+}
