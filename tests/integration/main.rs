@@ -1,5 +1,7 @@
 //! Tests against the real engine and real services, one file a command or rule.
 
+mod cli;
+mod docker;
 mod engine;
 mod sandbox;
 mod solutions;
