@@ -60,7 +60,7 @@ pub(super) fn current(around: &Surroundings) -> Result<Option<Context>> {
 
 fn load(dir: &Path, name: String) -> Result<Context> {
     // The CLI keeps each context under the digest of its name.
-    let id = crate::digest::sha256(name);
+    let id = crate::digest::sha256(&name);
     let file = dir.join("contexts/meta").join(&id).join("meta.json");
     let unusable = |why: &str| {
         Error::infrastructure(format!("the Docker context '{name}' cannot be used"))
