@@ -77,6 +77,11 @@ impl Screen {
             Event::Failed { step } => {
                 self.end(&step, &style("✗").red().for_stderr().to_string(), "");
             }
+            Event::Over { step } => {
+                if let Some(step) = self.steps.remove(&step) {
+                    step.bar.finish_and_clear();
+                }
+            }
             Event::CheckDone { .. } | Event::TaskDone(_) => {}
         }
     }
