@@ -23,6 +23,10 @@ pub enum Event {
         step: String,
         detail: String,
     },
+    /// The end of a step that is shown only while it goes on.
+    Over {
+        step: String,
+    },
     Failed {
         step: String,
     },
@@ -54,6 +58,15 @@ impl Events {
 
     pub fn note(&self, text: impl Into<String>) {
         self.send(Event::Note(text.into()));
+    }
+
+    /// Runs a step that is shown only while it goes on.
+    pub async fn passing<T>(&self, step: impl Into<String>, work: impl Future<Output = T>) -> T {
+        let step = step.into();
+        self.send(Event::Begun { step: step.clone() });
+        let result = work.await;
+        self.send(Event::Over { step });
+        result
     }
 
     /// Runs a step and reports its beginning and end.

@@ -2,6 +2,7 @@
 
 pub mod catalog;
 pub mod cli;
+pub mod digest;
 pub mod engine;
 pub mod error;
 pub mod event;

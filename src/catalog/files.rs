@@ -73,12 +73,11 @@ impl Files {
 
     /// All files below a folder (`""` is the whole tree), as paths relative to it, sorted.
     pub fn below(&self, folder: &str) -> Vec<String> {
-        let mut files: Vec<String> = match self {
-            Self::Folder(root) => walk(&root.join(folder)),
-            _ => {
-                let prefix = if folder.is_empty() { String::new() } else { format!("{folder}/") };
-                self.all().filter_map(|f| f.strip_prefix(&prefix).map(str::to_owned)).collect()
-            }
+        let mut files: Vec<String> = if let Self::Folder(root) = self {
+            walk(&root.join(folder))
+        } else {
+            let prefix = if folder.is_empty() { String::new() } else { format!("{folder}/") };
+            self.all().filter_map(|f| f.strip_prefix(&prefix).map(str::to_owned)).collect()
         };
         files.sort();
         files
@@ -154,7 +153,7 @@ fn walk(root: &Path) -> Vec<String> {
             let path = folder.join(entry.file_name());
             match entry.file_type() {
                 Ok(kind) if kind.is_dir() && entry.file_name() != "__pycache__" => {
-                    folders.push(path)
+                    folders.push(path);
                 }
                 Ok(kind) if kind.is_file() => files.extend(path.to_str().map(str::to_owned)),
                 _ => {}

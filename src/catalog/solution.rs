@@ -17,12 +17,12 @@ pub struct Placed<'a> {
 /// # Errors
 /// It is laid over a solution that does not exist.
 pub fn steps<'a>(lab: &'a Lab, solution: &'a Solution) -> Result<Vec<Placed<'a>>> {
-    let own = place(&solution.steps, format!("solutions/{}", solution.id.value));
+    let own = place(&solution.steps, &format!("solutions/{}", solution.id.value));
     let under = match &solution.over {
         Some(over) => steps(lab, find(lab, &over.value)?)?,
         None => Vec::new(),
     };
-    Ok(laid_over(lab, own, under))
+    Ok(laid_over(lab, &own, &under))
 }
 
 /// The steps of a wrong solution: the right one's, with the mistake in place of them.
@@ -30,8 +30,8 @@ pub fn steps<'a>(lab: &'a Lab, solution: &'a Solution) -> Result<Vec<Placed<'a>>
 /// # Errors
 /// It is laid over a solution that does not exist.
 pub fn wrong_steps<'a>(lab: &'a Lab, wrong: &'a Wrong) -> Result<Vec<Placed<'a>>> {
-    let own = place(&wrong.steps, format!("wrong/{}", wrong.id.value));
-    Ok(laid_over(lab, own, steps(lab, find(lab, &wrong.over.value)?)?))
+    let own = place(&wrong.steps, &format!("wrong/{}", wrong.id.value));
+    Ok(laid_over(lab, &own, &steps(lab, find(lab, &wrong.over.value)?)?))
 }
 
 impl Placed<'_> {
@@ -53,11 +53,11 @@ fn find<'a>(lab: &'a Lab, id: &str) -> Result<&'a Solution> {
         .ok_or_else(|| Error::usage(format!("The lab {} has no solution {id:?}", lab.slug)))
 }
 
-fn place(steps: &[Step], folder: String) -> Vec<Placed<'_>> {
-    steps.iter().map(|step| Placed { step, folder: folder.clone() }).collect()
+fn place<'a>(steps: &'a [Step], folder: &str) -> Vec<Placed<'a>> {
+    steps.iter().map(|step| Placed { step, folder: folder.to_owned() }).collect()
 }
 
-fn laid_over<'a>(lab: &Lab, own: Vec<Placed<'a>>, under: Vec<Placed<'a>>) -> Vec<Placed<'a>> {
+fn laid_over<'a>(lab: &Lab, own: &[Placed<'a>], under: &[Placed<'a>]) -> Vec<Placed<'a>> {
     let mut steps = Vec::new();
     for task in &lab.tasks {
         let of_task = |s: &&Placed| s.step.task.value == task.id.value;

@@ -39,22 +39,20 @@ impl Args {
                 return Ok(signal);
             }
         };
-        let Session { catalog, images, engine, store, events } = session;
-        drop(events);
-        progress.finish().await;
-        let session =
-            Session { catalog, images, engine, store, events: crate::event::Events::nowhere() };
         let started = started?;
+        let stays = !self.detach && !self.json && console::user_attended();
+        if stays {
+            output::print_text(&reached(&lab, &started));
+            return screen::run(&session, &lab, &started.seat).await;
+        }
+        drop(session);
+        progress.finish().await;
         if self.json {
             output::json(&started);
-            return Ok(0);
-        }
-        if self.detach || !console::user_attended() {
+        } else {
             output::print_text(&reached(&lab, &started));
-            return Ok(0);
         }
-        output::print_text(&reached(&lab, &started));
-        screen::run(&session, &lab, &started.seat).await
+        Ok(0)
     }
 }
 

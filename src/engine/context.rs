@@ -6,7 +6,6 @@ use std::path::Path;
 
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
-use sha2::{Digest, Sha256};
 
 use super::connect::Surroundings;
 use crate::error::{Error, Result};
@@ -61,7 +60,7 @@ pub(super) fn current(around: &Surroundings) -> Result<Option<Context>> {
 
 fn load(dir: &Path, name: String) -> Result<Context> {
     // The CLI keeps each context under the digest of its name.
-    let id = hex(&Sha256::digest(name.as_bytes()));
+    let id = crate::digest::sha256(&name);
     let file = dir.join("contexts/meta").join(&id).join("meta.json");
     let unusable = |why: &str| {
         Error::infrastructure(format!("the Docker context '{name}' cannot be used"))
@@ -79,14 +78,6 @@ fn load(dir: &Path, name: String) -> Result<Context> {
         .ok_or_else(|| unusable("it names no Docker engine"))?;
     let tls = dir.join("contexts/tls").join(&id).join("docker").is_dir();
     Ok(Context { name, host, tls })
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes
-        .iter()
-        .flat_map(|byte| [byte >> 4, byte & 15])
-        .filter_map(|digit| char::from_digit(digit.into(), 16))
-        .collect()
 }
 
 /// `None` where the file does not exist, or is another user's: the CLI goes on without it too.

@@ -7,8 +7,6 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use sha2::{Digest, Sha256};
-
 use crate::catalog::Catalog;
 use crate::catalog::service::Service;
 use crate::engine::{BuildProgress, BuildSpec, Engine};
@@ -137,14 +135,15 @@ impl Images {
     /// The first 12 hexadecimal digits of a hash over a folder and what lies under it.
     fn hash(&self, folder: &str, under: &str) -> Result<String> {
         let files = self.catalog.docker_files();
-        let mut hash = Sha256::new();
-        hash.update(under);
+        let mut bytes = under.as_bytes().to_vec();
         for path in context::files(files, folder) {
             let content = files.read(&format!("{folder}/{path}"))?;
-            hash.update(format!("\0{path}\0{}\0", content.len()));
-            hash.update(content);
+            bytes.extend(format!("\0{path}\0{}\0", content.len()).into_bytes());
+            bytes.extend_from_slice(&content);
         }
-        Ok(hash.finalize().iter().take(6).map(|byte| format!("{byte:02x}")).collect())
+        let mut digest = crate::digest::sha256(bytes);
+        digest.truncate(12);
+        Ok(digest)
     }
 }
 

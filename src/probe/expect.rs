@@ -137,9 +137,7 @@ pub fn same(a: &Value, b: &Value) -> bool {
         (Value::Array(a), Value::Array(b)) => {
             a.len() == b.len() && a.iter().zip(b).all(|(a, b)| same(a, b))
         }
-        (Value::Object(_), _) | (_, Value::Object(_)) | (Value::Null, _) | (_, Value::Null) => {
-            a == b
-        }
+        (Value::Object(_) | Value::Null, _) | (_, Value::Object(_) | Value::Null) => a == b,
         (Value::Array(_), _) | (_, Value::Array(_)) => false,
         (Value::String(a), Value::String(b)) => a == b,
         _ => text(a) == text(b),

@@ -69,13 +69,18 @@ impl Screen {
             Event::Note(text) => self.line(&visible(&text)),
             Event::Begun { step } => self.begin(step),
             Event::Progress { step, text, done, total } => {
-                self.advance(&step, &visible(&text), done, total)
+                self.advance(&step, &visible(&text), done, total);
             }
             Event::Done { step, detail } => {
-                self.end(&step, &style("✓").green().for_stderr().to_string(), &detail)
+                self.end(&step, &style("✓").green().for_stderr().to_string(), &detail);
             }
             Event::Failed { step } => {
-                self.end(&step, &style("✗").red().for_stderr().to_string(), "")
+                self.end(&step, &style("✗").red().for_stderr().to_string(), "");
+            }
+            Event::Over { step } => {
+                if let Some(step) = self.steps.remove(&step) {
+                    step.bar.finish_and_clear();
+                }
             }
             Event::CheckDone { .. } | Event::TaskDone(_) => {}
         }

@@ -89,9 +89,8 @@ fn keys() -> tokio::sync::mpsc::Receiver<Vec<u8>> {
             let mut poll = [rustix::event::PollFd::new(&stdin, rustix::event::PollFlags::IN)];
             let patience = rustix::event::Timespec { tv_sec: 0, tv_nsec: 100_000_000 };
             match rustix::event::poll(&mut poll, Some(&patience)) {
-                Ok(0) => continue,
+                Ok(0) | Err(rustix::io::Errno::INTR) => continue,
                 Ok(_) => {}
-                Err(rustix::io::Errno::INTR) => continue,
                 Err(_) => return,
             }
             match rustix::io::read(&stdin, &mut buffer) {

@@ -151,7 +151,11 @@ impl Round<'_> {
             };
             let result = match blocked {
                 Some(by) => unchecked(check, Verdict::Blocked, Some(by)),
-                None => self.one(task, check, lane.as_deref_mut()).await?,
+                None => {
+                    let step = format!("checking {}: {}", task.id.value, check.claim);
+                    let work = self.one(task, check, lane.as_deref_mut());
+                    self.session.events.passing(step, work).await?
+                }
             };
             let event =
                 Event::CheckDone { task: task.id.value.clone(), result: Box::new(result.clone()) };

@@ -268,12 +268,14 @@ pub(super) fn reach(
     })
 }
 
+/// Letters and digits that are not taken for one another.
+const ALPHABET: &[u8] = b"abcdefghjkmnpqrstuvwxyz23456789";
+
 fn new_seat(lab: &Lab, folder: Option<PathBuf>) -> Result<SeatRow> {
     let workspace = match folder {
         Some(folder) => absolute(&folder)?,
         None => workspace::default_path(&lab.slug)?,
     };
-    const ALPHABET: &[u8] = b"abcdefghjkmnpqrstuvwxyz23456789";
     let mut random = rand::rng();
     let tail: String =
         (0..5).map(|_| char::from(ALPHABET[random.random_range(0..ALPHABET.len())])).collect();

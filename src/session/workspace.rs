@@ -83,11 +83,12 @@ pub fn set_aside(workspace: &Path) -> Result<Option<PathBuf>> {
     }
     let stamp = jiff::Zoned::now().strftime("%Y%m%d-%H%M%S").to_string();
     let name = workspace.file_name().unwrap_or_default().to_string_lossy();
-    let aside = (0..)
-        .map(|n| if n == 0 { format!("{name}.{stamp}") } else { format!("{name}.{stamp}-{n}") })
-        .map(|name| workspace.with_file_name(name))
-        .find(|path| !path.exists());
-    let Some(aside) = aside else { return Ok(None) };
+    let mut aside = workspace.with_file_name(format!("{name}.{stamp}"));
+    let mut number = 1;
+    while aside.exists() {
+        aside = workspace.with_file_name(format!("{name}.{stamp}-{number}"));
+        number += 1;
+    }
     fs::rename(workspace, &aside).map_err(|e| {
         Error::infrastructure("The workspace cannot be moved aside")
             .at(workspace.display().to_string())

@@ -22,9 +22,8 @@ const VICTIM: &str = "worker-1";
 const SURVIVOR: &str = "worker-2";
 
 /// Repeats the crash for every moment that the fault names.
-pub async fn observe(spec: &Spec, scene: &Scene<'_>) -> Result<Finding> {
-    let Kill { at, .. } = spec.kill;
-    if at == Moment::Holding {
+pub async fn observe(spec: &Spec, kill: &Kill, scene: &Scene<'_>) -> Result<Finding> {
+    if kill.at == Moment::Holding {
         return trial(spec, scene, usize::MAX).await.map(|trial| trial.finding);
     }
     for number in 1..=MAX_COMMANDS {

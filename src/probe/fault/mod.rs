@@ -1,6 +1,7 @@
 //! Fault probes: do harm, undo it, and look whether the claim still holds.
 
 mod crash;
+mod inject;
 
 use serde::Deserialize;
 
@@ -15,7 +16,8 @@ use crate::template::Variables;
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Spec {
-    pub kill: Kill,
+    pub kill: Option<Kill>,
+    pub inject: Option<Inject>,
     pub workload: workload::Spec,
 }
 
@@ -27,7 +29,7 @@ pub struct Kill {
     pub at: Moment,
 }
 
-/// The role whose process dies.
+/// The role whose call is disturbed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Victim {
@@ -43,17 +45,53 @@ pub enum Moment {
     Holding,
 }
 
+/// Lets another client put values before each command of a call in turn.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Inject {
+    pub before: Victim,
+    /// The priorities of what is put, in order.
+    pub put: Vec<String>,
+}
+
 impl Spec {
     pub fn lint(&self, variables: &Variables) -> Result<()> {
         self.workload.lint(variables)?;
-        if self.workload.model != Model::AtLeastOnce || self.workload.roles.recover.is_none() {
-            return Err(Error::usage("A kill needs a workload that can be recovered")
-                .help("use the model at-least-once with the role recover"));
+        match (&self.kill, &self.inject) {
+            (Some(_), None) => self.lint_kill(),
+            (None, Some(inject)) => self.lint_inject(inject),
+            _ => {
+                Err(Error::usage("A fault is one of kill and inject").help("make two checks of it"))
+            }
         }
-        Ok(())
+    }
+
+    fn lint_kill(&self) -> Result<()> {
+        if self.workload.model == Model::AtLeastOnce && self.workload.roles.recover.is_some() {
+            return Ok(());
+        }
+        Err(Error::usage("A kill needs a workload that can be recovered")
+            .help("use the model at-least-once with the role recover"))
+    }
+
+    fn lint_inject(&self, inject: &Inject) -> Result<()> {
+        if self.workload.model != Model::Priority {
+            return Err(Error::usage("An injection needs a workload with the model priority"));
+        }
+        match inject.put.iter().find(|p| !self.workload.priorities.contains(p)) {
+            Some(unknown) => {
+                Err(Error::usage(format!("The injection puts {unknown:?}, which is no priority"))
+                    .help(format!("there are: {}", self.workload.priorities.join(", "))))
+            }
+            None => Ok(()),
+        }
     }
 }
 
 pub async fn observe(spec: &Spec, scene: &Scene<'_>) -> Result<Finding> {
-    crash::observe(spec, scene).await
+    match (&spec.kill, &spec.inject) {
+        (Some(kill), _) => crash::observe(spec, kill, scene).await,
+        (None, Some(inject)) => inject::observe(spec, inject, scene).await,
+        (None, None) => Err(Error::usage("A fault is one of kill and inject")),
+    }
 }

@@ -63,10 +63,7 @@ impl<'a> Lane<'a> {
             self.close().await.map_err(Finding::Error)?;
         }
         if self.open.is_none() {
-            let name = format!("preparing lane {}", self.number + 1);
-            let opened =
-                self.session.events.step(name, self.open()).await.map_err(Finding::Error)?;
-            self.open = Some(opened);
+            self.open = Some(self.open().await.map_err(Finding::Error)?);
         }
         self.used = true;
         match self.stand() {

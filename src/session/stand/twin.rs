@@ -3,8 +3,6 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use sha2::{Digest, Sha256};
-
 use super::STAND_LABEL;
 use crate::engine::{ContainerState, Subnet};
 use crate::error::{Error, Result};
@@ -108,6 +106,5 @@ impl Twin {
 }
 
 async fn digest(session: &Redis) -> Result<String> {
-    let state = session.fingerprint().await?;
-    Ok(Sha256::digest(state).iter().map(|byte| format!("{byte:02x}")).collect())
+    session.fingerprint().await.map(crate::digest::sha256)
 }
