@@ -6,3 +6,4 @@ mod engine;
 mod sandbox;
 mod seat;
 mod solutions;
+mod verdicts;
