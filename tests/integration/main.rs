@@ -3,6 +3,7 @@
 mod cli;
 mod docker;
 mod engine;
+mod interrupt;
 mod sandbox;
 mod seat;
 mod solutions;
