@@ -12,7 +12,7 @@ use crate::catalog::lab::{Check, Lab, Task};
 use crate::error::{Error, Result};
 use crate::event::Event;
 use crate::probe::Probe;
-use crate::probe::finding::{Failure, Finding};
+use crate::probe::finding::{Evidence, Failure, Finding};
 use crate::probe::scene::{Scene, Services};
 use crate::store::{Attempt, SeatRow};
 use crate::template::Variables;
@@ -221,7 +221,7 @@ impl Round<'_> {
         variables: &Variables,
     ) -> Finding {
         let scene = Scene { variables, services: &self.services, stand: None, program };
-        let finding = within(probe.observe(&scene)).await;
+        let finding = within(probe.observe(&scene), async { false }).await;
         match finding {
             Finding::Error(error) => self.session.explain_seat(self.plan, error).await,
             finding => finding,
@@ -243,7 +243,7 @@ impl Round<'_> {
             return Finding::Error(Error::infrastructure("The stand of a check is gone"));
         };
         let scene = Scene { variables, services: &self.services, stand: Some(stand), program };
-        let finding = within(probe.observe(&scene)).await;
+        let finding = within(probe.observe(&scene), stand.answers()).await;
         let finding = match finding {
             Finding::Pass => Finding::Pass,
             finding => lane.explain(finding).await,
@@ -282,16 +282,22 @@ fn unchecked(check: &Check, verdict: Verdict, blocked_by: Option<String>) -> Che
     }
 }
 
-async fn within(observation: impl Future<Output = Finding>) -> Finding {
-    tokio::time::timeout(CHECK_WITHIN, observation).await.unwrap_or_else(|_| {
-        Finding::Error(
-            Error::infrastructure(format!(
-                "The check had not ended after {} s",
-                CHECK_WITHIN.as_secs()
-            ))
+/// Bounds an observation. When the time is over it is the program's doing if `ours_is_well`.
+async fn within(
+    observation: impl Future<Output = Finding>,
+    ours_is_well: impl Future<Output = bool>,
+) -> Finding {
+    if let Ok(finding) = tokio::time::timeout(CHECK_WITHIN, observation).await {
+        return finding;
+    }
+    let what = format!("The check had not ended after {} s", CHECK_WITHIN.as_secs());
+    if ours_is_well.await {
+        return Evidence::new(format!("{what}: the program's calls take too long")).fail("timeout");
+    }
+    Finding::Error(
+        Error::infrastructure(what)
             .help("check again; if it happens each time, tell the lab's author"),
-        )
-    })
+    )
 }
 
 fn millis(time: Duration) -> u64 {
