@@ -6,6 +6,7 @@ mod twin;
 use std::net::Ipv4Addr;
 use std::sync::Arc;
 
+use super::ledger::check_lock;
 use super::plan::{Member, Plan, SEAT_LABEL};
 use super::{Session, workspace};
 use crate::engine::Subnet;
@@ -173,7 +174,7 @@ impl Session {
         let Some(row) = self.store.seats()?.into_iter().find(|s| s.id == seat) else {
             return Ok(Vec::new());
         };
-        let Ok(_lock) = self.store.lock(&format!("{}.check", row.lab)) else {
+        let Ok(_lock) = self.store.lock(&check_lock(&row.lab)) else {
             return Ok(Vec::new());
         };
         let found = self.engine.list(&[STAND_LABEL, &format!("{SEAT_LABEL}={seat}")]).await?;
