@@ -3,7 +3,7 @@
 use serde::Deserialize;
 use serde_json::Value;
 
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::template::{Var, Variables};
 
 /// Every matcher that is given must hold.
@@ -58,6 +58,18 @@ pub struct Expectation {
 }
 
 impl Matcher {
+    /// # Errors
+    /// It expects nothing at all, or a variable is missing.
+    pub fn lint(&self, variables: &Variables) -> Result<()> {
+        let resolved = self.resolve(variables)?;
+        if resolved.is_empty() && self.same_as.is_none() {
+            return Err(Error::usage("An expectation expects nothing").help(
+                "use eq, ne, at_least, at_most, contains, unordered, one_of, length or same_as",
+            ));
+        }
+        Ok(())
+    }
+
     /// Puts the variables in place.
     ///
     /// # Errors
@@ -79,6 +91,12 @@ impl Matcher {
 }
 
 impl Expectation {
+    fn is_empty(&self) -> bool {
+        let Self { eq, ne, at_least, at_most, contains, unordered, one_of, length } = self;
+        [eq, ne, contains, unordered, one_of].iter().all(|v| v.is_none())
+            && [at_least, at_most, length].iter().all(|n| n.is_none())
+    }
+
     /// The values in it, to be filled in.
     pub fn values(&mut self) -> impl Iterator<Item = &mut Value> {
         [&mut self.eq, &mut self.ne, &mut self.contains, &mut self.unordered, &mut self.one_of]
