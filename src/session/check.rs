@@ -167,13 +167,12 @@ impl Round<'_> {
                 Some(need) => Some(format!("task {need}")),
                 None => blocked_by(check, &checks),
             };
-            let result = match blocked {
-                Some(by) => unchecked(check, Verdict::Blocked, Some(by)),
-                None => {
-                    let step = format!("checking {}: {}", task.id.value, check.claim);
-                    let work = self.one(task, check, lane.as_deref_mut());
-                    self.session.events.passing(step, work).await?
-                }
+            let result = if let Some(by) = blocked {
+                unchecked(check, Verdict::Blocked, Some(by))
+            } else {
+                let step = format!("checking {}: {}", task.id.value, check.claim);
+                let work = self.one(task, check, lane.as_deref_mut());
+                self.session.events.passing(step, work).await?
             };
             let event =
                 Event::CheckDone { task: task.id.value.clone(), result: Box::new(result.clone()) };
