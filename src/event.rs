@@ -1,6 +1,8 @@
 //! What happens, in order. Everything shown while work goes on comes from here.
 
-use tokio::sync::mpsc;
+use std::sync::Arc;
+
+use tokio::sync::{Notify, mpsc};
 
 use crate::verdict::{CheckResult, TaskResult};
 
@@ -30,6 +32,8 @@ pub enum Event {
     Failed {
         step: String,
     },
+    /// Answered when everything before it has been shown.
+    Shown(Arc<Notify>),
     CheckDone {
         task: String,
         result: Box<CheckResult>,
@@ -54,6 +58,14 @@ impl Events {
 
     pub fn send(&self, event: Event) {
         let _ = self.0.send(event);
+    }
+
+    /// Waits until everything sent so far has been shown; at once where nobody shows it.
+    pub async fn shown(&self) {
+        let shown = Arc::new(Notify::new());
+        if self.0.send(Event::Shown(shown.clone())).is_ok() {
+            shown.notified().await;
+        }
     }
 
     pub fn note(&self, text: impl Into<String>) {

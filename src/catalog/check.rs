@@ -1,18 +1,23 @@
 //! Loads a lab and checks what the types alone cannot say.
 
 use std::collections::BTreeMap;
+use std::path::{Component, Path};
 
 use super::files::Files;
 use super::lab::{FORMAT, Lab, Task};
 use super::load::{self, Spanned};
 use super::{Catalog, unknown};
 use crate::error::{Error, Result};
+use crate::template::Variables;
 
 /// A lab with its Markdown, checked.
-pub fn load(files: &Files, slug: &str, catalog: &Catalog) -> Result<Lab> {
+///
+/// Values that a seat was started with take the place of the lab's own.
+pub fn load(files: &Files, slug: &str, catalog: &Catalog, of_seat: &Variables) -> Result<Lab> {
     let path = format!("{slug}/lab.yaml");
     let mut lab: Lab = load::yaml(files, &path)?;
     slug.clone_into(&mut lab.slug);
+    lab.variables.0.extend(of_seat.0.clone());
     let checker = Checker { files, path: &path };
     checker.format(&lab)?;
     checker.services(&lab, catalog)?;
@@ -29,10 +34,27 @@ pub fn load(files: &Files, slug: &str, catalog: &Catalog) -> Result<Lab> {
         }
         for check in &mut task.checks {
             check.claim = lab.variables.render(&check.claim)?;
+            for text in check.misconceptions.values_mut() {
+                *text = lab.variables.render(text)?;
+            }
         }
     }
     Ok(lab)
 }
+
+/// What can stand in a file name, an address and a message without quotes.
+fn is_slug(text: &str) -> bool {
+    !text.is_empty()
+        && text.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-')
+}
+
+fn stays_inside(path: &str) -> bool {
+    let mut parts = Path::new(path).components();
+    !path.is_empty() && parts.all(|part| matches!(part, Component::Normal(_)))
+}
+
+/// Names that the parts of every seat have.
+const RESERVED: [&str; 2] = ["workbench", "gate"];
 
 struct Checker<'a> {
     files: &'a Files,
@@ -67,6 +89,11 @@ impl Checker<'_> {
             });
         }
         let names: Vec<String> = lab.services.keys().cloned().collect();
+        if let Some(name) = names.iter().find(|n| !is_slug(n) || RESERVED.contains(&n.as_str())) {
+            return Err(Error::usage(format!("A service cannot be named {name:?}"))
+                .at(self.files.place(self.path))
+                .help("use small letters, digits and hyphens; workbench and gate are parts of every seat"));
+        }
         for setup in lab.setup.iter().flat_map(|s| s.0.keys()) {
             if !names.contains(setup) {
                 return Err(unknown("service", setup, &names, "name one of the lab's services")
@@ -77,6 +104,11 @@ impl Checker<'_> {
     }
 
     fn tasks(&self, lab: &Lab) -> Result<()> {
+        if lab.tasks.is_empty() {
+            return Err(Error::usage("The lab has no tasks")
+                .at(self.files.place(self.path))
+                .help("add at least one"));
+        }
         let ids: Vec<String> = lab.tasks.iter().map(|t| t.id.value.clone()).collect();
         self.unique("task", lab.tasks.iter().map(|t| &t.id))?;
         for (index, task) in lab.tasks.iter().enumerate() {
@@ -154,6 +186,15 @@ impl Checker<'_> {
                     ));
                 }
                 if let Some(copy) = &step.copy {
+                    if !stays_inside(&copy.value) {
+                        let what = format!(
+                            "The file {:?} is not inside the solution's folder",
+                            copy.value
+                        );
+                        return Err(self
+                            .at(Error::usage(what), copy)
+                            .help("name it relative to that folder, without .."));
+                    }
                     let file = format!("{}/{folder}/{}", lab.slug, copy.value);
                     if !self.files.exists(&file) {
                         return Err(self.at(Error::usage(format!("There is no file {file}")), copy));
@@ -179,6 +220,13 @@ impl Checker<'_> {
     fn unique<'a>(&self, kind: &str, ids: impl Iterator<Item = &'a Spanned<String>>) -> Result<()> {
         let mut seen: BTreeMap<&str, u64> = BTreeMap::new();
         for id in ids {
+            if !is_slug(&id.value) {
+                let what = format!(
+                    "The {kind} {:?} is not named with small letters, digits and hyphens",
+                    id.value
+                );
+                return Err(self.at(Error::usage(what), id));
+            }
             if let Some(line) = seen.insert(&id.value, id.referenced.line()) {
                 let what = format!("The {kind} {:?} exists twice", id.value);
                 return Err(self

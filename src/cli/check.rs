@@ -2,7 +2,7 @@ use super::output;
 use super::target::Target;
 use crate::catalog::Catalog;
 use crate::error::Result;
-use crate::report::progress::Progress;
+use crate::event::Events;
 use crate::report::text::{self, Detail};
 use crate::session::Session;
 use crate::term;
@@ -22,9 +22,8 @@ pub struct Args {
 }
 
 impl Args {
-    pub async fn run(self, catalog: Catalog) -> Result<u8> {
-        let progress = Progress::start();
-        let session = Session::open(catalog, progress.events())?;
+    pub async fn run(self, catalog: Catalog, events: Events) -> Result<u8> {
+        let session = Session::open(catalog, events)?;
         let resolved = self.target.resolve(&session.catalog, &session.store)?;
         let result = tokio::select! {
             result = session.check(&resolved.lab, &resolved.seat, resolved.task.as_deref()) => result?,
@@ -33,8 +32,7 @@ impl Args {
                 return Ok(signal);
             }
         };
-        drop(session);
-        progress.finish().await;
+        session.events.shown().await;
         if self.json {
             output::json(&result);
         } else {

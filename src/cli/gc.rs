@@ -1,7 +1,7 @@
 use super::output;
 use crate::catalog::Catalog;
 use crate::error::Result;
-use crate::report::progress::Progress;
+use crate::event::Events;
 use crate::session::Session;
 
 /// Remove what belongs to no seat: left behind by a crash or an interruption
@@ -13,12 +13,10 @@ pub struct Args {
 }
 
 impl Args {
-    pub async fn run(self, catalog: Catalog) -> Result<u8> {
-        let progress = Progress::start();
-        let session = Session::open(catalog, progress.events())?;
+    pub async fn run(self, catalog: Catalog, events: Events) -> Result<u8> {
+        let session = Session::open(catalog, events)?;
         let removed = session.collect_garbage().await?;
-        drop(session);
-        progress.finish().await;
+        session.events.shown().await;
         if self.json {
             output::json(&removed);
             return Ok(0);

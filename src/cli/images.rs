@@ -9,7 +9,6 @@ use crate::engine::{Engine, Transfer, Upload};
 use crate::error::{Error, Result};
 use crate::event::{Event, Events};
 use crate::image::{Images, LABEL};
-use crate::report::progress::Progress;
 
 /// Build, list, remove, export or import the images of the labs
 #[derive(Debug, clap::Args)]
@@ -61,11 +60,9 @@ impl Args {
         }
     }
 
-    pub async fn run(self, catalog: Catalog) -> Result<u8> {
+    pub async fn run(self, catalog: Catalog, events: Events) -> Result<u8> {
         let images = Images::new(catalog.clone());
         let engine = Engine::connect()?;
-        let progress = Progress::start();
-        let events = progress.events();
         let result = match self.command {
             Command::Build { names, json } => {
                 build(&catalog, &images, &engine, &names, json, &events).await
@@ -77,8 +74,7 @@ impl Args {
             }
             Command::Load { file } => load(&engine, &file, &events).await,
         };
-        drop(events);
-        progress.finish().await;
+        events.shown().await;
         output::print_text(&result?);
         Ok(0)
     }

@@ -27,6 +27,8 @@ use clap::{Parser, Subcommand};
 
 use crate::catalog::Catalog;
 use crate::error::Result;
+use crate::event::Events;
+use crate::report::progress::Progress;
 
 /// Hands-on labs about real services, graded by probing the live systems.
 #[derive(Debug, Parser)]
@@ -93,27 +95,41 @@ fn run(cli: Cli) -> Result<u8> {
         Command::List(args) => args.run(&catalog),
         Command::Info(args) => args.run(&catalog),
         Command::Questions(args) => args.run(&catalog),
-        command => runtime()?.block_on(dispatch(command, catalog)),
+        command => {
+            let runtime = runtime()?;
+            let result = runtime.block_on(dispatch(command, catalog));
+            // A thread that waits for input cannot be given up, only left.
+            runtime.shutdown_background();
+            result
+        }
     }
 }
 
+/// Runs a command while its progress is shown; what is left of that on the screen goes before an error comes.
 async fn dispatch(command: Command, catalog: Catalog) -> Result<u8> {
+    let progress = Progress::start();
+    let result = execute(command, catalog, progress.events()).await;
+    progress.finish().await;
+    result
+}
+
+async fn execute(command: Command, catalog: Catalog, events: Events) -> Result<u8> {
     match command {
         Command::List(_) | Command::Info(_) | Command::Questions(_) => Ok(0),
-        Command::Run(args) => args.run(catalog).await,
+        Command::Run(args) => args.run(catalog, events).await,
         Command::Status(args) => args.run(catalog).await,
         Command::Tasks(args) => args.run(&catalog),
-        Command::Check(args) => args.run(catalog).await,
+        Command::Check(args) => args.run(catalog, events).await,
         Command::Hint(args) => args.run(&catalog),
         Command::Solution(args) => args.run(&catalog),
         Command::Shell(args) => args.run(catalog).await,
         Command::Exec(args) => args.run(catalog).await,
-        Command::Restart(args) => args.run(catalog).await,
+        Command::Restart(args) => args.run(catalog, events).await,
         Command::Logs(args) => args.run(catalog).await,
-        Command::Reset(args) => args.run(catalog).await,
-        Command::Stop(args) => args.run(catalog).await,
-        Command::Gc(args) => args.run(catalog).await,
-        Command::Images(args) => args.run(catalog).await,
+        Command::Reset(args) => args.run(catalog, events).await,
+        Command::Stop(args) => args.run(catalog, events).await,
+        Command::Gc(args) => args.run(catalog, events).await,
+        Command::Images(args) => args.run(catalog, events).await,
         Command::Doctor(args) => args.run(catalog).await,
     }
 }

@@ -3,7 +3,7 @@ use dialoguer::Confirm;
 use super::output;
 use crate::catalog::Catalog;
 use crate::error::{Error, Result};
-use crate::report::progress::Progress;
+use crate::event::Events;
 use crate::session::Session;
 
 /// Start a lab afresh: services and data anew, your files moved aside, passed tasks kept
@@ -19,16 +19,14 @@ pub struct Args {
 }
 
 impl Args {
-    pub async fn run(self, catalog: Catalog) -> Result<u8> {
-        let progress = Progress::start();
-        let session = Session::open(catalog, progress.events())?;
+    pub async fn run(self, catalog: Catalog, events: Events) -> Result<u8> {
+        let session = Session::open(catalog, events)?;
         let (seat, lab) = session.resolve(self.lab.as_deref())?;
         if !self.yes && !confirmed(&lab.title)? {
             return Ok(0);
         }
         let done = session.reset(&lab, seat).await?;
-        drop(session);
-        progress.finish().await;
+        session.events.shown().await;
         if self.json {
             output::json(&done);
             return Ok(0);

@@ -1,7 +1,7 @@
 use super::output;
 use crate::catalog::{Catalog, unknown};
 use crate::error::Result;
-use crate::report::progress::Progress;
+use crate::event::Events;
 use crate::session::Session;
 
 /// Restart a service; its data stays where the service keeps it
@@ -17,9 +17,8 @@ pub struct Args {
 }
 
 impl Args {
-    pub async fn run(self, catalog: Catalog) -> Result<u8> {
-        let progress = Progress::start();
-        let session = Session::open(catalog, progress.events())?;
+    pub async fn run(self, catalog: Catalog, events: Events) -> Result<u8> {
+        let session = Session::open(catalog, events)?;
         let (seat, lab) = session.resolve(self.lab.as_deref())?;
         let plan = session.plan(&lab, seat)?;
         let names: Vec<String> = plan.members.iter().map(|m| m.name.clone()).collect();
@@ -32,8 +31,7 @@ impl Args {
             )
         })?;
         let reach = session.restart(&plan, member).await?;
-        drop(session);
-        progress.finish().await;
+        session.events.shown().await;
         if self.json {
             output::json(&reach);
         } else {

@@ -6,7 +6,7 @@ use super::output;
 use crate::catalog::Catalog;
 use crate::catalog::lab::Lab;
 use crate::error::Result;
-use crate::report::progress::Progress;
+use crate::event::Events;
 use crate::screen;
 use crate::session::Session;
 use crate::session::start::Started;
@@ -27,10 +27,9 @@ pub struct Args {
 }
 
 impl Args {
-    pub async fn run(self, catalog: Catalog) -> Result<u8> {
+    pub async fn run(self, catalog: Catalog, events: Events) -> Result<u8> {
         let lab = catalog.lab(&self.lab)?;
-        let progress = Progress::start();
-        let session = Session::open(catalog, progress.events())?;
+        let session = Session::open(catalog, events)?;
         let started = tokio::select! {
             started = session.start(&lab, self.workspace) => started,
             signal = super::interrupted() => {
@@ -45,8 +44,7 @@ impl Args {
             output::print_text(&reached(&lab, &started));
             return screen::run(&session, &lab, &started.seat).await;
         }
-        drop(session);
-        progress.finish().await;
+        session.events.shown().await;
         if self.json {
             output::json(&started);
         } else {

@@ -1,7 +1,7 @@
 use super::output;
 use crate::catalog::Catalog;
 use crate::error::Result;
-use crate::report::progress::Progress;
+use crate::event::Events;
 use crate::session::Session;
 
 /// End a lab: its containers and their data go, your workspace and progress stay
@@ -14,21 +14,19 @@ pub struct Args {
 }
 
 impl Args {
-    pub async fn run(self, catalog: Catalog) -> Result<u8> {
-        let progress = Progress::start();
-        let session = Session::open(catalog, progress.events())?;
-        let (seat, lab) = session.resolve(self.lab.as_deref())?;
+    pub async fn run(self, catalog: Catalog, events: Events) -> Result<u8> {
+        let session = Session::open(catalog, events)?;
+        let seat = session.resolve_seat(self.lab.as_deref())?;
         let removed = session.events.step("removing the seat", session.stop(&seat)).await?;
-        drop(session);
-        progress.finish().await;
+        session.events.shown().await;
         if self.json {
             output::json(
-                &serde_json::json!({"lab": lab.slug, "seat": seat.id, "removed": removed, "workspace": seat.workspace}),
+                &serde_json::json!({"lab": seat.lab, "seat": seat.id, "removed": removed, "workspace": seat.workspace}),
             );
         } else {
             output::print_text(&format!(
                 "{} has ended. Your files are in {}\n",
-                lab.title,
+                seat.lab,
                 seat.workspace.display()
             ));
         }

@@ -76,9 +76,11 @@ async fn bootstrap(
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
-        .kill_on_drop(true)
+        .process_group(0)
+        .env("TMPDIR", folder.path())
         .spawn()
         .map_err(|e| Error::infrastructure("bash cannot be started").because(e))?;
+    let group = Group(child.id());
     let (Some(mut tar), Some(mut said)) = (child.stdout.take(), child.stderr.take()) else {
         return Err(Error::infrastructure("mmdebstrap has no output"));
     };
@@ -94,6 +96,7 @@ async fn bootstrap(
     let (read, heard) =
         tokio::join!(tar.read_to_end(&mut archive), said.read_to_string(&mut messages));
     let status = child.wait().await;
+    drop(group);
     match (status, read, heard) {
         (Ok(status), Ok(_), Ok(_)) if status.success() => {}
         _ => {
@@ -104,6 +107,21 @@ async fn bootstrap(
     }
     let label = format!("LABEL {}=base", super::LABEL);
     engine.image_import(Upload::bytes(archive), tag, &[&label, r#"CMD ["bash"]"#], |_| {}).await
+}
+
+/// A process with all that it started: asked to end when this is dropped. mmdebstrap cleans up at SIGTERM, and
+/// what it leaves lies in a temporary folder of ours.
+struct Group(Option<u32>);
+
+impl Drop for Group {
+    fn drop(&mut self) {
+        let id =
+            self.0.and_then(|id| i32::try_from(id).ok()).and_then(rustix::process::Pid::from_raw);
+        if let Some(id) = id {
+            // One that has ended is no error.
+            let _ = rustix::process::kill_process_group(id, rustix::process::Signal::TERM);
+        }
+    }
 }
 
 /// The script reads the files beside it, so they are laid out as they are in the project.

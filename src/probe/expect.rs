@@ -3,7 +3,7 @@
 use serde::Deserialize;
 use serde_json::Value;
 
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::template::{Var, Variables};
 
 /// Every matcher that is given must hold.
@@ -58,6 +58,18 @@ pub struct Expectation {
 }
 
 impl Matcher {
+    /// # Errors
+    /// It expects nothing at all, or a variable is missing.
+    pub fn lint(&self, variables: &Variables) -> Result<()> {
+        let resolved = self.resolve(variables)?;
+        if resolved.is_empty() && self.same_as.is_none() {
+            return Err(Error::usage("An expectation expects nothing").help(
+                "use eq, ne, at_least, at_most, contains, unordered, one_of, length or same_as",
+            ));
+        }
+        Ok(())
+    }
+
     /// Puts the variables in place.
     ///
     /// # Errors
@@ -79,6 +91,12 @@ impl Matcher {
 }
 
 impl Expectation {
+    fn is_empty(&self) -> bool {
+        let Self { eq, ne, at_least, at_most, contains, unordered, one_of, length } = self;
+        [eq, ne, contains, unordered, one_of].iter().all(|v| v.is_none())
+            && [at_least, at_most, length].iter().all(|n| n.is_none())
+    }
+
     /// The values in it, to be filled in.
     pub fn values(&mut self) -> impl Iterator<Item = &mut Value> {
         [&mut self.eq, &mut self.ne, &mut self.contains, &mut self.unordered, &mut self.one_of]
@@ -101,10 +119,10 @@ impl Expectation {
             return Some((format!("anything but {}", show(v)), None));
         }
         let number = as_number(observed);
-        if let Some(n) = self.at_least.filter(|n| number.is_none_or(|o| o < *n)) {
+        if let Some(n) = self.at_least.filter(|n| number.is_none_or(|o| o < signed(*n))) {
             return Some((format!("at least {n}"), None));
         }
-        if let Some(n) = self.at_most.filter(|n| number.is_none_or(|o| o > *n)) {
+        if let Some(n) = self.at_most.filter(|n| number.is_none_or(|o| o > signed(*n))) {
             return Some((format!("at most {n}"), None));
         }
         if let Some(v) = self.contains.as_ref().filter(|v| !contains(observed, v)) {
@@ -161,12 +179,16 @@ fn text(value: &Value) -> String {
     }
 }
 
-fn as_number(value: &Value) -> Option<u64> {
+fn as_number(value: &Value) -> Option<i64> {
     match value {
-        Value::Number(n) => n.as_u64(),
+        Value::Number(n) => n.as_i64(),
         Value::String(text) => text.parse().ok(),
         _ => None,
     }
+}
+
+fn signed(n: u64) -> i64 {
+    i64::try_from(n).unwrap_or(i64::MAX)
 }
 
 fn length(value: &Value) -> Option<u64> {

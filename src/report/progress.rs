@@ -82,6 +82,7 @@ impl Screen {
                     step.bar.finish_and_clear();
                 }
             }
+            Event::Shown(shown) => shown.notify_one(),
             Event::CheckDone { .. } | Event::TaskDone(_) => {}
         }
     }

@@ -75,10 +75,10 @@ impl Trial<'_> {
         relay.set_gatekeeper(Some(interval.clone()));
         let (returned, over) = oneshot::channel();
         let take = async {
-            let taken = self.take(&taker).await;
+            let result = self.take(&taker).await;
             // Nobody waits for it when the injection has come.
             let _ = returned.send(());
-            taken
+            result
         };
         let meanwhile = async {
             tokio::select! {
@@ -93,9 +93,9 @@ impl Trial<'_> {
                 _ = over => Ok(false),
             }
         };
-        let (taken, injected) = tokio::join!(take, meanwhile);
+        let (took, injected) = tokio::join!(take, meanwhile);
         relay.set_gatekeeper(None);
-        taken?;
+        took?;
         let injected = injected?;
         for _ in 0..MAX_TAKES {
             if self.recorder.trouble_seen() || !self.take(&taker).await? {
@@ -106,7 +106,7 @@ impl Trial<'_> {
         let _ = tokio::join!(taker.process.kill(), putter.process.kill());
         let finding = match self.recorder.trouble() {
             Some((line, trouble)) => trouble.finding(&line, &[])?,
-            None => workload::judge(self.spec.workload.model, &self.recorder.history())?,
+            None => workload::judge(self.spec.workload.model, self.recorder.history()).await?,
         };
         Ok((injected, finding))
     }

@@ -17,6 +17,8 @@ use super::stream::{Arrival, Incoming, Outgoing};
 use crate::error::{Error, Result};
 use crate::probe::clock::Clock;
 
+/// Bytes of items that one call may return.
+const MAX_ITEMS: usize = 64 * 1024 * 1024;
 /// Bound on the time between SIGKILL and the end of a process.
 const KILL_LIMIT: Duration = Duration::from_secs(5);
 /// Calls that wait to be written to a process that reads none.
@@ -115,6 +117,9 @@ impl Process {
         let mut items = Vec::new();
         while let Some(item) = stream.next().await {
             items.push(item.value);
+            if stream.bytes() > MAX_ITEMS {
+                self.kill_because("protocol: it returned more items than a check takes").await?;
+            }
         }
         let streamed = stream.streamed();
         let mut call = stream.finish()?;

@@ -24,7 +24,12 @@ pub struct Spec {
 impl Spec {
     pub fn lint(&self, variables: &Variables) -> Result<()> {
         let words = self.words(variables)?;
-        self.expect.resolve(variables)?;
+        self.expect.lint(variables)?;
+        if self.expect.same_as.is_some() {
+            return Err(Error::usage(
+                "same_as compares what the program returns; a state probe has no such thing",
+            ));
+        }
         if redis::reads_only(&words) {
             return Ok(());
         }

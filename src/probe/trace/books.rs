@@ -21,7 +21,7 @@ pub struct Books {
 
 impl Books {
     pub fn lint(&self, variables: &Variables) -> Result<()> {
-        self.calls.resolve(variables).map(drop)
+        self.calls.lint(variables)
     }
 
     pub async fn observe(&self, scene: &Scene<'_>) -> Result<Finding> {

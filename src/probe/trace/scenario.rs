@@ -129,7 +129,7 @@ pub fn lint(spec: &Spec, variables: &Variables) -> Result<()> {
     for step in &spec.steps {
         match step {
             Step::Call(returns) => {
-                returns.expect.iter().try_for_each(|m| m.resolve(variables).map(drop))?;
+                returns.expect.iter().try_for_each(|m| m.lint(variables))?;
                 variables.resolve(&Value::Array(returns.args.clone()))?;
             }
             Step::Start(start) => started.push(&start.name),
@@ -142,10 +142,12 @@ pub fn lint(spec: &Spec, variables: &Variables) -> Result<()> {
                     )));
                 }
                 finish.within.get(variables)?;
+                finish.expect.iter().try_for_each(|m| m.lint(variables))?;
             }
         }
     }
     for seen in &spec.expect {
+        seen.reply_items.iter().try_for_each(|m| m.lint(variables))?;
         seen.at_least.iter().chain(&seen.at_most).try_for_each(|n| n.get(variables).map(drop))?;
     }
     Ok(())
@@ -202,6 +204,14 @@ pub async fn observe(spec: &Spec, scene: &Scene<'_>) -> Result<Finding> {
     }
     let records: Vec<Record> =
         relay.records_since(mark).into_iter().filter(|r| !r.handshake).collect();
+    if let Some(problem) = relay.connections().into_iter().find_map(|c| c.problem) {
+        return Ok(Evidence::new(format!("A connection to {} was ended: {problem}", twin.name()))
+            .fail("protocol"));
+    }
+    if relay.unrecorded() > 0 {
+        let summary = format!("{} saw more commands than a check records", twin.name());
+        return Ok(Evidence::new(summary).fail("commands"));
+    }
     for seen in &spec.expect {
         if let Some(evidence) = judge(seen, &records, &play.watched, scene.variables)? {
             return Ok(evidence);
