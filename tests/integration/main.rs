@@ -6,5 +6,6 @@ mod engine;
 mod interrupt;
 mod sandbox;
 mod seat;
+mod shell;
 mod solutions;
 mod verdicts;
