@@ -137,6 +137,17 @@ impl<'a> Lane<'a> {
             return super::trouble::service_died(member, state.as_ref(), &said, finding);
         }
         if let Finding::Error(error) = &finding {
+            for twin in &open.twins {
+                if !twin.obeys().await {
+                    let summary = format!(
+                        "After what the program sent, {} no longer does what it is told",
+                        twin.service
+                    );
+                    let mut evidence = Evidence::new(summary);
+                    evidence.observed = error.why.clone().or_else(|| Some(error.what.clone()));
+                    return evidence.fail("service-broken");
+                }
+            }
             let state = engine.inspect(&open.runner).await.ok().flatten();
             if state.is_some_and(|s| s.oom_killed) {
                 let mut evidence = Evidence::new(

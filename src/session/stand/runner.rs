@@ -54,6 +54,10 @@ fn spec(plan: &Plan, members: &[&Member], name: String) -> ContainerSpec {
             .collect(),
         tmpfs: [("/workspace".to_owned(), owned("64m")), ("/tmp".to_owned(), owned("64m"))].into(),
         read_only: true,
+        // Memory and queues that outlive their processes would outlive the check.
+        sysctls: [("kernel.shmmni", "0"), ("kernel.msgmni", "0"), ("kernel.sem", "0 0 0 0")]
+            .map(|(name, value)| (name.to_owned(), value.to_owned()))
+            .into(),
         memory: Some(512 * MIB),
         pids: Some(256),
         nano_cpus: Some(2_000_000_000),
