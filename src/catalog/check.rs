@@ -7,12 +7,16 @@ use super::lab::{FORMAT, Lab, Task};
 use super::load::{self, Spanned};
 use super::{Catalog, unknown};
 use crate::error::{Error, Result};
+use crate::template::Variables;
 
 /// A lab with its Markdown, checked.
-pub fn load(files: &Files, slug: &str, catalog: &Catalog) -> Result<Lab> {
+///
+/// Values that a seat was started with take the place of the lab's own.
+pub fn load(files: &Files, slug: &str, catalog: &Catalog, of_seat: &Variables) -> Result<Lab> {
     let path = format!("{slug}/lab.yaml");
     let mut lab: Lab = load::yaml(files, &path)?;
     slug.clone_into(&mut lab.slug);
+    lab.variables.0.extend(of_seat.0.clone());
     let checker = Checker { files, path: &path };
     checker.format(&lab)?;
     checker.services(&lab, catalog)?;
@@ -29,6 +33,9 @@ pub fn load(files: &Files, slug: &str, catalog: &Catalog) -> Result<Lab> {
         }
         for check in &mut task.checks {
             check.claim = lab.variables.render(&check.claim)?;
+            for text in check.misconceptions.values_mut() {
+                *text = lab.variables.render(text)?;
+            }
         }
     }
     Ok(lab)

@@ -17,6 +17,7 @@ use service::Service;
 
 use crate::error::{Error, Result};
 use crate::suggest::nearest;
+use crate::template::Variables;
 
 /// The labs, services and questions at hand.
 #[derive(Debug, Clone)]
@@ -45,18 +46,26 @@ impl Catalog {
     /// # Errors
     /// An unknown name (with the nearest one), or a faulty file.
     pub fn lab(&self, slug: &str) -> Result<Lab> {
+        self.lab_of_seat(slug, &Variables::default())
+    }
+
+    /// A lab as one seat sees it: with the values that the seat was started with.
+    ///
+    /// # Errors
+    /// As [`Catalog::lab`].
+    pub fn lab_of_seat(&self, slug: &str, variables: &Variables) -> Result<Lab> {
         let slugs = self.slugs();
         if !slugs.iter().any(|s| s == slug) {
             return Err(unknown("lab", slug, &slugs, "see 'labs list'"));
         }
-        check::load(&self.labs, slug, self)
+        check::load(&self.labs, slug, self, variables)
     }
 
     /// All labs; a faulty one is an error of its own.
     pub fn labs(&self) -> Vec<(String, Result<Lab>)> {
         self.slugs()
             .into_iter()
-            .map(|slug| (slug.clone(), check::load(&self.labs, &slug, self)))
+            .map(|slug| (slug.clone(), check::load(&self.labs, &slug, self, &Variables::default())))
             .collect()
     }
 

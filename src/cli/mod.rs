@@ -93,7 +93,13 @@ fn run(cli: Cli) -> Result<u8> {
         Command::List(args) => args.run(&catalog),
         Command::Info(args) => args.run(&catalog),
         Command::Questions(args) => args.run(&catalog),
-        command => runtime()?.block_on(dispatch(command, catalog)),
+        command => {
+            let runtime = runtime()?;
+            let result = runtime.block_on(dispatch(command, catalog));
+            // A thread that waits for input cannot be given up, only left.
+            runtime.shutdown_background();
+            result
+        }
     }
 }
 

@@ -17,18 +17,18 @@ impl Args {
     pub async fn run(self, catalog: Catalog) -> Result<u8> {
         let progress = Progress::start();
         let session = Session::open(catalog, progress.events())?;
-        let (seat, lab) = session.resolve(self.lab.as_deref())?;
+        let seat = session.resolve_seat(self.lab.as_deref())?;
         let removed = session.events.step("removing the seat", session.stop(&seat)).await?;
         drop(session);
         progress.finish().await;
         if self.json {
             output::json(
-                &serde_json::json!({"lab": lab.slug, "seat": seat.id, "removed": removed, "workspace": seat.workspace}),
+                &serde_json::json!({"lab": seat.lab, "seat": seat.id, "removed": removed, "workspace": seat.workspace}),
             );
         } else {
             output::print_text(&format!(
                 "{} has ended. Your files are in {}\n",
-                lab.title,
+                seat.lab,
                 seat.workspace.display()
             ));
         }

@@ -101,10 +101,10 @@ impl Expectation {
             return Some((format!("anything but {}", show(v)), None));
         }
         let number = as_number(observed);
-        if let Some(n) = self.at_least.filter(|n| number.is_none_or(|o| o < *n)) {
+        if let Some(n) = self.at_least.filter(|n| number.is_none_or(|o| o < signed(*n))) {
             return Some((format!("at least {n}"), None));
         }
-        if let Some(n) = self.at_most.filter(|n| number.is_none_or(|o| o > *n)) {
+        if let Some(n) = self.at_most.filter(|n| number.is_none_or(|o| o > signed(*n))) {
             return Some((format!("at most {n}"), None));
         }
         if let Some(v) = self.contains.as_ref().filter(|v| !contains(observed, v)) {
@@ -161,12 +161,16 @@ fn text(value: &Value) -> String {
     }
 }
 
-fn as_number(value: &Value) -> Option<u64> {
+fn as_number(value: &Value) -> Option<i64> {
     match value {
-        Value::Number(n) => n.as_u64(),
+        Value::Number(n) => n.as_i64(),
         Value::String(text) => text.parse().ok(),
         _ => None,
     }
+}
+
+fn signed(n: u64) -> i64 {
+    i64::try_from(n).unwrap_or(i64::MAX)
 }
 
 fn length(value: &Value) -> Option<u64> {

@@ -28,7 +28,7 @@ pub struct Redis {
 }
 
 impl Redis {
-    /// Connects and proves it by a PING; the session does not touch LRU clocks and is not evicted.
+    /// Connects; the session does not touch LRU clocks and is not evicted.
     ///
     /// # Errors
     /// Nothing answers at the address within two seconds.
@@ -132,11 +132,14 @@ impl Redis {
         let dump: Option<Vec<u8>> =
             redis::cmd("DUMP").arg(key).query_async(&mut from).await.map_err(failed)?;
         let Some(dump) = dump else { return Ok(()) };
+        let expires: i64 =
+            redis::cmd("PEXPIRETIME").arg(key).query_async(&mut from).await.map_err(failed)?;
         redis::cmd("RESTORE")
             .arg(key)
-            .arg(0)
+            .arg(expires.max(0))
             .arg(dump)
             .arg("REPLACE")
+            .arg("ABSTTL")
             .exec_async(&mut to.connection.clone())
             .await
             .map_err(failed)

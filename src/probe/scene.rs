@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio::sync::Mutex;
 
@@ -11,6 +12,9 @@ use super::relay::Relay;
 use super::runner::Runner;
 use crate::error::{Error, Result};
 use crate::template::Variables;
+
+/// How long a stand may take to show that it is well.
+const ANSWERS_WITHIN: Duration = Duration::from_secs(10);
 
 /// The surroundings of one probe.
 pub struct Scene<'a> {
@@ -32,6 +36,8 @@ pub struct Services {
 /// A runner and the twins its program works on, each behind a relay.
 pub struct Stand {
     pub runner: Runner,
+    /// The learner's files, as they are loaded into the runner.
+    pub files: Vec<(String, Vec<u8>)>,
     pub relays: BTreeMap<String, Arc<Relay>>,
     pub twins: BTreeMap<String, Redis>,
 }
@@ -74,6 +80,25 @@ impl Services {
 }
 
 impl Stand {
+    /// Ends every process of the program and puts its files back as they were: what it keeps from here on
+    /// is in the service.
+    pub async fn start_over(&self) -> Result<()> {
+        self.runner.clean().await?;
+        self.runner.load(&self.files).await
+    }
+
+    /// Whether runner and twins do what they are told, so that a check's delay is the program's.
+    pub async fn answers(&self) -> bool {
+        let all = async {
+            let mut well = self.runner.clean().await.is_ok();
+            for twin in self.twins.values() {
+                well &= twin.ask(&["PING"]).await.is_ok();
+            }
+            well
+        };
+        tokio::time::timeout(ANSWERS_WITHIN, all).await.unwrap_or(false)
+    }
+
     /// The twin that a probe means: the named one, else the only one.
     pub fn twin(&self, name: Option<&str>) -> Result<(&Redis, &Arc<Relay>)> {
         let name = match name {

@@ -4,7 +4,10 @@ use std::collections::{BTreeMap, VecDeque};
 use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
+use tokio::sync::watch;
+
 use super::Session;
+use super::ledger::check_lock;
 use super::plan::{LANES, Plan};
 use super::stand::Lane;
 use super::start::reach;
@@ -12,7 +15,7 @@ use crate::catalog::lab::{Check, Lab, Task};
 use crate::error::{Error, Result};
 use crate::event::Event;
 use crate::probe::Probe;
-use crate::probe::finding::{Failure, Finding};
+use crate::probe::finding::{Evidence, Failure, Finding};
 use crate::probe::scene::{Scene, Services};
 use crate::store::{Attempt, SeatRow};
 use crate::template::Variables;
@@ -40,21 +43,22 @@ impl Session {
             .collect::<Result<BTreeMap<_, _>>>()?;
         let tasks: Vec<&Task> =
             lab.tasks.iter().filter(|t| task.is_none_or(|id| id == t.id.value)).collect();
-        let passed = self
-            .store
-            .progress(&lab.slug)?
-            .into_iter()
-            .filter(|(_, p)| p.passed_at.is_some())
-            .map(|(id, _)| id);
+        let mut decided: BTreeMap<String, State> =
+            tasks.iter().map(|t| (t.id.value.clone(), State::Open)).collect();
+        for (id, progress) in self.store.progress(&lab.slug)? {
+            if progress.passed_at.is_some() {
+                decided.insert(id, State::Passed);
+            }
+        }
         let round = Round {
             session: self,
+            lab,
             plan: &plan,
             services: Services::new(addresses),
-            passed: Mutex::new(passed.collect()),
+            decided: watch::Sender::new(decided),
         };
         let mut results = round.tasks(&tasks).await?;
         results.sort_by_key(|r| lab.tasks.iter().position(|t| t.id.value == r.id));
-        self.record_attempts(lab, &results)?;
         Ok(LabResult {
             lab: lab.slug.clone(),
             seat: seat.id.clone(),
@@ -65,88 +69,102 @@ impl Session {
             milliseconds: millis(began.elapsed()),
         })
     }
-
-    /// An error of ours costs no attempt, and what is blocked was not tried.
-    fn record_attempts(&self, lab: &Lab, results: &[TaskResult]) -> Result<()> {
-        for result in results {
-            let passed = match result.verdict {
-                Verdict::Pass => true,
-                Verdict::Fail => false,
-                Verdict::Blocked | Verdict::Error => continue,
-            };
-            self.store.add_attempt(&Attempt {
-                lab: &lab.slug,
-                task: &result.id,
-                passed,
-                points: result.points,
-            })?;
-        }
-        Ok(())
-    }
 }
 
 /// One round of checking a seat.
 struct Round<'a> {
     session: &'a Session,
+    lab: &'a Lab,
     plan: &'a Plan,
     services: Services,
-    /// Tasks passed now or earlier.
-    passed: Mutex<Vec<String>>,
+    /// What is known of each task.
+    decided: watch::Sender<BTreeMap<String, State>>,
+}
+
+/// Whether a task's needs are met by another.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum State {
+    /// It is part of this round, and not checked yet.
+    Open,
+    /// Now or earlier.
+    Passed,
+    Failed,
 }
 
 impl Round<'_> {
-    /// Tasks that run the learner's program share a few lanes; the others need none.
+    /// Tasks go in order to a few lanes, so that what a task needs is under way before it.
     async fn tasks(&self, tasks: &[&Task]) -> Result<Vec<TaskResult>> {
         let drives =
             |t: &&&Task| t.checks.iter().filter_map(Check::probe).any(|p| p.drives_program());
-        let (driving, watching): (Vec<&Task>, Vec<&Task>) = tasks.iter().partition(drives);
-        let mut results = Vec::new();
-        for task in watching {
-            results.push(self.task(task, None).await?);
+        let driving = tasks.iter().filter(drives).count();
+        let queue = Mutex::new(tasks.iter().copied().collect());
+        if driving == 0 {
+            return self.lane(&queue, None).await;
         }
-        if driving.is_empty() {
-            return Ok(results);
-        }
-        let _lock =
-            self.session.store.lock_waiting(&format!("{}.check", self.plan.seat.lab)).await?;
+        let _lock = self.session.store.lock_waiting(&check_lock(&self.plan.seat.lab)).await?;
         let subnet = self.session.seat_subnet(self.plan).await?.ok_or_else(|| {
             Error::infrastructure("The seat's network is gone")
                 .at(self.plan.network())
                 .help("run 'labs reset'")
         })?;
-        let lanes = u8::try_from(driving.len()).unwrap_or(LANES).min(LANES);
-        let queue = Mutex::new(VecDeque::from(driving));
-        let next = || queue.lock().ok()?.pop_front();
-        let work = (0..lanes).map(|number| async move {
-            let mut lane = Lane::new(self.session, self.plan, number, subnet);
-            let mut results = Vec::new();
-            while let Some(task) = next() {
-                match self.task(task, Some(&mut lane)).await {
-                    Ok(result) => results.push(result),
-                    Err(error) => {
-                        lane.close().await?;
-                        return Err(error);
-                    }
-                }
-            }
-            lane.close().await?;
-            Ok(results)
+        let lanes = u8::try_from(driving).unwrap_or(LANES).min(LANES);
+        let work = (0..lanes).map(|number| {
+            let lane = Lane::new(self.session, self.plan, number, subnet);
+            self.lane(&queue, Some(lane))
         });
+        let mut results = Vec::new();
         for part in futures_util::future::join_all(work).await {
             results.extend(part?);
         }
         Ok(results)
     }
 
+    /// One task after the other, as long as there are any.
+    async fn lane(
+        &self,
+        queue: &Mutex<VecDeque<&Task>>,
+        mut lane: Option<Lane<'_>>,
+    ) -> Result<Vec<TaskResult>> {
+        let next = || queue.lock().ok()?.pop_front();
+        let mut results = Vec::new();
+        let mut failed = None;
+        while let Some(task) = next() {
+            match self.task(task, lane.as_mut()).await {
+                Ok(result) => results.push(result),
+                Err(error) => {
+                    failed = Some(error);
+                    break;
+                }
+            }
+        }
+        if let Some(mut lane) = lane
+            && let Err(error) = lane.close().await
+        {
+            // The verdicts stand; what could not be removed is recorded and collected later.
+            self.session.events.note(format!("{error}\n'labs gc' removes what was left"));
+        }
+        failed.map_or(Ok(results), Err)
+    }
+
+    /// The first task that this one needs and that has not passed, once all of them are decided.
+    async fn missing<'t>(&self, task: &'t Task) -> Option<&'t str> {
+        let mut decided = self.decided.subscribe();
+        for need in &task.needs {
+            let waits = decided.wait_for(|d| d.get(&need.value) != Some(&State::Open));
+            let state = waits.await.ok().and_then(|d| d.get(&need.value).copied());
+            if state != Some(State::Passed) {
+                return Some(&need.value);
+            }
+        }
+        None
+    }
+
     async fn task(&self, task: &Task, mut lane: Option<&mut Lane<'_>>) -> Result<TaskResult> {
         let mut checks: Vec<CheckResult> = Vec::new();
-        let missing = task
-            .needs
-            .iter()
-            .find(|need| !self.passed.lock().is_ok_and(|passed| passed.contains(&need.value)));
+        let missing = self.missing(task).await;
         for check in &task.checks {
             let blocked = match missing {
-                Some(need) => Some(format!("task {}", need.value)),
+                Some(need) => Some(format!("task {need}")),
                 None => blocked_by(check, &checks),
             };
             let result = match blocked {
@@ -164,9 +182,13 @@ impl Round<'_> {
         }
         let verdict = Verdict::of(checks.iter().map(|c| c.verdict));
         let pass = verdict == Verdict::Pass;
-        if pass && let Ok(mut passed) = self.passed.lock() {
-            passed.push(task.id.value.clone());
-        }
+        self.decided.send_modify(|decided| {
+            let state = decided.entry(task.id.value.clone()).or_insert(State::Failed);
+            // What passed once stays passed.
+            if pass || *state == State::Open {
+                *state = if pass { State::Passed } else { State::Failed };
+            }
+        });
         let result = TaskResult {
             id: task.id.value.clone(),
             title: task.title.clone(),
@@ -176,8 +198,21 @@ impl Round<'_> {
             checks,
             explanation: pass.then(|| task.explanation.clone()),
         };
+        self.record(&result)?;
         self.session.events.send(Event::TaskDone(Box::new(result.clone())));
         Ok(result)
+    }
+
+    /// An error of ours costs no attempt, and what is blocked was not tried.
+    fn record(&self, result: &TaskResult) -> Result<()> {
+        let passed = match result.verdict {
+            Verdict::Pass => true,
+            Verdict::Fail => false,
+            Verdict::Blocked | Verdict::Error => return Ok(()),
+        };
+        let attempt =
+            Attempt { lab: &self.lab.slug, task: &result.id, passed, points: result.points };
+        self.session.store.add_attempt(&attempt)
     }
 
     async fn one(
@@ -189,7 +224,7 @@ impl Round<'_> {
         let began = Instant::now();
         let probe = check.probe().ok_or_else(|| Error::usage("A check has exactly one probe"))?;
         let program = task.program.as_ref().map(|p| p.value.as_str());
-        let variables = &self.plan.seat.variables;
+        let variables = &self.lab.variables;
         let finding = match lane {
             Some(lane) if probe.drives_program() => {
                 self.on_stand(&probe, program, variables, lane).await
@@ -221,7 +256,7 @@ impl Round<'_> {
         variables: &Variables,
     ) -> Finding {
         let scene = Scene { variables, services: &self.services, stand: None, program };
-        let finding = within(probe.observe(&scene)).await;
+        let finding = within(probe.observe(&scene), async { false }).await;
         match finding {
             Finding::Error(error) => self.session.explain_seat(self.plan, error).await,
             finding => finding,
@@ -243,7 +278,7 @@ impl Round<'_> {
             return Finding::Error(Error::infrastructure("The stand of a check is gone"));
         };
         let scene = Scene { variables, services: &self.services, stand: Some(stand), program };
-        let finding = within(probe.observe(&scene)).await;
+        let finding = within(probe.observe(&scene), stand.answers()).await;
         let finding = match finding {
             Finding::Pass => Finding::Pass,
             finding => lane.explain(finding).await,
@@ -282,16 +317,22 @@ fn unchecked(check: &Check, verdict: Verdict, blocked_by: Option<String>) -> Che
     }
 }
 
-async fn within(observation: impl Future<Output = Finding>) -> Finding {
-    tokio::time::timeout(CHECK_WITHIN, observation).await.unwrap_or_else(|_| {
-        Finding::Error(
-            Error::infrastructure(format!(
-                "The check had not ended after {} s",
-                CHECK_WITHIN.as_secs()
-            ))
+/// Bounds an observation. When the time is over it is the program's doing if `ours_is_well`.
+async fn within(
+    observation: impl Future<Output = Finding>,
+    ours_is_well: impl Future<Output = bool>,
+) -> Finding {
+    if let Ok(finding) = tokio::time::timeout(CHECK_WITHIN, observation).await {
+        return finding;
+    }
+    let what = format!("The check had not ended after {} s", CHECK_WITHIN.as_secs());
+    if ours_is_well.await {
+        return Evidence::new(format!("{what}: the program's calls take too long")).fail("timeout");
+    }
+    Finding::Error(
+        Error::infrastructure(what)
             .help("check again; if it happens each time, tell the lab's author"),
-        )
-    })
+    )
 }
 
 fn millis(time: Duration) -> u64 {

@@ -1,5 +1,7 @@
 //! Recorded first, then made; removed first, then forgotten.
 
+use std::fs::File;
+
 use super::Session;
 use super::plan::{Labels, OWNER_LABEL, gates_network};
 use crate::engine::{ContainerSpec, Network, NetworkSpec, SubnetChoice};
@@ -22,6 +24,14 @@ impl Session {
     pub(super) async fn drop_container(&self, name: &str) -> Result<()> {
         self.engine.remove(name, true).await?;
         self.store.remove_resource(ResourceKind::Container, name)
+    }
+
+    /// Keeps other commands from changing a seat, and waits for a check that goes on.
+    pub(super) async fn lock_seat(&self, lab: &str) -> Result<[File; 2]> {
+        let seat = self.store.lock(lab)?;
+        let name = check_lock(lab);
+        let check = self.events.passing("waiting for a check", self.store.lock_waiting(&name));
+        Ok([seat, check.await?])
     }
 
     /// A container that removes itself.
@@ -96,6 +106,11 @@ impl Session {
             detail: detail.to_owned(),
         })
     }
+}
+
+/// The name of the lock that a check holds while it has stands.
+pub(super) fn check_lock(lab: &str) -> String {
+    format!("{lab}.check")
 }
 
 fn subnet_range() -> Result<crate::engine::Subnet> {

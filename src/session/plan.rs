@@ -2,11 +2,13 @@
 
 use std::collections::BTreeMap;
 use std::net::Ipv4Addr;
+use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 
 use crate::catalog::Catalog;
 use crate::catalog::lab::Lab;
 use crate::catalog::service::Service;
+use crate::digest;
 use crate::engine::{ContainerSpec, Link, Mount, NetworkChoice, Source, Subnet};
 use crate::error::{Error, Result};
 use crate::image::Images;
@@ -14,6 +16,8 @@ use crate::store::SeatRow;
 
 /// The label that everything of a seat carries; its value is the seat's id.
 pub const SEAT_LABEL: &str = "labs.seat";
+/// The label whose value is a digest of what a container was made from.
+pub const PLAN_LABEL: &str = "labs.plan";
 /// The label whose value is the installation that made something; others are never touched.
 pub const OWNER_LABEL: &str = "labs.owner";
 /// How many checks run the learner's program at the same time, each with a twin of its own.
@@ -119,6 +123,7 @@ impl Plan {
     pub fn image_names(&self) -> Vec<&str> {
         let mut names = vec![GATE, WORKBENCH];
         names.extend(self.members.iter().map(|m| m.definition.name.as_str()));
+        names.sort_unstable();
         names.dedup();
         names
     }
@@ -152,6 +157,14 @@ impl Plan {
         let mut containers: Vec<_> = self.members.iter().map(|m| self.service(m, subnet)).collect();
         containers.push(self.workbench(subnet));
         containers.push(self.gate(subnet));
+        // A mount goes on showing a folder that was replaced, so the folder itself is part of the plan.
+        let folder = std::fs::metadata(&self.seat.workspace).ok().map(|m| (m.dev(), m.ino()));
+        for spec in &mut containers {
+            let mounted = spec.mounts.iter().any(|m| matches!(m.source, Source::Bind(_)));
+            let mut plan = digest::sha256(format!("{spec:?} {:?}", folder.filter(|_| mounted)));
+            plan.truncate(12);
+            spec.labels.insert(PLAN_LABEL.to_owned(), plan);
+        }
         containers
     }
 

@@ -21,7 +21,7 @@ pub struct ResetDone {
 impl Session {
     /// Recreates containers, network, volumes and workspace. What was passed stays passed.
     pub async fn reset(&self, lab: &Lab, seat: SeatRow) -> Result<ResetDone> {
-        let _lock = self.store.lock(&lab.slug)?;
+        let _locks = self.lock_seat(&lab.slug).await?;
         let plan = self.plan(lab, seat)?;
         self.images.ensure(&self.engine, &plan.image_names(), &self.events).await?;
         self.events.step("removing the old seat", self.remove_resources(&plan.seat.id)).await?;

@@ -39,6 +39,15 @@ pub fn seat(store: &Store, lab: Option<&str>, current: &Path) -> Result<SeatRow>
 }
 
 impl Session {
+    /// The seat a command means, whether or not its lab can be read.
+    ///
+    /// # Errors
+    /// As [`seat`].
+    pub fn resolve_seat(&self, lab: Option<&str>) -> Result<SeatRow> {
+        let current = std::env::current_dir().unwrap_or_default();
+        seat(&self.store, lab, &current)
+    }
+
     /// The seat a command means, with its lab.
     ///
     /// # Errors
@@ -50,9 +59,8 @@ impl Session {
                 return Err(unknown("lab", slug, &slugs, "see 'labs list'"));
             }
         }
-        let current = std::env::current_dir().unwrap_or_default();
-        let seat = seat(&self.store, lab, &current)?;
-        let lab = self.catalog.lab(&seat.lab)?;
+        let seat = self.resolve_seat(lab)?;
+        let lab = self.catalog.lab_of_seat(&seat.lab, &seat.variables)?;
         Ok((seat, lab))
     }
 }

@@ -8,14 +8,14 @@ use futures_util::future::try_join_all;
 use rand::RngExt;
 use serde::Serialize;
 
-use super::plan::{Member, Plan, WORKBENCH};
+use super::plan::{Member, PLAN_LABEL, Plan, WORKBENCH};
 use super::{Session, workspace};
 use crate::catalog::lab::Lab;
-use crate::engine::{ContainerState, LogRequest, Subnet};
+use crate::engine::{ContainerSpec, ContainerState, LogRequest, Subnet};
 use crate::error::{Error, Result};
 use crate::probe::redis::Redis;
 use crate::ready;
-use crate::store::SeatRow;
+use crate::store::{ResourceKind, SeatRow};
 
 /// A service that does not answer by then will not.
 const READY_WITHIN: Duration = Duration::from_secs(60);
@@ -113,35 +113,13 @@ impl Session {
             self.ensure_gates_network(),
             self.make_volumes(plan),
         )?;
-        let containers = plan.containers(subnet).into_iter().map(|spec| async move {
-            let part = spec.name.rsplit('-').next().unwrap_or_default().to_owned();
-            let work = async {
-                let state = self.engine.inspect(&spec.name).await?;
-                match state {
-                    Some(state) if state.paused => {
-                        self.engine.unpause(&spec.name).await.map(|()| false)
-                    }
-                    Some(state) if state.running => Ok(false),
-                    Some(_) => self.engine.start(&spec.name).await.map(|()| false),
-                    None => {
-                        self.make_container(&plan.seat.id, &spec).await?;
-                        self.engine.start(&spec.name).await.map(|()| true)
-                    }
-                }
-            };
-            let made = self.events.step(format!("container {part}"), work).await?;
-            Ok::<_, Error>((part, made))
-        });
-        let made = try_join_all(containers).await?;
+        let containers = plan.containers(subnet);
+        try_join_all(containers.iter().map(|spec| self.raise(plan, spec))).await?;
         let gate = self.gate(plan).await?;
         let ready = plan.members.iter().map(|member| async {
-            let reach = self
-                .events
-                .step(format!("{} ready", member.name), self.ready(plan, member, &gate))
-                .await?;
-            if made.iter().any(|(part, made)| *made && *part == member.name) {
-                self.set_up(lab, member, reach.address).await?;
-            }
+            let ready = self.ready(plan, member, &gate);
+            let reach = self.events.step(format!("{} ready", member.name), ready).await?;
+            self.set_up(lab, plan, member, reach.address).await?;
             Ok::<_, Error>(reach)
         });
         let (services, ()) = tokio::try_join!(
@@ -149,6 +127,37 @@ impl Session {
             self.events.step("workspace", self.prove_workspace(plan))
         )?;
         Ok(services)
+    }
+
+    /// Makes a container, or brings back the one there is. One that was made to another plan and keeps no
+    /// data is made anew.
+    async fn raise(&self, plan: &Plan, spec: &ContainerSpec) -> Result<()> {
+        let part = spec.name.strip_prefix(&format!("{}-", plan.network())).unwrap_or(&spec.name);
+        let work = async {
+            let Some(state) = self.engine.inspect(&spec.name).await? else {
+                return self.make_and_start(plan, spec).await;
+            };
+            if state.labels.get(PLAN_LABEL) != spec.labels.get(PLAN_LABEL) {
+                if plan.member(part).is_none() {
+                    self.drop_container(&spec.name).await?;
+                    return self.make_and_start(plan, spec).await;
+                }
+                self.events.note(format!(
+                    "{part} runs as an earlier version defined it; 'labs reset' renews it"
+                ));
+            }
+            match state {
+                state if state.paused => self.engine.unpause(&spec.name).await,
+                state if state.running => Ok(()),
+                _ => self.engine.start(&spec.name).await,
+            }
+        };
+        self.events.step(format!("container {part}"), work).await
+    }
+
+    async fn make_and_start(&self, plan: &Plan, spec: &ContainerSpec) -> Result<()> {
+        self.make_container(&plan.seat.id, spec).await?;
+        self.engine.start(&spec.name).await
     }
 
     /// The gate as it runs; it knows the published ports.
@@ -220,9 +229,23 @@ impl Session {
         }
     }
 
-    async fn set_up(&self, lab: &Lab, member: &Member, address: SocketAddr) -> Result<()> {
+    /// Runs the lab's set-up on a service, once for its data.
+    async fn set_up(
+        &self,
+        lab: &Lab,
+        plan: &Plan,
+        member: &Member,
+        address: SocketAddr,
+    ) -> Result<()> {
+        const DONE: &str = "set up";
         let commands: Vec<_> = lab.setup.iter().filter_map(|s| s.0.get(&member.name)).collect();
-        if commands.is_empty() {
+        let (kind, name) = match member.definition.data {
+            Some(_) => (ResourceKind::Volume, plan.volume(member)),
+            None => (ResourceKind::Container, plan.container(&member.name)),
+        };
+        let recorded = self.store.resources(Some(&plan.seat.id))?;
+        let done = recorded.iter().any(|r| r.kind == kind && r.name == name && r.detail == DONE);
+        if done || commands.is_empty() {
             return Ok(());
         }
         let work = async {
@@ -232,7 +255,7 @@ impl Session {
                     command.iter().map(|w| lab.variables.render(w)).collect::<Result<Vec<_>>>()?;
                 redis.demand(&words).await?;
             }
-            Ok(())
+            self.store.note_resource(kind, &name, DONE)
         };
         self.events.step(format!("{} set-up", member.name), work).await
     }

@@ -37,7 +37,7 @@ impl Session {
     /// # Errors
     /// The engine does not answer, or the lab's files are faulty.
     pub async fn status(&self, seat: SeatRow) -> Result<SeatStatus> {
-        let lab = self.catalog.lab(&seat.lab)?;
+        let lab = self.catalog.lab_of_seat(&seat.lab, &seat.variables)?;
         let progress = self.store.progress(&lab.slug)?;
         let passed = lab
             .tasks

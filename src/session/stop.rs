@@ -1,5 +1,7 @@
 //! Stopping a seat, and removing what was left behind.
 
+use std::collections::BTreeMap;
+
 use serde::Serialize;
 
 use super::Session;
@@ -30,7 +32,7 @@ impl Removed {
 impl Session {
     /// Removes a seat: its containers, then its network and volumes. The workspace stays.
     pub async fn stop(&self, seat: &SeatRow) -> Result<Removed> {
-        let _lock = self.store.lock(&seat.lab)?;
+        let _locks = self.lock_seat(&seat.lab).await?;
         let removed = self.remove_resources(&seat.id).await?;
         self.store.remove_seat(&seat.id)?;
         Ok(removed)
@@ -66,6 +68,18 @@ impl Session {
     /// Removes what belongs to no seat that is recorded, and the throw-away containers of checks that
     /// were cut short.
     pub async fn collect_garbage(&self) -> Result<Removed> {
+        let installation = self.store.installation()?;
+        let ours = format!("{OWNER_LABEL}={installation}");
+        let ours = [ours.as_str()];
+        let mut orphans: Vec<String> =
+            self.store.resources(None)?.into_iter().map(|r| r.seat).collect();
+        let mut labelled =
+            |labels: BTreeMap<String, String>| orphans.extend(labels.get(SEAT_LABEL).cloned());
+        self.engine.list(&ours).await?.into_iter().for_each(|c| labelled(c.labels));
+        self.engine.networks(&ours).await?.into_iter().for_each(|n| labelled(n.labels));
+        self.engine.volumes(&ours).await?.into_iter().for_each(|v| labelled(v.labels));
+
+        // The seats are read last: one that is being started right now was recorded before what it made.
         let mut removed = Removed::default();
         let mut seats = Vec::new();
         for seat in self.store.seats()? {
@@ -76,32 +90,9 @@ impl Session {
                 seats.push(seat.id);
             }
         }
-        let mut orphans: Vec<String> =
-            self.store.resources(None)?.into_iter().map(|r| r.seat).collect();
-        let installation = self.store.installation()?;
-        let ours = format!("{OWNER_LABEL}={installation}");
-        let ours = [ours.as_str()];
-        orphans.extend(
-            self.engine.list(&ours).await?.iter().filter_map(|c| c.labels.get(SEAT_LABEL).cloned()),
-        );
-        orphans.extend(
-            self.engine
-                .networks(&ours)
-                .await?
-                .iter()
-                .filter_map(|n| n.labels.get(SEAT_LABEL).cloned()),
-        );
-        orphans.extend(
-            self.engine
-                .volumes(&ours)
-                .await?
-                .iter()
-                .filter_map(|v| v.labels.get(SEAT_LABEL).cloned()),
-        );
         orphans.retain(|seat| !seat.is_empty() && !seats.contains(seat));
         orphans.sort();
         orphans.dedup();
-
         for seat in orphans {
             removed.add(self.remove_resources(&seat).await?);
         }

@@ -1,11 +1,16 @@
 //! Whose fault it is that a service died.
 
+use std::time::Duration;
+
 use super::Session;
 use super::plan::{Member, Plan};
-use crate::engine::ContainerState;
+use crate::engine::{ContainerState, LogRequest};
 use crate::error::Error;
 use crate::probe::finding::{Evidence, Finding};
 
+const LOG_WITHIN: Duration = Duration::from_secs(5);
+/// How servers' logs begin to speak of a signal: "Received SIGTERM …".
+const BY_SIGNAL: &str = "Received SIG";
 /// How many of the last log lines are looked at and shown.
 const LAST_LINES: usize = 20;
 
@@ -18,10 +23,29 @@ impl Session {
             if state.as_ref().is_some_and(|s| s.running && !s.paused) {
                 continue;
             }
-            let said = self.last_words(&container).await;
+            let said = self.words_of_last_run(&container, state.as_ref()).await;
             return service_died(member, state.as_ref(), &said, Finding::Error(error));
         }
         Finding::Error(error)
+    }
+
+    /// The last lines that a container wrote since it was last started: older runs ended for other reasons.
+    pub(super) async fn words_of_last_run(
+        &self,
+        container: &str,
+        state: Option<&ContainerState>,
+    ) -> String {
+        let request = LogRequest {
+            last: Some(LAST_LINES),
+            since: state.and_then(|s| s.started_at),
+            follow: false,
+        };
+        let mut logs = self.engine.logs(container, &request);
+        let mut text = String::new();
+        while let Ok(Some(Ok(line))) = tokio::time::timeout(LOG_WITHIN, logs.next()).await {
+            text.push_str(&String::from_utf8_lossy(&line.bytes));
+        }
+        text
     }
 
     /// The last lines of a container's log.
@@ -72,8 +96,12 @@ pub fn service_died(
         let limit = member.definition.memory_mb;
         return fail(format!("{name} used more than its {limit} MiB of memory and was stopped"));
     }
+    // Some servers say the same when a signal tells them to stop, and mention the signal before.
     let by_client = member.definition.stopped_by_client.as_deref();
-    if by_client.is_some_and(|line| log.contains(line)) {
+    if state.exit_code == 0
+        && by_client.is_some_and(|line| log.contains(line))
+        && !log.contains(BY_SIGNAL)
+    {
         return fail(format!("{name} was told to shut down by one of its clients"));
     }
     // 128 and above: a signal ended it. 0: it was told to stop by one.

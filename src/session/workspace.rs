@@ -2,8 +2,11 @@
 
 use std::fs;
 use std::io::{self, Read};
+use std::os::fd::OwnedFd;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
+
+use rustix::fs::{AtFlags, Dir, FileType, Mode, OFlags};
 
 use crate::catalog::files::Files;
 use crate::catalog::lab::Lab;
@@ -15,6 +18,8 @@ pub const NONCE: &str = ".labs/seat";
 /// A check sends the workspace to a runner: no larger than this, in bytes.
 const MAX_BYTES: u64 = 16 << 20;
 const MAX_FILES: usize = 2_000;
+const MAX_DEPTH: usize = 16;
+const FOLDER: OFlags = OFlags::DIRECTORY.union(OFlags::NOFOLLOW).union(OFlags::CLOEXEC);
 
 /// The workspace that a lab gets when the learner names none: `~/labs/<slug>`.
 ///
@@ -45,6 +50,7 @@ pub fn prepare(
         }
     };
     create_owned(workspace, owner).map_err(failed(workspace))?;
+    refuse_foreign(workspace, owner)?;
     let folder = format!("{}/starter", lab.slug);
     for name in files.below(&folder) {
         let content = files.read(&format!("{folder}/{name}"))?;
@@ -58,22 +64,43 @@ pub fn prepare(
         let path = workspace.join(name);
         write_new(&path, &content, owner).map_err(failed(&path))?;
     }
-    let nonce = workspace.join(NONCE);
-    create_owned(&workspace.join(".labs"), owner).map_err(failed(&nonce))?;
-    fs::write(&nonce, format!("{seat}\n")).map_err(failed(&nonce))?;
-    give(&nonce, owner).map_err(failed(&nonce))
+    write_nonce(workspace, seat, owner).map_err(failed(&workspace.join(NONCE)))
 }
 
-/// Writes a file of a solution, over what is there.
-pub fn write(workspace: &Path, name: &str, content: &[u8], owner: (u32, u32)) -> Result<()> {
-    let path = workspace.join(name);
-    let failed = |e: io::Error| {
-        Error::infrastructure("The workspace cannot be written")
-            .at(path.display().to_string())
-            .because(e)
-    };
-    fs::write(&path, content).map_err(failed)?;
-    give(&path, owner).map_err(failed)
+/// The learner can put links into the workspace while root writes here: none is followed.
+fn write_nonce(workspace: &Path, seat: &str, owner: (u32, u32)) -> io::Result<()> {
+    let (folder, name) = NONCE.split_once('/').unwrap_or((".", NONCE));
+    let root = rustix::fs::open(workspace, OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty())?;
+    match rustix::fs::mkdirat(&root, folder, Mode::from_raw_mode(0o755)) {
+        Ok(()) => chown(&rustix::fs::openat(&root, folder, FOLDER, Mode::empty())?, owner)?,
+        Err(rustix::io::Errno::EXIST) => {}
+        Err(e) => return Err(e.into()),
+    }
+    let inner = rustix::fs::openat(&root, folder, FOLDER, Mode::empty())?;
+    let temporary = format!("{name}.new");
+    let _ = rustix::fs::unlinkat(&inner, &temporary, AtFlags::empty());
+    let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+    let file = rustix::fs::openat(&inner, &temporary, flags, Mode::from_raw_mode(0o644))?;
+    chown(&file, owner)?;
+    io::Write::write_all(&mut fs::File::from(file), format!("{seat}\n").as_bytes())?;
+    Ok(rustix::fs::renameat(&inner, &temporary, &inner, name)?)
+}
+
+/// A folder with somebody else's files is no workspace: containers could not write there, and giving it away
+/// is not ours to do.
+fn refuse_foreign(workspace: &Path, owner: (u32, u32)) -> Result<()> {
+    let Ok(metadata) = fs::metadata(workspace) else { return Ok(()) };
+    if metadata.uid() == owner.0 {
+        return Ok(());
+    }
+    let is_empty = fs::read_dir(workspace).is_ok_and(|mut entries| entries.next().is_none());
+    if is_empty && give(workspace, owner).is_ok() {
+        return Ok(());
+    }
+    Err(Error::usage("The workspace belongs to another user")
+        .at(workspace.display().to_string())
+        .because(format!("its owner is user {}, yours would be user {}", metadata.uid(), owner.0))
+        .help("name another folder with --workspace DIR"))
 }
 
 /// Moves a workspace out of the way; answers where it is now.
@@ -102,38 +129,67 @@ pub fn set_aside(workspace: &Path) -> Result<Option<PathBuf>> {
 /// # Errors
 /// They are too many or too large: the learner's to mend, so the caller makes it a failure.
 pub fn collect(workspace: &Path) -> Result<Vec<(String, Vec<u8>)>, String> {
-    let mut files = Vec::new();
-    let mut total = 0;
-    let mut folders = vec![PathBuf::new()];
-    while let Some(folder) = folders.pop() {
-        let entries = fs::read_dir(workspace.join(&folder)).map_err(|e| {
-            format!("the folder {} cannot be read: {e}", workspace.join(&folder).display())
-        })?;
-        for entry in entries.flatten() {
-            let name = entry.file_name();
-            let path = folder.join(&name);
-            let Ok(kind) = entry.file_type() else { continue };
-            if name.to_string_lossy().starts_with('.') || name == "__pycache__" {
+    let root = rustix::fs::open(workspace, OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty())
+        .map_err(|e| format!("the folder {} cannot be read: {e}", workspace.display()))?;
+    let mut collection = Collection::default();
+    collection.folder(&root, "", 0)?;
+    Ok(collection.files)
+}
+
+/// Files are opened beneath descriptors, never by path: what is swapped for a link meanwhile is not followed.
+#[derive(Default)]
+struct Collection {
+    files: Vec<(String, Vec<u8>)>,
+    bytes: u64,
+}
+
+impl Collection {
+    fn folder(&mut self, folder: &OwnedFd, prefix: &str, depth: usize) -> Result<(), String> {
+        if depth > MAX_DEPTH {
+            return Err(format!("{prefix} is nested too deeply"));
+        }
+        let unreadable = |e: rustix::io::Errno| format!("the folder {prefix} cannot be read: {e}");
+        for entry in Dir::read_from(folder).map_err(unreadable)? {
+            let entry = entry.map_err(unreadable)?;
+            let Ok(name) = entry.file_name().to_str() else { continue };
+            if name.starts_with('.') || name == "__pycache__" {
                 continue;
             }
-            if kind.is_dir() {
-                folders.push(path);
+            let path = format!("{prefix}{name}");
+            let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
+            // A link, a socket, a file of somebody else: not the learner's program.
+            let Ok(opened) = rustix::fs::openat(folder, name, flags, Mode::empty()) else {
                 continue;
-            }
-            if !kind.is_file() {
-                continue;
-            }
-            let Some(relative) = path.to_str() else { continue };
-            let content = read_bounded(&workspace.join(&path), MAX_BYTES - total)
-                .map_err(|e| format!("{relative} cannot be read: {e}"))?;
-            total += content.len() as u64;
-            files.push((relative.to_owned(), content));
-            if files.len() > MAX_FILES {
-                return Err(format!("the workspace holds more than {MAX_FILES} files"));
+            };
+            let Ok(stat) = rustix::fs::fstat(&opened) else { continue };
+            match FileType::from_raw_mode(stat.st_mode) {
+                FileType::Directory => self.folder(&opened, &format!("{path}/"), depth + 1)?,
+                FileType::RegularFile => self.file(path, fs::File::from(opened))?,
+                _ => {}
             }
         }
+        Ok(())
     }
-    Ok(files)
+
+    fn file(&mut self, path: String, file: fs::File) -> Result<(), String> {
+        let left = MAX_BYTES - self.bytes;
+        let mut content = Vec::new();
+        file.take(left + 1)
+            .read_to_end(&mut content)
+            .map_err(|e| format!("{path} cannot be read: {e}"))?;
+        self.bytes += content.len() as u64;
+        if content.len() as u64 > left {
+            return Err(format!(
+                "with {path} the workspace is larger than the {} MiB a check takes",
+                MAX_BYTES >> 20
+            ));
+        }
+        self.files.push((path, content));
+        if self.files.len() > MAX_FILES {
+            return Err(format!("the workspace holds more than {MAX_FILES} files"));
+        }
+        Ok(())
+    }
 }
 
 /// Who the workspace belongs to: the owner of the folder, else the person who called.
@@ -153,14 +209,19 @@ pub fn owner(workspace: &Path) -> (u32, u32) {
     (uid, number("SUDO_GID").filter(|&gid| gid != 0).unwrap_or(uid))
 }
 
+/// Makes a folder and what is missing above it; what is made belongs to the owner.
 fn create_owned(folder: &Path, owner: (u32, u32)) -> io::Result<()> {
-    if !folder.is_dir() {
-        fs::create_dir_all(folder)?;
-        give(folder, owner)?;
-    } else if fs::metadata(folder)?.uid() == 0 {
-        give(folder, owner)?;
+    if folder.is_dir() {
+        return Ok(());
     }
-    Ok(())
+    if let Some(parent) = folder.parent() {
+        create_owned(parent, owner)?;
+    }
+    match fs::create_dir(folder) {
+        Ok(()) => give(folder, owner),
+        Err(e) if e.kind() == io::ErrorKind::AlreadyExists => Ok(()),
+        Err(e) => Err(e),
+    }
 }
 
 fn write_new(path: &Path, content: &[u8], owner: (u32, u32)) -> io::Result<()> {
@@ -170,7 +231,7 @@ fn write_new(path: &Path, content: &[u8], owner: (u32, u32)) -> io::Result<()> {
     match fs::OpenOptions::new().write(true).create_new(true).open(path) {
         Ok(mut file) => {
             io::Write::write_all(&mut file, content)?;
-            give(path, owner)
+            chown(&OwnedFd::from(file), owner)
         }
         Err(e) if e.kind() == io::ErrorKind::AlreadyExists => Ok(()),
         Err(e) => Err(e),
@@ -185,16 +246,12 @@ fn give(path: &Path, (uid, gid): (u32, u32)) -> io::Result<()> {
     Ok(())
 }
 
-fn read_bounded(path: &Path, limit: u64) -> io::Result<Vec<u8>> {
-    let mut content = Vec::new();
-    fs::File::open(path)?.take(limit + 1).read_to_end(&mut content)?;
-    if content.len() as u64 > limit {
-        return Err(io::Error::other(format!(
-            "a check takes a workspace of at most {} MiB",
-            MAX_BYTES >> 20
-        )));
+/// As `give`, for what is open.
+fn chown(file: &OwnedFd, (uid, gid): (u32, u32)) -> io::Result<()> {
+    if rustix::process::getuid().is_root() {
+        std::os::unix::fs::fchown(file, Some(uid), Some(gid))?;
     }
-    Ok(content)
+    Ok(())
 }
 
 #[cfg(test)]

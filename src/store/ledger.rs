@@ -35,7 +35,7 @@ pub struct Resource {
     pub kind: ResourceKind,
     pub name: String,
     pub seat: String,
-    /// What matters about it beyond its name: the subnet of a network.
+    /// What matters about it beyond its name: that a volume's service is set up, the digest of a clean twin.
     pub detail: String,
 }
 
@@ -113,8 +113,20 @@ impl Store {
     pub fn add_resource(&self, resource: &Resource) -> Result<()> {
         self.connection
             .execute(
-                "INSERT OR REPLACE INTO resources (kind, name, seat, detail, created_at) VALUES (?, ?, ?, ?, ?)",
+                "INSERT INTO resources (kind, name, seat, detail, created_at) VALUES (?, ?, ?, ?, ?)
+                 ON CONFLICT DO NOTHING",
                 params![resource.kind.as_str(), resource.name, resource.seat, resource.detail, now()],
+            )
+            .map_err(self.failed("A container, network or volume"))?;
+        Ok(())
+    }
+
+    /// Notes what matters about something that is recorded.
+    pub fn note_resource(&self, kind: ResourceKind, name: &str, detail: &str) -> Result<()> {
+        self.connection
+            .execute(
+                "UPDATE resources SET detail = ? WHERE kind = ? AND name = ?",
+                params![detail, kind.as_str(), name],
             )
             .map_err(self.failed("A container, network or volume"))?;
         Ok(())

@@ -17,6 +17,7 @@ use rusqlite::Connection;
 use crate::error::{Error, Result};
 
 /// How long a command waits for another `labs` that writes.
+const LOCK_WITHIN: Duration = Duration::from_secs(300);
 const BUSY_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// The database of one user on one machine.
@@ -62,17 +63,19 @@ impl Store {
         })
     }
 
-    /// As [`Store::lock`], but waits until the other one has finished.
+    /// As [`Store::lock`], but waits until the other one has finished, at most five minutes.
     ///
     /// # Errors
-    /// The lock file cannot be made.
+    /// The lock file cannot be made, or the other one does not finish.
     pub async fn lock_waiting(&self, name: &str) -> Result<File> {
-        loop {
+        let patience = std::time::Instant::now() + LOCK_WITHIN;
+        while std::time::Instant::now() < patience {
             if let Some(lock) = self.try_lock(name)? {
                 return Ok(lock);
             }
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
+        self.lock(name)
     }
 
     /// Tells what this database's user made on an engine from what others made there.

@@ -46,8 +46,15 @@ const MIGRATIONS: &[&str] = &["
 
 /// Brings a database to the newest schema.
 pub fn migrate(connection: &mut Connection) -> rusqlite::Result<()> {
-    if version(connection)? == MIGRATIONS.len() {
+    let found = version(connection)?;
+    if found == MIGRATIONS.len() {
         return Ok(());
+    }
+    if found > MIGRATIONS.len() {
+        return Err(rusqlite::Error::InvalidParameterName(format!(
+            "it was written by a newer labs (schema {found}, this one knows {}): use that one",
+            MIGRATIONS.len()
+        )));
     }
     connection.pragma_update(None, "journal_mode", "WAL")?;
     // Another process may migrate at the same moment: the version is read again under the lock.

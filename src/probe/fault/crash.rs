@@ -18,6 +18,7 @@ use crate::probe::workload::roles::RoleKind;
 
 /// A call that sends more commands than this is not swept to its end.
 const MAX_COMMANDS: usize = 12;
+const PUTTER: &str = "put-1";
 const VICTIM: &str = "worker-1";
 const SURVIVOR: &str = "worker-2";
 
@@ -46,22 +47,20 @@ struct Trial {
 async fn trial(spec: &Spec, scene: &Scene<'_>, number: usize) -> Result<Trial> {
     let (twin, relay) = scene.stand()?.twin(None)?;
     twin.wipe().await?;
-    let mut processes = match call::spawn(scene, 2).await? {
-        Ok(processes) => processes.into_iter(),
-        Err(finding) => return Ok(Trial { finding, struck: false }),
-    };
-    let mut client = |name: &str| {
-        let process = processes
-            .next()
-            .ok_or_else(|| Error::infrastructure("The runner started too few processes"))?;
-        Ok::<_, Error>(Client { name: name.to_owned(), process })
-    };
-    let (victim, survivor) = (client(VICTIM)?, client(SURVIVOR)?);
     let recorder = Recorder::default();
     let crew = Crew { spec: &spec.workload, scene, recorder: &recorder };
     let jobs =
         usize::try_from(spec.workload.operations.get(scene.variables)?).unwrap_or(usize::MAX);
-    crew.put(&survivor, jobs).await?;
+    let putter = match client(scene, PUTTER).await? {
+        Ok(putter) => putter,
+        Err(finding) => return Ok(Trial { finding, struck: false }),
+    };
+    crew.put(&putter, jobs).await?;
+    scene.stand()?.start_over().await?;
+    let victim = match client(scene, VICTIM).await? {
+        Ok(victim) => victim,
+        Err(finding) => return Ok(Trial { finding, struck: false }),
+    };
 
     let assassin =
         Arc::new(Assassin { victim: victim.process.clone(), number, seen: AtomicUsize::new(0) });
@@ -71,6 +70,12 @@ async fn trial(spec: &Spec, scene: &Scene<'_>, number: usize) -> Result<Trial> {
     took?;
     let struck = assassin.seen.load(Ordering::SeqCst) >= number;
 
+    // The machine is gone with the worker: nothing but the service knows what it held.
+    scene.stand()?.start_over().await?;
+    let survivor = match client(scene, SURVIVOR).await? {
+        Ok(survivor) => survivor,
+        Err(finding) => return Ok(Trial { finding, struck: false }),
+    };
     // Whoever held work is recovered, the dead first; what was done must not come back.
     crew.recover(&survivor, VICTIM).await?;
     crew.drain(&survivor, 2 * jobs).await?;
@@ -80,9 +85,20 @@ async fn trial(spec: &Spec, scene: &Scene<'_>, number: usize) -> Result<Trial> {
     let _ = survivor.process.kill().await;
     let finding = match crew.stopped()? {
         Some(finding) => finding,
-        None => workload::judge(spec.workload.model, &recorder.history())?,
+        None => workload::judge(spec.workload.model, recorder.history()).await?,
     };
     Ok(Trial { finding, struck })
+}
+
+/// A process of its own for a client.
+async fn client(scene: &Scene<'_>, name: &str) -> Result<Result<Client, Finding>> {
+    let processes = match call::spawn(scene, 1).await? {
+        Ok(processes) => processes,
+        Err(finding) => return Ok(Err(finding)),
+    };
+    let process = processes.into_iter().next();
+    let process = process.ok_or_else(|| Error::infrastructure("The runner started no process"))?;
+    Ok(Ok(Client { name: name.to_owned(), process }))
 }
 
 /// The victim takes a job; it dies on the way, or after it has returned.

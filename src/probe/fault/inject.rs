@@ -106,7 +106,7 @@ impl Trial<'_> {
         let _ = tokio::join!(taker.process.kill(), putter.process.kill());
         let finding = match self.recorder.trouble() {
             Some((line, trouble)) => trouble.finding(&line, &[])?,
-            None => workload::judge(self.spec.workload.model, &self.recorder.history())?,
+            None => workload::judge(self.spec.workload.model, self.recorder.history()).await?,
         };
         Ok((injected, finding))
     }

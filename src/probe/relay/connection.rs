@@ -172,16 +172,13 @@ impl Way<'_> {
         server: &mut OwnedWriteHalf,
     ) -> Result<(), Broken> {
         while !bytes.is_empty() {
-            if self.shared.is_opaque() {
-                self.held.extend_from_slice(&bytes);
-                break;
-            }
             let parsed = self.shared.session().request(&bytes);
             let (used, parsed) = match parsed {
                 Ok(parsed) => parsed,
+                // What cannot be read cannot be judged: it is not sent on.
                 Err(foreign) => {
                     self.shared.foreign(foreign);
-                    continue;
+                    return Err(Broken);
                 }
             };
             self.held.extend_from_slice(&bytes.split_to(used));
@@ -205,7 +202,7 @@ impl Way<'_> {
                 Parsed::Part => {}
             }
         }
-        if self.shared.is_opaque() || self.admitted.is_some() {
+        if self.admitted.is_some() {
             self.approved.extend_from_slice(&self.held.split());
         }
         self.write(server).await

@@ -202,6 +202,14 @@ pub async fn observe(spec: &Spec, scene: &Scene<'_>) -> Result<Finding> {
     }
     let records: Vec<Record> =
         relay.records_since(mark).into_iter().filter(|r| !r.handshake).collect();
+    if let Some(problem) = relay.connections().into_iter().find_map(|c| c.problem) {
+        return Ok(Evidence::new(format!("A connection to {} was ended: {problem}", twin.name()))
+            .fail("protocol"));
+    }
+    if relay.unrecorded() > 0 {
+        let summary = format!("{} saw more commands than a check records", twin.name());
+        return Ok(Evidence::new(summary).fail("commands"));
+    }
     for seen in &spec.expect {
         if let Some(evidence) = judge(seen, &records, &play.watched, scene.variables)? {
             return Ok(evidence);

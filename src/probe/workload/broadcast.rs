@@ -49,6 +49,8 @@ pub async fn drive(spec: &Spec, scene: &Scene<'_>, recorder: &Recorder) -> Resul
     let channel = fresh::random("channel");
     let stage = Stage { spec, scene, recorder, channel };
 
+    let (twin, relay) = scene.stand()?.twin(None)?;
+    let mark = relay.mark();
     let before = if late.is_empty() { total } else { total / 2 };
     let mut listeners = Vec::new();
     for (clients, kind, expected, count) in [
@@ -70,6 +72,14 @@ pub async fn drive(spec: &Spec, scene: &Scene<'_>, recorder: &Recorder) -> Resul
         stage.publish(&publishers, count.saturating_sub(1)).await?;
     }
     arrived(&listeners).await;
+    let seen = relay.count_since(mark, |record| !record.handshake);
+    if seen < total && !recorder.trouble_seen() {
+        let service = twin.name();
+        let mut evidence = Evidence::new(format!("The program published past {service}"));
+        evidence.expected = Some(format!("at least a command for each of {total} messages"));
+        evidence.observed = Some(format!("{service} saw {seen} commands in all"));
+        return Ok(Some(evidence.fail("bypassed")));
+    }
     for listener in listeners {
         listener.record(recorder).await;
     }

@@ -14,7 +14,7 @@ use crate::probe::finding::Finding;
 use crate::probe::scene::Scene;
 use crate::probe::{call, fresh};
 
-const BREATH: Duration = Duration::from_millis(1);
+const BREATH: Duration = Duration::from_millis(2);
 
 /// Jobs go in while workers take and acknowledge them; at the end every worker is recovered, and what
 /// was acknowledged must not come back.

@@ -8,6 +8,7 @@ pub mod recorder;
 pub mod roles;
 
 use std::str::FromStr;
+use std::time::Duration;
 
 use serde::Deserialize;
 
@@ -21,6 +22,7 @@ use roles::{RoleKind, Roles};
 
 /// More processes cost more than they prove.
 pub const MAX_CLIENTS: u32 = 8;
+const JUDGE_WITHIN: Duration = Duration::from_secs(20);
 /// Histories are decided in milliseconds up to here.
 const MAX_OPERATIONS: u64 = 1_000;
 
@@ -72,12 +74,30 @@ pub async fn observe(spec: &Spec, scene: &Scene<'_>) -> Result<Finding> {
     };
     match stopped {
         Some(finding) => Ok(finding),
-        None => judge(spec.model, &recorder.history()),
+        None => judge(spec.model, recorder.history()).await,
     }
 }
 
 /// Holds a history against its model.
-pub fn judge(model: Model, history: &History) -> Result<Finding> {
+///
+/// # Errors
+/// It cannot be decided, or not in time.
+pub async fn judge(model: Model, history: History) -> Result<Finding> {
+    let size = history.operations.len();
+    let work = tokio::task::spawn_blocking(move || conclude(model, &history));
+    match tokio::time::timeout(JUDGE_WITHIN, work).await {
+        Ok(Ok(finding)) => finding,
+        _ => Err(undecided(size)
+            .because(format!("the judgement took more than {} s", JUDGE_WITHIN.as_secs()))),
+    }
+}
+
+fn undecided(size: usize) -> Error {
+    Error::infrastructure(format!("The history of {size} operations could not be decided"))
+        .help("check again; if it happens each time, the lab should ask for fewer operations")
+}
+
+fn conclude(model: Model, history: &History) -> Result<Finding> {
     match model.check(history) {
         Judgement::Legal => Ok(Finding::Pass),
         Judgement::Illegal(violation) => {
@@ -88,11 +108,9 @@ pub fn judge(model: Model, history: &History) -> Result<Finding> {
             ));
             Ok(evidence.fail(violation.code))
         }
-        Judgement::Undecided { tried } => Err(Error::infrastructure(format!(
-            "The history of {} operations could not be decided",
-            history.operations.len()
-        ))
-        .because(format!("{tried} explanations were tried"))
-        .help("check again; if it happens each time, the lab should ask for fewer operations")),
+        Judgement::Undecided { tried } => {
+            Err(undecided(history.operations.len())
+                .because(format!("{tried} explanations were tried")))
+        }
     }
 }

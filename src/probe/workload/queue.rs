@@ -16,7 +16,7 @@ use crate::probe::scene::Scene;
 use crate::probe::{call, fresh};
 
 /// An idle taker lets the others work before it asks again.
-const BREATH: Duration = Duration::from_millis(1);
+const BREATH: Duration = Duration::from_millis(2);
 
 /// A value that goes in, with its rank where the model has priorities.
 struct Item {
@@ -24,21 +24,12 @@ struct Item {
     rank: Option<usize>,
 }
 
-/// Half of the values go in before anybody takes, so that there is an order to keep; the rest while
-/// others take. At the end one client takes until the program says there is nothing left.
+/// Half of the values go in before anybody takes, so that there is an order to keep. Then every process
+/// and file of the program goes: what is kept must be in the service. The rest goes in while others take.
+/// At the end one client takes until the program says there is nothing left.
 pub async fn drive(spec: &Spec, scene: &Scene<'_>, recorder: &Recorder) -> Result<Option<Finding>> {
     let putters = spec.roles.clients(RoleKind::Put, scene.variables)?;
     let takers = spec.roles.clients(RoleKind::Take, scene.variables)?;
-    let processes = match call::spawn(scene, (putters + takers) as usize).await? {
-        Ok(processes) => processes,
-        Err(finding) => return Ok(Some(finding)),
-    };
-    let names =
-        (1..=putters).map(|n| format!("put-{n}")).chain((1..=takers).map(|n| format!("take-{n}")));
-    let mut putters_of: Vec<Client> =
-        names.zip(processes).map(|(name, process)| Client { name, process }).collect();
-    let takers_of = putters_of.split_off(putters as usize);
-
     let total = usize::try_from(spec.operations.get(scene.variables)?).unwrap_or(usize::MAX);
     let items = items(spec, total);
     let (first, second) = items.split_at(total / 2);
@@ -51,23 +42,49 @@ pub async fn drive(spec: &Spec, scene: &Scene<'_>, recorder: &Recorder) -> Resul
         filled: AtomicBool::new(false),
     };
 
-    drive.fill(&putters_of, first).await?;
+    let early = match clients(scene, "put", putters, 1).await? {
+        Ok(early) => early,
+        Err(finding) => return Ok(Some(finding)),
+    };
+    drive.fill(&early, first).await?;
     if recorder.trouble_seen() {
         return drive.stopped();
     }
+    scene.stand()?.start_over().await?;
+
+    let spawned = tokio::try_join!(
+        clients(scene, "put", putters, putters + 1),
+        clients(scene, "take", takers, 1)
+    )?;
+    let (putters, takers) = match spawned {
+        (Ok(putters), Ok(takers)) => (putters, takers),
+        (Err(finding), _) | (_, Err(finding)) => return Ok(Some(finding)),
+    };
     let fill = async {
-        let filled = drive.fill(&putters_of, second).await;
+        let filled = drive.fill(&putters, second).await;
         drive.filled.store(true, Ordering::SeqCst);
         filled
     };
     let take = futures_util::future::try_join_all(
-        takers_of.iter().map(|client| drive.take_until_empty(client)),
+        takers.iter().map(|client| drive.take_until_empty(client)),
     );
     let ((), _) = futures_util::future::try_join(fill, take).await?;
-    if let Some(client) = takers_of.first() {
+    if let Some(client) = takers.first() {
         drive.take_until_empty(client).await?;
     }
     drive.stopped()
+}
+
+/// New processes with names from `first` on.
+async fn clients(
+    scene: &Scene<'_>,
+    stem: &str,
+    count: u32,
+    first: u32,
+) -> Result<Result<Vec<Client>, Finding>> {
+    let name = |(process, n)| Client { name: format!("{stem}-{n}"), process };
+    let processes = call::spawn(scene, count as usize).await?;
+    Ok(processes.map(|processes| processes.into_iter().zip(first..).map(name).collect()))
 }
 
 struct Drive<'a> {

@@ -56,10 +56,21 @@ impl Recorder {
         value
     }
 
+    /// Of a run of empty takes by one client only the first and the last are kept: the rest proves no more,
+    /// and an impatient client makes thousands.
     pub fn record(&self, operation: Operation) {
-        if let Ok(mut operations) = self.operations.lock() {
-            operations.push(operation);
+        let Ok(mut operations) = self.operations.lock() else { return };
+        if is_empty_take(&operation) {
+            let mut own = operations.iter_mut().rev().filter(|o| o.client == operation.client);
+            if let (Some(last), Some(before)) = (own.next(), own.next())
+                && is_empty_take(last)
+                && is_empty_take(before)
+            {
+                *last = operation;
+                return;
+            }
         }
+        operations.push(operation);
     }
 
     pub fn keep_trouble(&self, line: String, trouble: Trouble) {
@@ -83,6 +94,10 @@ impl Recorder {
         operations.sort_by_key(|o| o.start);
         History { operations }
     }
+}
+
+fn is_empty_take(operation: &Operation) -> bool {
+    operation.action == Action::Take && operation.outcome == Outcome::Ok(None)
 }
 
 /// What a take returned: nothing, or the value. Values that are no text are shown as JSON, so that they

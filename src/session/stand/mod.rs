@@ -6,6 +6,7 @@ mod twin;
 use std::net::Ipv4Addr;
 use std::sync::Arc;
 
+use super::ledger::check_lock;
 use super::plan::{Member, Plan, SEAT_LABEL};
 use super::{Session, workspace};
 use crate::engine::Subnet;
@@ -66,10 +67,9 @@ impl<'a> Lane<'a> {
             self.open = Some(self.open().await.map_err(Finding::Error)?);
         }
         self.used = true;
-        match self.stand() {
-            Some(stand) => stand.runner.load(&files).await.map_err(Finding::Error),
-            None => Ok(()),
-        }
+        let Some(open) = &mut self.open else { return Ok(()) };
+        open.stand.files = files;
+        open.stand.runner.load(&open.stand.files).await.map_err(Finding::Error)
     }
 
     /// Removes the runner; twins that come clean stay warm for the next check.
@@ -111,7 +111,7 @@ impl<'a> Lane<'a> {
                 return Err(error);
             }
         };
-        let mut stand = Stand { runner, relays: [].into(), twins: [].into() };
+        let mut stand = Stand { runner, files: Vec::new(), relays: [].into(), twins: [].into() };
         for ((twin, member), host) in twins.iter().zip(members).zip(2u8..) {
             let relay = Relay::new(clock, twin.address, Arc::new(Resp));
             let port = member.definition.port.unwrap_or_default();
@@ -133,7 +133,7 @@ impl<'a> Lane<'a> {
                 continue;
             }
             let Some(member) = self.plan.member(service) else { continue };
-            let said = engine.log_tail(container, 20).await.unwrap_or_default();
+            let said = self.session.words_of_last_run(container, state.as_ref()).await;
             return super::trouble::service_died(member, state.as_ref(), &said, finding);
         }
         if let Finding::Error(error) = &finding {
@@ -174,7 +174,7 @@ impl Session {
         let Some(row) = self.store.seats()?.into_iter().find(|s| s.id == seat) else {
             return Ok(Vec::new());
         };
-        let Ok(_lock) = self.store.lock(&format!("{}.check", row.lab)) else {
+        let Ok(_lock) = self.store.lock(&check_lock(&row.lab)) else {
             return Ok(Vec::new());
         };
         let found = self.engine.list(&[STAND_LABEL, &format!("{SEAT_LABEL}={seat}")]).await?;

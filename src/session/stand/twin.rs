@@ -11,7 +11,7 @@ use crate::ready;
 use crate::session::Session;
 use crate::session::plan::{Member, Plan};
 use crate::session::start::reach;
-use crate::store::{Resource, ResourceKind};
+use crate::store::ResourceKind;
 
 const READY_WITHIN: Duration = Duration::from_secs(20);
 
@@ -64,12 +64,7 @@ impl Twin {
         }
         let session = Redis::connect(&place.member.name, address).await?;
         let pristine = digest(&session).await?;
-        place.session.store.add_resource(&Resource {
-            kind: ResourceKind::Container,
-            name: container.clone(),
-            seat: place.plan.seat.id.clone(),
-            detail: pristine.clone(),
-        })?;
+        place.session.store.note_resource(ResourceKind::Container, &container, &pristine)?;
         Ok(Self { container, service: place.member.name.clone(), address, session, pristine })
     }
 

@@ -99,13 +99,16 @@ impl Requests {
             return Ok(None);
         }
         if let Some(count) = line.strip_prefix(b"*") {
-            if count == b"-1" || count == b"0" {
+            // Redis takes a command of no words, or fewer, for nothing.
+            let digits = count.strip_prefix(b"-").unwrap_or(count);
+            let negative = digits.len() < count.len();
+            let count = number(digits)
+                .filter(|count| *count <= MAX_ARGUMENTS)
+                .ok_or(Foreign("a command without a valid number of arguments"))?;
+            if negative || count == 0 {
                 self.command = Command::default();
                 return Ok(Some(Parsed::Nothing));
             }
-            let count = number(count)
-                .filter(|count| *count <= MAX_ARGUMENTS)
-                .ok_or(Foreign("a command without a valid number of arguments"))?;
             self.left = count;
             self.command.count = count - 1;
             self.step = Step::Header;
