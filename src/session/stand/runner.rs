@@ -36,7 +36,7 @@ pub async fn start(
 fn spec(plan: &Plan, members: &[&Member], name: String) -> ContainerSpec {
     let (uid, gid) = plan.owner();
     let mut labels = plan.labels();
-    labels.insert(super::STAND_LABEL.to_owned(), "runner".to_owned());
+    labels.insert(super::STAND_LABEL.to_owned(), super::RUNNER.to_owned());
     let owned = |size: &str| format!("size={size},uid={uid},gid={gid},mode=700");
     ContainerSpec {
         name,
