@@ -1,5 +1,10 @@
 //! Tests against the real engine and real services, one file a command or rule.
 
+mod cli;
+mod docker;
 mod engine;
+mod interrupt;
 mod sandbox;
+mod seat;
 mod solutions;
+mod verdicts;

@@ -2,9 +2,17 @@
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
+use std::time::{Duration, Instant};
 
 use serde_json::Value;
 use tempfile::TempDir;
+
+use crate::docker;
+
+/// Longer than anything a test waits for takes on a busy machine.
+pub const PATIENCE: Duration = Duration::from_secs(60);
+/// How often a condition is looked at.
+const LOOK_EVERY: Duration = Duration::from_millis(5);
 
 /// A user who has never run labs.
 pub struct Sandbox {
@@ -12,7 +20,7 @@ pub struct Sandbox {
     labs_dir: Option<PathBuf>,
 }
 
-/// What a command printed, and its exit code.
+/// What a command printed, and its exit code; -1 when a signal ended it.
 #[derive(Debug)]
 pub struct Ran {
     pub code: i32,
@@ -27,8 +35,12 @@ impl Sandbox {
 
     /// Uses the labs under `tests/fixtures/<folder>`.
     pub fn with_fixture(folder: &str) -> Self {
-        let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures").join(folder);
-        Self { home: TempDir::new().unwrap(), labs_dir: Some(root) }
+        Self::with_labs(&fixture(folder))
+    }
+
+    /// Uses the labs of a folder.
+    pub fn with_labs(folder: &Path) -> Self {
+        Self { home: TempDir::new().unwrap(), labs_dir: Some(folder.to_owned()) }
     }
 
     pub fn home(&self) -> &Path {
@@ -37,6 +49,11 @@ impl Sandbox {
 
     pub fn workspace(&self, lab: &str) -> PathBuf {
         self.home.path().join("labs").join(lab)
+    }
+
+    /// Replaces a file of the learner.
+    pub fn write(&self, lab: &str, file: &str, content: impl AsRef<[u8]>) {
+        std::fs::write(self.workspace(lab).join(file), content).unwrap();
     }
 
     pub fn command(&self, args: &[&str]) -> Command {
@@ -64,10 +81,47 @@ impl Sandbox {
 
     /// Runs a command with `--json` and parses its one document, whatever the exit code.
     pub fn json(&self, args: &[&str]) -> Value {
+        self.json_and_code(args).0
+    }
+
+    /// As [`Sandbox::json`], with the exit code.
+    pub fn json_and_code(&self, args: &[&str]) -> (Value, i32) {
         let mut args = args.to_vec();
         args.push("--json");
         let ran = self.run(&args);
-        serde_json::from_str(&ran.stdout).unwrap_or_else(|e| panic!("labs {args:?}: {e}\n{ran:#?}"))
+        let document = serde_json::from_str(&ran.stdout)
+            .unwrap_or_else(|e| panic!("labs {args:?}: {e}\n{ran:#?}"));
+        (document, ran.code)
+    }
+
+    /// What the seat's own Redis answers in the workbench.
+    pub fn redis(&self, lab: &str, words: &[&str]) -> String {
+        let line = ["exec", "workbench", "--lab", lab, "--", "redis-cli", "-h", "redis"];
+        self.ok(&[&line, words].concat()).stdout
+    }
+
+    /// What this home's labs has on the engine.
+    pub fn on_engine(&self) -> docker::Found {
+        let ledger = self.home.path().join(".local/share/labs/labs.db");
+        let installation: String = rusqlite::Connection::open(ledger)
+            .unwrap()
+            .query_row("SELECT id FROM installation", [], |row| row.get(0))
+            .unwrap();
+        docker::labelled(&format!("labs.owner={installation}"))
+    }
+}
+
+/// A folder under `tests/fixtures`.
+pub fn fixture(folder: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures").join(folder)
+}
+
+/// Waits until something is so.
+pub fn until(what: &str, mut so: impl FnMut() -> bool) {
+    let began = Instant::now();
+    while !so() {
+        assert!(began.elapsed() < PATIENCE, "not so after {PATIENCE:?}: {what}");
+        std::thread::sleep(LOOK_EVERY);
     }
 }
 

@@ -1,0 +1,86 @@
+//! What is on the engine, asked beside the program under test.
+
+use std::collections::HashMap;
+use std::future::Future;
+
+use bollard::query_parameters::{
+    KillContainerOptions, ListContainersOptions, ListNetworksOptions, ListVolumesOptions,
+};
+use bollard::{API_DEFAULT_VERSION, Docker};
+use labs::engine::{Address, Engine};
+use serde::Serialize;
+use serde_json::Value;
+
+/// The names of everything that carries a label.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub struct Found {
+    pub containers: Vec<String>,
+    pub networks: Vec<String>,
+    pub volumes: Vec<String>,
+}
+
+impl Found {
+    pub fn is_empty(&self) -> bool {
+        *self == Self::default()
+    }
+}
+
+/// Everything that carries the label (`key=value`), sorted by name.
+pub fn labelled(label: &str) -> Found {
+    let filters = || Some(HashMap::from([("label".to_owned(), vec![label.to_owned()])]));
+    ask(|docker| async move {
+        let options = ListContainersOptions { all: true, filters: filters(), ..Default::default() };
+        let containers = docker.list_containers(Some(options)).await.unwrap();
+        let networks =
+            docker.list_networks(Some(ListNetworksOptions { filters: filters() })).await.unwrap();
+        let volumes =
+            docker.list_volumes(Some(ListVolumesOptions { filters: filters() })).await.unwrap();
+        let plain = |name: String| name.trim_start_matches('/').to_owned();
+        let mut found = Found {
+            containers: containers
+                .into_iter()
+                .map(|c| plain(c.names.unwrap_or_default().swap_remove(0)))
+                .collect(),
+            networks: networks.into_iter().filter_map(|n| n.name).collect(),
+            volumes: volumes.volumes.unwrap_or_default().into_iter().map(|v| v.name).collect(),
+        };
+        found.containers.sort();
+        found.networks.sort();
+        found.volumes.sort();
+        found
+    })
+}
+
+/// A container as the engine describes it; `None` if there is none of that name.
+pub fn container(name: &str) -> Option<Value> {
+    ask(|docker| async move { docker.inspect_container(name, None).await.ok().map(document) })
+}
+
+/// A network as the engine describes it.
+pub fn network(name: &str) -> Value {
+    ask(|docker| async move { document(docker.inspect_network(name, None).await.unwrap()) })
+}
+
+/// Sends SIGKILL to a container's first process; `false` if it did not run.
+pub fn kill(container: &str) -> bool {
+    let options = KillContainerOptions { signal: "SIGKILL".to_owned() };
+    ask(|docker| async move { docker.kill_container(container, Some(options)).await.is_ok() })
+}
+
+fn document(description: impl Serialize) -> Value {
+    serde_json::to_value(description).unwrap()
+}
+
+fn ask<T, F: Future<Output = T>>(question: impl FnOnce(Docker) -> F) -> T {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    runtime.block_on(async {
+        let engine = Engine::connect().unwrap();
+        let docker = match &engine.endpoint().address {
+            Address::Unix(path) => {
+                Docker::connect_with_unix(path.to_str().unwrap(), 30, API_DEFAULT_VERSION)
+            }
+            Address::Tcp(host) => Docker::connect_with_http(host, 30, API_DEFAULT_VERSION),
+        };
+        question(docker.unwrap()).await
+    })
+}
