@@ -19,7 +19,9 @@ pub fn yaml<T: DeserializeOwned>(files: &Files, path: &str) -> Result<T> {
             Some(at) => format!("{}:{}:{}", files.place(path), at.line(), at.column()),
             None => files.place(path),
         };
-        Error::usage("A file of the catalog is faulty").at(place).because(error)
+        Error::usage("A file of the catalog is faulty")
+            .at(place)
+            .because(error.to_string().replace("<input>", &files.place(path)))
     })
 }
 

@@ -8,6 +8,7 @@ use crate::error::Result;
 /// Show what a lab teaches, its tasks and what it needs
 #[derive(Debug, clap::Args)]
 pub struct Args {
+    /// The lab, as 'labs list' names it
     lab: String,
     /// Print one JSON document
     #[arg(long)]

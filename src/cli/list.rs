@@ -4,7 +4,7 @@ use serde::Serialize;
 use super::output;
 use crate::catalog::Catalog;
 use crate::catalog::lab::{Lab, Level};
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::store::Store;
 
 /// List the labs
@@ -30,13 +30,22 @@ struct Entry {
 
 impl Args {
     pub fn run(self, catalog: &Catalog) -> Result<u8> {
-        let labs: Vec<Lab> =
-            catalog.labs().into_iter().map(|(_, lab)| lab).collect::<Result<_>>()?;
+        let (mut labs, mut faulty): (Vec<Lab>, Option<Error>) = (Vec::new(), None);
+        for (_, lab) in catalog.labs() {
+            match lab {
+                Ok(lab) => labs.push(lab),
+                Err(error) => {
+                    output::error(&error, false);
+                    faulty = Some(error);
+                }
+            }
+        }
+        let code = faulty.map_or(0, |error| error.exit_code());
         let store = Store::open().ok();
         let entries: Vec<Entry> = labs.iter().map(|lab| entry(lab, store.as_ref())).collect();
         if self.json {
             output::json(&serde_json::json!({ "labs": entries }));
-            return Ok(0);
+            return Ok(code);
         }
         let mut text = String::new();
         for topic in topics(&entries) {
@@ -53,7 +62,7 @@ impl Args {
             }
         }
         output::print_text(&text);
-        Ok(0)
+        Ok(code)
     }
 }
 

@@ -23,13 +23,13 @@ impl Args {
             let text = format!("{} {} {} {}", q.id, q.topic, q.ask, q.answer).to_lowercase();
             words.iter().all(|w| text.contains(w))
         });
-        if self.json {
-            output::json(&serde_json::json!({ "questions": questions }));
-            return Ok(0);
-        }
         if questions.is_empty() {
             return Err(Error::usage(format!("No question contains {:?}", self.search.join(" ")))
                 .help("'labs questions' lists them all"));
+        }
+        if self.json {
+            output::json(&serde_json::json!({ "questions": questions }));
+            return Ok(0);
         }
         let width = term::width();
         for q in questions {

@@ -9,6 +9,7 @@ use crate::session::Session;
 /// Start a lab afresh: services and data anew, your files moved aside, passed tasks kept
 #[derive(Debug, clap::Args)]
 pub struct Args {
+    /// The lab, left out inside its workspace or when only one runs
     lab: Option<String>,
     /// Do not ask
     #[arg(short, long)]

@@ -7,6 +7,7 @@ use crate::session::Session;
 /// Restart a service; its data stays where the service keeps it
 #[derive(Debug, clap::Args)]
 pub struct Args {
+    /// A service of the lab
     service: String,
     /// The lab, when more than one runs
     #[arg(long)]

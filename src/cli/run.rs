@@ -14,6 +14,7 @@ use crate::session::start::Started;
 /// Start a lab, or go on with it
 #[derive(Debug, clap::Args)]
 pub struct Args {
+    /// The lab, as 'labs list' names it
     lab: String,
     /// Return at once when the seat is ready
     #[arg(long)]
@@ -38,13 +39,13 @@ impl Args {
                 return Ok(signal);
             }
         };
+        session.events.shown().await;
         let started = started?;
         let stays = !self.detach && !self.json && console::user_attended();
         if stays {
             output::print_text(&reached(&lab, &started));
             return screen::run(&session, &lab, &started.seat).await;
         }
-        session.events.shown().await;
         if self.json {
             output::json(&started);
         } else {

@@ -7,6 +7,7 @@ use crate::session::Session;
 /// Show the seats: their services, how to reach them, and your progress
 #[derive(Debug, clap::Args)]
 pub struct Args {
+    /// The lab, left out inside its workspace or when only one runs
     lab: Option<String>,
     /// Print one JSON document
     #[arg(long)]

@@ -7,6 +7,7 @@ use crate::session::Session;
 /// End a lab: its containers and their data go, your workspace and progress stay
 #[derive(Debug, clap::Args)]
 pub struct Args {
+    /// The lab, left out inside its workspace or when only one runs
     lab: Option<String>,
     /// Print one JSON document
     #[arg(long)]

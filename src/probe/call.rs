@@ -99,7 +99,12 @@ impl Trouble {
         };
         let function = line.split('(').next().unwrap_or(line);
         let (code, summary, detail) = match outcome {
-            Outcome::Returned(_) => ("result", format!("{line} returned"), None),
+            Outcome::Returned(_) => {
+                ("ended", format!("what {line} returned came to its end while it was read"), None)
+            }
+            Outcome::Raised(raised) if raised.kind == "NotImplementedError" => {
+                ("unwritten", format!("{function} is still to be written"), None)
+            }
             Outcome::Raised(raised) => {
                 ("raised", format!("{line} raised {}", raised.summary()), Some(raised.traceback))
             }

@@ -88,6 +88,17 @@ impl Redis {
         Ok(parts.join("\n"))
     }
 
+    /// How many changes the server has counted since its last snapshot.
+    pub async fn writes(&self) -> Result<i64> {
+        let info = self.demand(&["INFO", "persistence"]).await?;
+        let count = info.as_str().unwrap_or_default().lines().find_map(|line| {
+            line.strip_prefix("rdb_changes_since_last_save:")?.trim().parse().ok()
+        });
+        count.ok_or_else(|| {
+            Error::infrastructure(format!("{} does not say how much was written", self.name))
+        })
+    }
+
     /// Sends one command.
     ///
     /// # Errors

@@ -16,8 +16,7 @@ use crate::store::SeatRow;
 use crate::term::{self, markdown};
 use crate::verdict::Verdict;
 
-const HELP: &str = "\
-  check (c)      check this task        all (a)       check every task
+const HELP: &str = "  check (c)      check this task        all (a)       check every task
   hint (h)       one more hint          task (t)      show the task again
   next (n)       the next task          previous (p)  the one before
   shell (s)      a shell beside the services; 'exit' comes back

@@ -3,12 +3,13 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use super::{Kill, Moment, Spec};
+use super::{Kill, Moment, Spec, Victim};
 use crate::error::{Error, Result};
 use crate::model::{Action, Operation, Outcome};
+use crate::probe::Call;
 use crate::probe::call::{self, CALL_TIMEOUT, Ended};
-use crate::probe::finding::Finding;
-use crate::probe::relay::{self, After, Gatekeeper, Verdict};
+use crate::probe::finding::{Evidence, Finding};
+use crate::probe::relay::{self, After, Gatekeeper, Relay, Verdict};
 use crate::probe::runner::{self, Process};
 use crate::probe::scene::Scene;
 use crate::probe::workload;
@@ -17,23 +18,27 @@ use crate::probe::workload::recorder::{Client, Recorder};
 use crate::probe::workload::roles::RoleKind;
 
 /// A call that sends more commands than this is not swept to its end.
-const MAX_COMMANDS: usize = 12;
+const MAX_COMMANDS: usize = 16;
 const PUTTER: &str = "put-1";
 const VICTIM: &str = "worker-1";
 const SURVIVOR: &str = "worker-2";
+const RESCUER: &str = "worker-3";
 
 /// Repeats the crash for every moment that the fault names.
 pub async fn observe(spec: &Spec, kill: &Kill, scene: &Scene<'_>) -> Result<Finding> {
     if kill.at == Moment::Holding {
-        return trial(spec, scene, usize::MAX).await.map(|trial| trial.finding);
+        return trial(spec, kill.role, scene, usize::MAX).await.map(|trial| trial.finding);
     }
     for number in 1..=MAX_COMMANDS {
-        let trial = trial(spec, scene, number).await?;
+        let trial = trial(spec, kill.role, scene, number).await?;
         if !trial.struck || !matches!(trial.finding, Finding::Pass) {
             return Ok(trial.finding);
         }
     }
-    Ok(Finding::Pass)
+    let summary = format!(
+        "The call sends more than {MAX_COMMANDS} commands; each is a moment at which a worker can die"
+    );
+    Ok(Evidence::new(summary).fail("commands"))
 }
 
 struct Trial {
@@ -42,52 +47,103 @@ struct Trial {
     struck: bool,
 }
 
-/// Jobs go in; a worker takes one and dies, before its `number`th command or with the job in hand;
-/// another recovers its jobs and finishes everything.
-async fn trial(spec: &Spec, scene: &Scene<'_>, number: usize) -> Result<Trial> {
+/// Jobs go in; somebody dies before the `number`th command of a call, or after it; another recovers
+/// what was held and finishes everything.
+async fn trial(spec: &Spec, role: Victim, scene: &Scene<'_>, number: usize) -> Result<Trial> {
     let (twin, relay) = scene.stand()?.twin(None)?;
     twin.wipe().await?;
     let recorder = Recorder::default();
     let crew = Crew { spec: &spec.workload, scene, recorder: &recorder };
-    let jobs =
-        usize::try_from(spec.workload.operations.get(scene.variables)?).unwrap_or(usize::MAX);
-    let putter = match client(scene, PUTTER).await? {
-        Ok(putter) => putter,
-        Err(finding) => return Ok(Trial { finding, struck: false }),
-    };
-    crew.put(&putter, jobs).await?;
-    scene.stand()?.start_over().await?;
-    let victim = match client(scene, VICTIM).await? {
-        Ok(victim) => victim,
-        Err(finding) => return Ok(Trial { finding, struck: false }),
-    };
-
-    let assassin =
-        Arc::new(Assassin { victim: victim.process.clone(), number, seen: AtomicUsize::new(0) });
-    relay.set_gatekeeper(Some(assassin.clone()));
-    let took = take_and_die(&crew, &victim, &recorder).await;
-    relay.set_gatekeeper(None);
-    took?;
-    let struck = assassin.seen.load(Ordering::SeqCst) >= number;
-
-    // The machine is gone with the worker: nothing but the service knows what it held.
-    scene.stand()?.start_over().await?;
-    let survivor = match client(scene, SURVIVOR).await? {
-        Ok(survivor) => survivor,
-        Err(finding) => return Ok(Trial { finding, struck: false }),
-    };
-    // Whoever held work is recovered, the dead first; what was done must not come back.
-    crew.recover(&survivor, VICTIM).await?;
-    crew.drain(&survivor, 2 * jobs).await?;
-    crew.recover(&survivor, VICTIM).await?;
-    crew.recover(&survivor, SURVIVOR).await?;
-    crew.drain(&survivor, 2 * jobs).await?;
-    let _ = survivor.process.kill().await;
-    let finding = match crew.stopped()? {
+    let mut struck = false;
+    let finding = match play(&crew, role, number, relay, &mut struck).await? {
         Some(finding) => finding,
         None => workload::judge(spec.workload.model, recorder.history()).await?,
     };
     Ok(Trial { finding, struck })
+}
+
+/// Plays the crash; a finding when the program did not get through it.
+async fn play(
+    crew: &Crew<'_>,
+    role: Victim,
+    number: usize,
+    relay: &Relay,
+    struck: &mut bool,
+) -> Result<Option<Finding>> {
+    let jobs =
+        usize::try_from(crew.spec.operations.get(crew.scene.variables)?).unwrap_or(usize::MAX);
+    let putter = match client(crew.scene, PUTTER).await? {
+        Ok(putter) => putter,
+        Err(finding) => return Ok(Some(finding)),
+    };
+    crew.put(&putter, jobs).await?;
+    if let Some(finding) = crew.stopped()? {
+        return Ok(Some(finding));
+    }
+    crew.scene.stand()?.start_over().await?;
+    let mut victim = match client(crew.scene, VICTIM).await? {
+        Ok(victim) => victim,
+        Err(finding) => return Ok(Some(finding)),
+    };
+    // Who acknowledges or is recovered holds two jobs: the other one must survive too.
+    let mut held = None;
+    if role != Victim::Take {
+        for _ in 0..2 {
+            if let Taken::Job(job) = crew.take(&victim).await? {
+                held.get_or_insert(job);
+            }
+        }
+    }
+    if role == Victim::Recover {
+        crew.scene.stand()?.start_over().await?;
+        victim = match client(crew.scene, RESCUER).await? {
+            Ok(rescuer) => rescuer,
+            Err(finding) => return Ok(Some(finding)),
+        };
+    }
+    if let Some(finding) = crew.stopped()? {
+        return Ok(Some(finding));
+    }
+    let job = held.unwrap_or_default();
+    let (kind, action) = match role {
+        Victim::Take => (RoleKind::Take, Action::Take),
+        Victim::Ack => (RoleKind::Ack, Action::Ack { value: job.clone() }),
+        Victim::Recover => (RoleKind::Recover, Action::Recover),
+    };
+    let values = [("worker", VICTIM), ("value", job.as_str())];
+    let call = crew.spec.roles.call(kind, &values, crew.scene.variables)?;
+    let assassin =
+        Arc::new(Assassin { victim: victim.process.clone(), number, seen: AtomicUsize::new(0) });
+    relay.set_gatekeeper(Some(assassin.clone()));
+    let died = die(&victim, call, action, crew.recorder).await;
+    relay.set_gatekeeper(None);
+    died?;
+    *struck = assassin.seen.load(Ordering::SeqCst) >= number;
+    if let Some(finding) = crew.stopped()? {
+        return Ok(Some(finding));
+    }
+
+    // The machine is gone with the worker: nothing but the service knows what it held.
+    crew.scene.stand()?.start_over().await?;
+    let survivor = match client(crew.scene, SURVIVOR).await? {
+        Ok(survivor) => survivor,
+        Err(finding) => return Ok(Some(finding)),
+    };
+    // Whoever held work is recovered, the dead first; what was done must not come back.
+    for round in [&[VICTIM][..], &[VICTIM, RESCUER, SURVIVOR]] {
+        for worker in round {
+            crew.recover(&survivor, worker).await?;
+            if let Some(finding) = crew.stopped()? {
+                return Ok(Some(finding));
+            }
+        }
+        crew.drain(&survivor, 2 * jobs).await?;
+        if let Some(finding) = crew.stopped()? {
+            return Ok(Some(finding));
+        }
+    }
+    let _ = survivor.process.kill().await;
+    Ok(None)
 }
 
 /// A process of its own for a client.
@@ -101,18 +157,17 @@ async fn client(scene: &Scene<'_>, name: &str) -> Result<Result<Client, Finding>
     Ok(Ok(Client { name: name.to_owned(), process }))
 }
 
-/// The victim takes a job; it dies on the way, or after it has returned.
-async fn take_and_die(crew: &Crew<'_>, victim: &Client, recorder: &Recorder) -> Result<()> {
-    let call = crew.spec.roles.call(RoleKind::Take, &[("worker", VICTIM)], crew.scene.variables)?;
+/// The victim makes a call; it dies on the way, or after it has returned.
+async fn die(victim: &Client, call: Call, action: Action, recorder: &Recorder) -> Result<()> {
     let line = call::line(&call.call, &call.args);
     let called = call::timed(&victim.process, &call, CALL_TIMEOUT).await;
     let by_us = |end: &runner::End| end.cause == runner::Cause::Killed;
     let (end, outcome) = match called.ended {
         Ended::Returned(value) => {
             victim.process.kill().await?;
-            let job = match Taken::from(value) {
-                Taken::Job(job) => Some(job),
-                Taken::Empty | Taken::Trouble => None,
+            let job = match (&action, Taken::from(value)) {
+                (Action::Take, Taken::Job(job)) => Some(job),
+                _ => None,
             };
             (called.end_us, Outcome::Ok(job))
         }
@@ -125,13 +180,8 @@ async fn take_and_die(crew: &Crew<'_>, victim: &Client, recorder: &Recorder) -> 
             return Ok(());
         }
     };
-    recorder.record(Operation {
-        client: victim.name.clone(),
-        action: Action::Take,
-        start: called.start_us,
-        end,
-        outcome,
-    });
+    let client = victim.name.clone();
+    recorder.record(Operation { client, action, start: called.start_us, end, outcome });
     Ok(())
 }
 

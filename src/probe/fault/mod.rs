@@ -34,6 +34,8 @@ pub struct Kill {
 #[serde(rename_all = "kebab-case")]
 pub enum Victim {
     Take,
+    Ack,
+    Recover,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
@@ -75,6 +77,9 @@ impl Spec {
     }
 
     fn lint_inject(&self, inject: &Inject) -> Result<()> {
+        if inject.before != Victim::Take {
+            return Err(Error::usage("An injection comes before the commands of take"));
+        }
         if self.workload.model != Model::Priority {
             return Err(Error::usage("An injection needs a workload with the model priority"));
         }

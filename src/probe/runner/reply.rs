@@ -21,18 +21,10 @@ pub struct Raised {
 }
 
 impl Raised {
-    /// `ValueError: too small`, with the line for a syntax error.
+    /// `ValueError: too small`.
     pub fn summary(&self) -> String {
-        let line = self
-            .syntax
-            .as_ref()
-            .and_then(|s| s.line)
-            .map_or(String::new(), |line| format!(" (line {line})"));
-        if self.message.is_empty() {
-            format!("{}{line}", self.kind)
-        } else {
-            format!("{}: {}{line}", self.kind, self.message)
-        }
+        // Python's own text of a syntax error names the line already.
+        if self.message.is_empty() { self.kind.clone() } else { format!("{}: {}", self.kind, self.message) }
     }
 }
 

@@ -98,9 +98,12 @@ pub async fn observe(spec: &Spec, words: &[String], scene: &Scene<'_>) -> Result
         }
         Answer::Value(observed) => match spec.expect.resolve(scene.variables)?.compare(&observed) {
             None => Finding::Pass,
-            Some(mismatch) => evidence(&format!("{} answers something else", spec.on))
-                .mismatch(mismatch)
-                .fail("value"),
+            Some(mismatch) => {
+                let nothing = observed.is_null() || observed.as_array().is_some_and(Vec::is_empty);
+                let (code, what) =
+                    if nothing { ("nothing", "nothing") } else { ("value", "something else") };
+                evidence(&format!("{} answers {what}", spec.on)).mismatch(mismatch).fail(code)
+            }
         },
     })
 }

@@ -25,6 +25,9 @@ pub struct Spec {
     pub given: Vec<Given>,
     #[serde(default)]
     pub steps: Vec<Step>,
+    /// The steps must write nothing to the twin, in whatever way.
+    #[serde(default)]
+    pub reads_only: bool,
     /// What the relay must have seen.
     #[serde(default)]
     pub expect: Vec<Seen>,

@@ -65,6 +65,8 @@ pub struct Start {
 pub struct Finish {
     pub of: String,
     pub within: Var<Span>,
+    /// It must not return sooner, counted from its start.
+    pub not_before: Option<Var<Span>>,
     pub expect: Option<Matcher>,
 }
 
@@ -79,6 +81,10 @@ pub struct Seen {
     pub at_most: Option<Var<u64>>,
     /// The number of items in each reply.
     pub reply_items: Option<Matcher>,
+    /// The size of each reply, in bytes.
+    pub reply_bytes: Option<Matcher>,
+    /// For how much of the watched time one of the commands was waiting for its answer, in percent.
+    pub waiting: Option<Matcher>,
 }
 
 #[derive(Debug, Clone, Copy, Deserialize)]
@@ -147,7 +153,8 @@ pub fn lint(spec: &Spec, variables: &Variables) -> Result<()> {
         }
     }
     for seen in &spec.expect {
-        seen.reply_items.iter().try_for_each(|m| m.lint(variables))?;
+        let matchers = [&seen.reply_items, &seen.reply_bytes, &seen.waiting];
+        matchers.into_iter().flatten().try_for_each(|m| m.lint(variables))?;
         seen.at_least.iter().chain(&seen.at_most).try_for_each(|n| n.get(variables).map(drop))?;
     }
     Ok(())
@@ -176,6 +183,7 @@ pub async fn observe(spec: &Spec, scene: &Scene<'_>) -> Result<Finding> {
         Err(finding) => return Ok(finding),
     };
     let mark = relay.mark();
+    let writes = twin.writes().await?;
     let mut play = Play {
         scene,
         cast,
@@ -207,6 +215,15 @@ pub async fn observe(spec: &Spec, scene: &Scene<'_>) -> Result<Finding> {
     if let Some(problem) = relay.connections().into_iter().find_map(|c| c.problem) {
         return Ok(Evidence::new(format!("A connection to {} was ended: {problem}", twin.name()))
             .fail("protocol"));
+    }
+    let written = twin.writes().await? - writes;
+    if spec.reads_only && written > 0 {
+        let mut evidence = Evidence::new(format!(
+            "The program changed {} times what it should only read",
+            written
+        ));
+        evidence.history = lines(&records.iter().collect::<Vec<_>>());
+        return Ok(evidence.fail("changed"));
     }
     if relay.unrecorded() > 0 {
         let summary = format!("{} saw more commands than a check records", twin.name());
@@ -279,7 +296,7 @@ struct Play<'a> {
     watched: Vec<(u64, u64)>,
     /// The calls so far, for the evidence.
     said: Vec<String>,
-    running: BTreeMap<String, (String, tokio::task::JoinHandle<call::Ended>)>,
+    running: BTreeMap<String, (String, tokio::task::JoinHandle<call::Timed>)>,
 }
 
 impl Play<'_> {
@@ -290,12 +307,10 @@ impl Play<'_> {
                 let line = call::line(&returns.call, &args);
                 let process = self.cast.main.clone();
                 let call = Call { call: returns.call.clone(), args };
-                // Fetching what is expected may take as long as the call.
-                let (expected, ended) = tokio::join!(
-                    self.expected(returns.expect.as_ref(), spec),
-                    call::call(&process, &call, CALL_TIMEOUT)
-                );
-                self.judge(&line, ended, &expected?)
+                // Fetched before the program can change it, from the copy: the learner's service keeps no trace.
+                let expected = self.expected(returns.expect.as_ref(), spec).await?;
+                let ended = call::call(&process, &call, CALL_TIMEOUT).await;
+                self.judge(&line, ended, &expected)
             }
             Step::Start(start) => {
                 let args = self.args(&start.args)?;
@@ -305,7 +320,7 @@ impl Play<'_> {
                 };
                 let call = Call { call: start.call.clone(), args };
                 let task =
-                    tokio::spawn(async move { call::call(&process, &call, CALL_TIMEOUT).await });
+                    tokio::spawn(async move { call::timed(&process, &call, CALL_TIMEOUT).await });
                 self.running.insert(start.name.clone(), (line, task));
                 Ok(None)
             }
@@ -321,9 +336,24 @@ impl Play<'_> {
                 let within = finish.within.get(self.scene.variables)?.0;
                 let abort = task.abort_handle();
                 match tokio::time::timeout(within, task).await {
-                    Ok(Ok(ended)) => {
+                    Ok(Ok(timed)) => {
                         let expected = self.expected(finish.expect.as_ref(), spec).await?;
-                        self.judge(&line, ended, &expected)
+                        let took =
+                            timed.end_us.map(|end| Duration::from_micros(end - timed.start_us));
+                        if let Some(finding) = self.judge(&line, timed.ended, &expected)? {
+                            return Ok(Some(finding));
+                        }
+                        let least = finish
+                            .not_before
+                            .as_ref()
+                            .map(|v| v.get(self.scene.variables))
+                            .transpose()?;
+                        Ok(match (took, least) {
+                            (Some(took), Some(Span(least))) if took < least => {
+                                Some(self.too_soon(&line, took, least))
+                            }
+                            _ => None,
+                        })
                     }
                     Ok(Err(e)) => Err(Error::infrastructure("A call was lost").because(e)),
                     Err(_) => {
@@ -366,10 +396,16 @@ impl Play<'_> {
         if let Some(key) = &matcher.same_as {
             let (twin, _) = self.scene.stand()?.twin(spec.on.as_deref())?;
             let key = self.scene.variables.render(key)?;
-            let service = self.scene.redis(twin.name()).await?;
-            expectation.eq = Some(service.demand(&["LRANGE", &key, "0", "-1"]).await?);
+            expectation.eq = Some(twin.demand(&["LRANGE", &key, "0", "-1"]).await?);
         }
         Ok(expectation)
+    }
+
+    fn too_soon(&self, line: &str, took: Duration, least: Duration) -> Finding {
+        let mut evidence = Evidence::new(format!("{line} returned after {} ms", took.as_millis()));
+        evidence.expected = Some(format!("no answer before {} ms", least.as_millis()));
+        evidence.observed = Some(format!("it took {} ms", took.as_millis()));
+        evidence.sent(self.said.clone()).fail("too-soon")
     }
 
     fn too_late(&self, line: &str, within: Duration) -> Finding {
@@ -418,6 +454,30 @@ fn judge(
     {
         return Ok(broken(format!("at most {n} {names}")));
     }
+    if let Some(matcher) = &seen.waiting {
+        let percent = waiting(&counted, watched);
+        if let Some(mismatch) = matcher.resolve(variables)?.compare(&Value::from(percent)) {
+            let summary = format!(
+                "For {percent} % of the time that was watched the service was waiting to answer"
+            );
+            let mut evidence = Evidence::new(summary).mismatch(mismatch);
+            let shown: Vec<&Record> = records.iter().collect();
+            evidence.history = lines(&shown);
+            return Ok(Some(evidence.fail("commands")));
+        }
+    }
+    if let Some(matcher) = &seen.reply_bytes {
+        let matcher = matcher.resolve(variables)?;
+        for record in &counted {
+            let Some(bytes) = record.reply.as_ref().map(|r| r.bytes) else { continue };
+            if let Some(mismatch) = matcher.compare(&Value::from(bytes)) {
+                let mut evidence = Evidence::new(format!("A single command fetched {bytes} bytes"))
+                    .mismatch(mismatch);
+                evidence.history = lines(&[record]);
+                return Ok(Some(evidence.fail("reply_bytes")));
+            }
+        }
+    }
     let Some(matcher) = &seen.reply_items else { return Ok(None) };
     let matcher = matcher.resolve(variables)?;
     for record in counted {
@@ -430,6 +490,25 @@ fn judge(
         }
     }
     Ok(None)
+}
+
+/// How much of the watched time was covered by commands under way, in percent.
+fn waiting(records: &[&Record], watched: &[(u64, u64)]) -> u64 {
+    let mut total = 0;
+    let mut covered = 0;
+    for (begin, end) in watched {
+        total += end - begin;
+        let mut reached = *begin;
+        for record in records {
+            let from = record.start_us.max(reached);
+            let to = record.end_us.unwrap_or(u64::MAX).min(*end);
+            if to > from {
+                covered += to - from;
+                reached = to;
+            }
+        }
+    }
+    (100 * covered).checked_div(total).unwrap_or(0)
 }
 
 /// The first commands, with their times from the first one on.

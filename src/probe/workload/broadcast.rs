@@ -70,6 +70,7 @@ pub async fn drive(spec: &Spec, scene: &Scene<'_>, recorder: &Recorder) -> Resul
             listeners.push(opened.listen().await);
         }
         stage.publish(&publishers, count.saturating_sub(1)).await?;
+        stage.make_noise(&publishers).await?;
     }
     arrived(&listeners).await;
     let seen = relay.count_since(mark, |record| !record.handshake);
@@ -132,6 +133,23 @@ impl Stage<'_> {
             outcome: Outcome::Ok(None),
         });
         Ok(Ok(Opened { client: client.clone(), line, stream, expected }))
+    }
+
+    /// Publishes on another channel: whoever receives it receives what nobody sent there.
+    async fn make_noise(&self, publishers: &[Client]) -> Result<()> {
+        let Some(publisher) = publishers.first().filter(|_| !self.recorder.trouble_seen()) else {
+            return Ok(());
+        };
+        let (channel, value) = (fresh::random("other"), fresh::random("noise"));
+        let values = [("channel", channel.as_str()), ("value", value.as_str())];
+        let call = self.spec.roles.call(RoleKind::Publish, &values, self.scene.variables)?;
+        let line = call::line(&call.call, &call.args);
+        if let call::Ended::Trouble(trouble) =
+            call::call(&publisher.process, &call, CALL_TIMEOUT).await
+        {
+            self.recorder.keep_trouble(line, trouble);
+        }
+        Ok(())
     }
 
     async fn publish(&self, publishers: &[Client], count: usize) -> Result<()> {
@@ -244,7 +262,7 @@ impl Listener {
             });
         }
         match outcome {
-            None | Some(runner::Outcome::TimedOut | runner::Outcome::Returned(_)) => {}
+            None | Some(runner::Outcome::TimedOut) => {}
             Some(outcome) => {
                 let output = self.process.output();
                 recorder.keep_trouble(self.line, Trouble::Call { outcome, output });

@@ -1,5 +1,6 @@
 //! The workload of collections: values go in, values come out, in some order.
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
@@ -12,6 +13,7 @@ use super::roles::RoleKind;
 use crate::error::Result;
 use crate::model::Action;
 use crate::probe::finding::Finding;
+use crate::probe::relay::{After, Gatekeeper, Moment, Verdict};
 use crate::probe::scene::Scene;
 use crate::probe::{call, fresh};
 
@@ -60,6 +62,8 @@ pub async fn drive(spec: &Spec, scene: &Scene<'_>, recorder: &Recorder) -> Resul
         (Ok(putters), Ok(takers)) => (putters, takers),
         (Err(finding), _) | (_, Err(finding)) => return Ok(Some(finding)),
     };
+    let (_, relay) = scene.stand()?.twin(None)?;
+    relay.set_gatekeeper(Some(Arc::new(OneByOne)));
     let fill = async {
         let filled = drive.fill(&putters, second).await;
         drive.filled.store(true, Ordering::SeqCst);
@@ -72,7 +76,18 @@ pub async fn drive(spec: &Spec, scene: &Scene<'_>, recorder: &Recorder) -> Resul
     if let Some(client) = takers.first() {
         drive.take_until_empty(client).await?;
     }
+    relay.set_gatekeeper(None);
     drive.stopped()
+}
+
+/// Sends each command on only when those before it are answered: commands in one packet are several moments,
+/// and a server under load shows it. What is one moment to the server (a transaction, a script) stays one.
+struct OneByOne;
+
+impl Gatekeeper for OneByOne {
+    fn before(&self, _: &Moment<'_>) -> Verdict {
+        Verdict::After(Box::pin(async { After::Forward }))
+    }
 }
 
 /// New processes with names from `first` on.
@@ -148,9 +163,15 @@ fn items(spec: &Spec, total: usize) -> Vec<Item> {
     let mut random = rand::rng();
     let ranks = spec.priorities.len();
     (0..total)
-        .map(|_| Item {
-            value: fresh::random("job"),
+        .map(|n| Item {
+            value: awkward(n),
             rank: (ranks > 0).then(|| random.random_range(0..ranks)),
         })
         .collect()
+}
+
+/// A fresh value; every fourth has characters that a program may take for its own.
+fn awkward(n: usize) -> String {
+    let value = fresh::random("job");
+    if n % 4 == 3 { format!("{value}:a|b,c \"d\" é") } else { value }
 }

@@ -8,7 +8,7 @@ use serde_json::Value;
 use crate::model::{Action, History, Operation, Outcome};
 use crate::probe::Call;
 use crate::probe::call::{self, CALL_TIMEOUT, Ended, Trouble};
-use crate::probe::runner::Process;
+use crate::probe::runner::{self, Process};
 
 /// The history of one workload while it is made.
 #[derive(Default)]
@@ -39,6 +39,15 @@ impl Recorder {
         timeout: Duration,
     ) -> Option<Value> {
         let called = call::timed(&client.process, &call, timeout).await;
+        if let (Action::Take, Ended::Returned(value)) = (&action, &called.ended)
+            && !(value.is_string() || value.is_null())
+        {
+            let what = format!("{value}, where a text or None is expected");
+            let trouble =
+                Trouble::Call { outcome: runner::Outcome::Unusable(what), output: String::new() };
+            self.keep_trouble(call::line(&call.call, &call.args), trouble);
+            return None;
+        }
         let (outcome, value) = match &called.ended {
             Ended::Returned(value) => (Outcome::Ok(returned(&action, value)), Some(value.clone())),
             Ended::Trouble(_) => (Outcome::Unknown, None),

@@ -21,6 +21,7 @@ use twin::{Place, Twin};
 
 /// Marks the throw-away containers of checks.
 const STAND_LABEL: &str = "labs.stand";
+const RUNNER: &str = "runner";
 
 /// A place where one check at a time runs the learner's program.
 pub struct Lane<'a> {
@@ -137,6 +138,17 @@ impl<'a> Lane<'a> {
             return super::trouble::service_died(member, state.as_ref(), &said, finding);
         }
         if let Finding::Error(error) = &finding {
+            for twin in &open.twins {
+                if !twin.obeys().await {
+                    let summary = format!(
+                        "After what the program sent, {} no longer does what it is told",
+                        twin.service
+                    );
+                    let mut evidence = Evidence::new(summary);
+                    evidence.observed = error.why.clone().or_else(|| Some(error.what.clone()));
+                    return evidence.fail("service-broken");
+                }
+            }
             let state = engine.inspect(&open.runner).await.ok().flatten();
             if state.is_some_and(|s| s.oom_killed) {
                 let mut evidence = Evidence::new(
@@ -169,7 +181,8 @@ impl Open {
 }
 
 impl Session {
-    /// Removes stands of checks that were cut short, unless a check goes on right now.
+    /// Removes the runners of checks that were cut short, unless a check goes on right now. Twins stay: the next
+    /// check cleans them or makes them anew.
     pub async fn remove_abandoned_stands(&self, seat: &str) -> Result<Vec<String>> {
         let Some(row) = self.store.seats()?.into_iter().find(|s| s.id == seat) else {
             return Ok(Vec::new());
@@ -177,7 +190,10 @@ impl Session {
         let Ok(_lock) = self.store.lock(&check_lock(&row.lab)) else {
             return Ok(Vec::new());
         };
-        let found = self.engine.list(&[STAND_LABEL, &format!("{SEAT_LABEL}={seat}")]).await?;
+        let found = self
+            .engine
+            .list(&[&format!("{STAND_LABEL}={RUNNER}"), &format!("{SEAT_LABEL}={seat}")])
+            .await?;
         let names: Vec<String> = found.into_iter().map(|c| c.name).collect();
         let drops = names.iter().map(|name| self.drop_container(name));
         futures_util::future::try_join_all(drops).await?;

@@ -36,7 +36,7 @@ pub async fn start(
 fn spec(plan: &Plan, members: &[&Member], name: String) -> ContainerSpec {
     let (uid, gid) = plan.owner();
     let mut labels = plan.labels();
-    labels.insert(super::STAND_LABEL.to_owned(), "runner".to_owned());
+    labels.insert(super::STAND_LABEL.to_owned(), super::RUNNER.to_owned());
     let owned = |size: &str| format!("size={size},uid={uid},gid={gid},mode=700");
     ContainerSpec {
         name,
@@ -54,6 +54,10 @@ fn spec(plan: &Plan, members: &[&Member], name: String) -> ContainerSpec {
             .collect(),
         tmpfs: [("/workspace".to_owned(), owned("64m")), ("/tmp".to_owned(), owned("64m"))].into(),
         read_only: true,
+        // Memory and queues that outlive their processes would outlive the check.
+        sysctls: [("kernel.shmmni", "0"), ("kernel.msgmni", "0"), ("kernel.sem", "0 0 0 0")]
+            .map(|(name, value)| (name.to_owned(), value.to_owned()))
+            .into(),
         memory: Some(512 * MIB),
         pids: Some(256),
         nano_cpus: Some(2_000_000_000),

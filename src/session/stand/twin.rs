@@ -74,6 +74,11 @@ impl Twin {
             && digest(&self.session).await.is_ok_and(|now| now == self.pristine)
     }
 
+    /// Whether the session that the checker had from the beginning is still good for everything.
+    pub async fn obeys(&self) -> bool {
+        self.session.wipe().await.is_ok()
+    }
+
     async fn warm(place: &Place<'_>, container: &str, address: SocketAddr) -> Result<Option<Self>> {
         let recorded = place.session.store.resources(Some(&place.plan.seat.id))?;
         let Some(recorded) =

@@ -55,6 +55,7 @@ class Server:
         self.main_free = True
         # Calls whose iterators wait for a word to begin.
         self.held = {}
+        self.event_loop = None
         # Threads that wait for a call, less the calls that wait for a thread.
         self.idle = 0
         self.threads = 0
@@ -101,6 +102,12 @@ class Server:
             with self.lock:
                 self.main_free = True
 
+    def loop(self):
+        with self.lock:
+            if self.event_loop is None:
+                self.event_loop = streams.Loop()
+            return self.event_loop
+
     def serve(self, call):
         """Makes one call and replies, whatever it does."""
         number = call["id"]
@@ -112,11 +119,9 @@ class Server:
         try:
             value = function(*call.get("args", ()))
             if isinstance(value, types.CoroutineType):
-                import asyncio
-
-                value = asyncio.run(value)
+                value = self.loop().run(value)
             if hasattr(value, "__aiter__") and not hasattr(value, "__iter__"):
-                value = streams.from_async(value)
+                value = streams.from_async(value, self.loop())
             if values.is_stream(value):
                 streams.send(number, value, self.replies, self.held.get(number))
             else:

@@ -1,5 +1,6 @@
 """Results that come item by item: generators, iterators."""
 
+import queue
 import threading
 import time
 
@@ -39,20 +40,44 @@ def send(number, items, replies, go=None):
     replies.send({"id": number, "end": True})
 
 
-def from_async(items):
-    """An asynchronous iterator as an ordinary one, on an event loop of its own."""
-    import asyncio
+def from_async(items, loop):
+    """An asynchronous iterator as an ordinary one; it runs on the loop, as one task."""
+    arrived = queue.SimpleQueue()
 
-    loop = asyncio.new_event_loop()
-    iterator = items.__aiter__()
-    try:
-        while True:
-            try:
-                yield loop.run_until_complete(iterator.__anext__())
-            except StopAsyncIteration:
-                return
-    finally:
-        loop.close()
+    async def pump():
+        try:
+            async for item in items:
+                arrived.put((item, None))
+            arrived.put((None, StopIteration()))
+        except BaseException as error:
+            arrived.put((None, error))
+
+    loop.start(pump())
+    while True:
+        item, error = arrived.get()
+        if isinstance(error, StopIteration):
+            return
+        if error is not None:
+            raise error
+        yield item
+
+
+class Loop:
+    """The one event loop of a process, in a thread of its own: what a program keeps between calls stays usable."""
+
+    def __init__(self):
+        import asyncio
+
+        self.loop = asyncio.new_event_loop()
+        threading.Thread(target=self.loop.run_forever, daemon=True).start()
+
+    def start(self, coroutine):
+        import asyncio
+
+        return asyncio.run_coroutine_threadsafe(coroutine, self.loop)
+
+    def run(self, coroutine):
+        return self.start(coroutine).result()
 
 
 class Batch:

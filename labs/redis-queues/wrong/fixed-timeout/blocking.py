@@ -1,0 +1,18 @@
+"""Waits a second, whatever it is told."""
+
+import os
+
+import redis
+
+r = redis.Redis(host=os.environ.get("REDIS_HOST", "redis"), decode_responses=True)
+
+QUEUE = "blocking:jobs"
+
+
+def put(job: str) -> None:
+    r.rpush(QUEUE, job)
+
+
+def take(timeout: float) -> str | None:
+    popped = r.blpop([QUEUE], timeout=1)
+    return popped[1] if popped else None

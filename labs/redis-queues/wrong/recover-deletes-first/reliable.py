@@ -1,0 +1,32 @@
+"""Recover reads the held jobs and deletes their list before it puts them back."""
+
+import os
+
+import redis
+
+r = redis.Redis(host=os.environ.get("REDIS_HOST", "redis"), decode_responses=True)
+
+QUEUE = "reliable:jobs"
+
+
+def _held(worker: str) -> str:
+    return f"reliable:held:{worker}"
+
+
+def put(job: str) -> None:
+    r.rpush(QUEUE, job)
+
+
+def take(worker: str) -> str | None:
+    return r.lmove(QUEUE, _held(worker), "LEFT", "RIGHT")
+
+
+def done(worker: str, job: str) -> None:
+    r.lrem(_held(worker), 1, job)
+
+
+def recover(worker: str) -> None:
+    jobs = r.lrange(_held(worker), 0, -1)
+    r.delete(_held(worker))
+    if jobs:
+        r.lpush(QUEUE, *reversed(jobs))
