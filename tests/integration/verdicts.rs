@@ -166,7 +166,7 @@ fn a_syntax_error_fails_with_its_line_and_blocks_the_rest() {
     let result = check(&sandbox, &[QUEUE]);
     let expected = [
         ("after/again", "blocked"),
-        ("fruits/counted", "value"),
+        ("fruits/counted", "nothing"),
         ("fruits/kept", "pass"),
         ("queue/one", "blocked"),
         ("queue/order", "load"),
@@ -404,7 +404,7 @@ fn a_service_that_the_learner_shut_down_fails_and_comes_back_with_run() {
     sandbox.ok(&["run", QUEUE, "--detach"]);
     assert_eq!(sandbox.redis(QUEUE, &["PING"]), "PONG\n");
     let result = check(&sandbox, &[QUEUE, "fruits"]);
-    assert_eq!(outcomes(&result)["fruits/counted"], "value", "{result:#}");
+    assert_eq!(outcomes(&result)["fruits/counted"], "nothing", "{result:#}");
 }
 
 #[test]
@@ -677,7 +677,7 @@ fn two_checks_at_once_both_end_right() {
         let (result, code) = end(checking);
         let expected = [
             ("after/again", "pass"),
-            ("fruits/counted", "value"),
+            ("fruits/counted", "nothing"),
             ("fruits/kept", "pass"),
             ("queue/one", "pass"),
             ("queue/order", "pass"),

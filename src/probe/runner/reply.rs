@@ -24,7 +24,11 @@ impl Raised {
     /// `ValueError: too small`.
     pub fn summary(&self) -> String {
         // Python's own text of a syntax error names the line already.
-        if self.message.is_empty() { self.kind.clone() } else { format!("{}: {}", self.kind, self.message) }
+        if self.message.is_empty() {
+            self.kind.clone()
+        } else {
+            format!("{}: {}", self.kind, self.message)
+        }
     }
 }
 
