@@ -83,9 +83,9 @@ impl Checker<'_> {
             }
             let error =
                 unknown("service", definition, &known, "services are the folders under docker/");
-            return Err(match &service.definition {
+            return Err(match &service.value.definition {
                 Some(spanned) => self.at(error, spanned),
-                None => error.at(self.files.place(self.path)),
+                None => self.at(error, service),
             });
         }
         let names: Vec<String> = lab.services.keys().cloned().collect();
@@ -94,10 +94,12 @@ impl Checker<'_> {
                 .at(self.files.place(self.path))
                 .help("use small letters, digits and hyphens; workbench and gate are parts of every seat"));
         }
-        for setup in lab.setup.iter().flat_map(|s| s.0.keys()) {
-            if !names.contains(setup) {
-                return Err(unknown("service", setup, &names, "name one of the lab's services")
-                    .at(self.files.place(self.path)));
+        for setup in &lab.setup {
+            if let Some(name) = setup.value.0.keys().find(|name| !names.contains(name)) {
+                return Err(self.at(
+                    unknown("service", name, &names, "name one of the lab's services"),
+                    setup,
+                ));
             }
         }
         Ok(())

@@ -57,10 +57,13 @@ impl Files {
     /// As [`Files::read`], and when it is not UTF-8.
     pub fn read_text(&self, path: &str) -> Result<String> {
         String::from_utf8(self.read(path)?.into_owned()).map_err(|e| {
-            Error::usage("A file is not UTF-8 text").at(self.place(path)).because(format!(
-                "the byte at offset {} is not valid",
-                e.utf8_error().valid_up_to()
-            ))
+            let valid =
+                String::from_utf8_lossy(&e.as_bytes()[..e.utf8_error().valid_up_to()]).into_owned();
+            let line = valid.matches('\n').count() + 1;
+            let column = valid.rsplit('\n').next().unwrap_or_default().chars().count() + 1;
+            Error::usage("A file is not UTF-8 text")
+                .at(format!("{}:{line}:{column}", self.place(path)))
+                .because("the byte there belongs to no character")
         })
     }
 

@@ -25,12 +25,12 @@ pub struct Lab {
     pub minutes: u32,
     pub summary: String,
     pub questions: Vec<Spanned<String>>,
-    pub services: BTreeMap<String, ServiceUse>,
+    pub services: BTreeMap<String, Spanned<ServiceUse>>,
     #[serde(default)]
     pub variables: Variables,
     /// Done once, on fresh services.
     #[serde(default)]
-    pub setup: Vec<Setup>,
+    pub setup: Vec<Spanned<Setup>>,
     pub tasks: Vec<Task>,
     #[serde(default)]
     pub solutions: Vec<Solution>,
@@ -177,7 +177,7 @@ impl Lab {
     pub fn definition<'a>(&'a self, service: &'a str) -> &'a str {
         self.services
             .get(service)
-            .and_then(|s| s.definition.as_ref())
+            .and_then(|s| s.value.definition.as_ref())
             .map_or(service, |d| d.value.as_str())
     }
 }

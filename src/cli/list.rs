@@ -4,7 +4,7 @@ use serde::Serialize;
 use super::output;
 use crate::catalog::Catalog;
 use crate::catalog::lab::{Lab, Level};
-use crate::error::{Error, Result};
+use crate::error::Error;
 use crate::store::Store;
 
 /// List the labs
@@ -29,7 +29,7 @@ struct Entry {
 }
 
 impl Args {
-    pub fn run(self, catalog: &Catalog) -> Result<u8> {
+    pub fn run(self, catalog: &Catalog) -> u8 {
         let (mut labs, mut faulty): (Vec<Lab>, Option<Error>) = (Vec::new(), None);
         for (_, lab) in catalog.labs() {
             match lab {
@@ -45,7 +45,7 @@ impl Args {
         let entries: Vec<Entry> = labs.iter().map(|lab| entry(lab, store.as_ref())).collect();
         if self.json {
             output::json(&serde_json::json!({ "labs": entries }));
-            return Ok(code);
+            return code;
         }
         let mut text = String::new();
         for topic in topics(&entries) {
@@ -62,7 +62,7 @@ impl Args {
             }
         }
         output::print_text(&text);
-        Ok(code)
+        code
     }
 }
 

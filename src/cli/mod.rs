@@ -92,7 +92,7 @@ fn run(cli: Cli) -> Result<u8> {
     let catalog = Catalog::new(cli.labs_dir);
     match cli.command {
         // These touch no engine, so they start no runtime either.
-        Command::List(args) => args.run(&catalog),
+        Command::List(args) => Ok(args.run(&catalog)),
         Command::Info(args) => args.run(&catalog),
         Command::Questions(args) => args.run(&catalog),
         command => {

@@ -3,6 +3,7 @@ use crate::catalog::Catalog;
 use crate::error::Result;
 use crate::event::Events;
 use crate::session::Session;
+use crate::store::Store;
 
 /// Show the seats: their services, how to reach them, and your progress
 #[derive(Debug, clap::Args)]
@@ -16,6 +17,16 @@ pub struct Args {
 
 impl Args {
     pub async fn run(self, catalog: Catalog) -> Result<u8> {
+        let nothing = self.lab.is_none() && Store::open()?.seats()?.is_empty();
+        if nothing {
+            // There is nothing to ask an engine about, and perhaps none to ask.
+            if self.json {
+                output::json(&serde_json::json!({ "seats": [] }));
+            } else {
+                output::print_text("No lab runs. Start one with: labs run LAB\n");
+            }
+            return Ok(0);
+        }
         let session = Session::open(catalog, Events::nowhere())?;
         let seats = match &self.lab {
             Some(lab) => vec![session.resolve(Some(lab))?.0],
@@ -28,9 +39,6 @@ impl Args {
         if self.json {
             output::json(&serde_json::json!({ "seats": statuses }));
             return Ok(0);
-        }
-        if statuses.is_empty() {
-            output::print_text("No lab runs. Start one with: labs run LAB\n");
         }
         for status in statuses {
             let mut text =

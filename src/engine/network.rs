@@ -115,9 +115,9 @@ impl Engine {
             .collect())
     }
 
-    /// By name; `None` if there is no such network.
-    pub async fn network(&self, name: &str) -> Result<Option<Network>> {
-        Ok(self.networks(&[]).await?.into_iter().find(|network| network.name == name))
+    /// All networks of exactly this name: the engine allows several, and then takes only ids.
+    pub async fn networks_named(&self, name: &str) -> Result<Vec<Network>> {
+        Ok(self.networks(&[]).await?.into_iter().filter(|network| network.name == name).collect())
     }
 
     /// All networks with every one of `labels` (`key` or `key=value`).

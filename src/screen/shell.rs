@@ -93,6 +93,10 @@ fn keys() -> tokio::sync::mpsc::Receiver<Vec<u8>> {
                 Ok(_) => {}
                 Err(_) => return,
             }
+            // What is typed after the command has ended is for somebody else.
+            if sender.is_closed() {
+                return;
+            }
             match rustix::io::read(&stdin, &mut buffer) {
                 Ok(0) | Err(_) => return,
                 Ok(n) => {

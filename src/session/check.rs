@@ -102,14 +102,10 @@ impl Round<'_> {
             return self.lane(&queue, None).await;
         }
         let _lock = self.session.store.lock_waiting(&check_lock(&self.plan.seat.lab)).await?;
-        let subnet = self.session.seat_subnet(self.plan).await?.ok_or_else(|| {
-            Error::infrastructure("The seat's network is gone")
-                .at(self.plan.network())
-                .help("run 'labs reset'")
-        })?;
+        let networks = self.session.networks(self.plan).await?;
         let lanes = u8::try_from(driving).unwrap_or(LANES).min(LANES);
         let work = (0..lanes).map(|number| {
-            let lane = Lane::new(self.session, self.plan, number, subnet);
+            let lane = Lane::new(self.session, self.plan, number, networks.clone());
             self.lane(&queue, Some(lane))
         });
         let mut results = Vec::new();

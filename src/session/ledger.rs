@@ -3,9 +3,9 @@
 use std::fs::File;
 
 use super::Session;
-use super::plan::{Labels, OWNER_LABEL, gates_network};
+use super::plan::{Labels, OWNER_LABEL, Plan, gates_network};
 use crate::engine::{ContainerSpec, Network, NetworkSpec, SubnetChoice};
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::store::{Resource, ResourceKind};
 
 /// Seats get their networks from this range unless `LABS_SUBNETS` names another.
@@ -50,52 +50,60 @@ impl Session {
     }
 
     /// The seat's own network: no way out, no gateway, a small subnet of our range.
-    pub(super) async fn make_seat_network(
-        &self,
-        seat: &str,
-        name: String,
-        labels: &Labels,
-    ) -> Result<Network> {
-        self.record(ResourceKind::Network, &name, seat, "")?;
-        let range = subnet_range()?;
+    pub(super) async fn ensure_seat_network(&self, plan: &Plan) -> Result<Network> {
         let spec = NetworkSpec {
-            name,
-            subnet: SubnetChoice::FreeIn { range, prefix: SEAT_PREFIX },
+            name: plan.network(),
+            subnet: SubnetChoice::FreeIn { range: subnet_range()?, prefix: SEAT_PREFIX },
             internal: true,
             closed_gateway: true,
             isolated: false,
-            labels: labels.clone(),
+            labels: plan.labels(),
         };
-        self.engine.network_create(&spec).await
-    }
-
-    pub(super) async fn drop_network(&self, name: &str) -> Result<()> {
-        self.engine.network_remove(name).await?;
-        self.store.remove_resource(ResourceKind::Network, name)
+        self.ensure_network(&plan.seat.id, spec).await
     }
 
     /// The network that all gates share to publish their ports; they cannot reach each other on it.
-    pub(super) async fn ensure_gates_network(&self) -> Result<()> {
+    pub(super) async fn ensure_gates_network(&self) -> Result<Network> {
         let installation = self.store.installation()?;
-        let name = gates_network(&installation);
-        if self.engine.network(&name).await?.is_some() {
-            return Ok(());
-        }
-        // The engine allows two networks of one name: only one labs at a time may make it.
-        let _lock = self.store.lock_waiting(&name).await?;
-        if self.engine.network(&name).await?.is_some() {
-            return Ok(());
-        }
-        self.record(ResourceKind::Network, &name, "", "")?;
         let spec = NetworkSpec {
-            name,
+            name: gates_network(&installation),
             subnet: SubnetChoice::FreeIn { range: subnet_range()?, prefix: GATES_PREFIX },
             internal: false,
             closed_gateway: false,
             isolated: true,
             labels: [(OWNER_LABEL.to_owned(), installation)].into(),
         };
-        self.engine.network_create(&spec).await.map(drop)
+        self.ensure_network("", spec).await
+    }
+
+    /// Finds a network or makes it. One at a time, since the engine allows several of one name; a `labs` that was
+    /// killed while it made one may have left another, which goes.
+    async fn ensure_network(&self, seat: &str, spec: NetworkSpec) -> Result<Network> {
+        let _lock = self.store.lock_waiting(&spec.name).await?;
+        self.record(ResourceKind::Network, &spec.name, seat, "")?;
+        if self.engine.networks_named(&spec.name).await?.is_empty() {
+            self.engine.network_create(&spec).await?;
+        }
+        let mut networks = self.engine.networks_named(&spec.name).await?;
+        while networks.len() > 1 {
+            // One that is in use stays, and the engine refuses to remove it.
+            let spare = networks.remove(0);
+            if self.engine.network_remove(&spare.id).await.is_err() {
+                networks = vec![spare];
+            }
+        }
+        networks.pop().ok_or_else(|| {
+            Error::infrastructure("A network that was just made is gone")
+                .at(&spec.name)
+                .help("try again")
+        })
+    }
+
+    pub(super) async fn drop_network(&self, name: &str) -> Result<()> {
+        for network in self.engine.networks_named(name).await? {
+            self.engine.network_remove(&network.id).await?;
+        }
+        self.store.remove_resource(ResourceKind::Network, name)
     }
 
     fn record(&self, kind: ResourceKind, name: &str, seat: &str, detail: &str) -> Result<()> {

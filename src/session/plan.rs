@@ -9,7 +9,7 @@ use crate::catalog::Catalog;
 use crate::catalog::lab::Lab;
 use crate::catalog::service::Service;
 use crate::digest;
-use crate::engine::{ContainerSpec, Link, Mount, NetworkChoice, Source, Subnet};
+use crate::engine::{ContainerSpec, Link, Mount, Network, NetworkChoice, Source, Subnet};
 use crate::error::{Error, Result};
 use crate::image::Images;
 use crate::store::SeatRow;
@@ -55,6 +55,25 @@ impl Member {
     /// The command that opens the service's own client in the workbench.
     pub fn client(&self) -> Vec<String> {
         self.definition.client.iter().map(|word| word.replace("{host}", &self.name)).collect()
+    }
+}
+
+/// The networks that a seat's containers stand on, by id: names need not be unique.
+#[derive(Debug, Clone)]
+pub struct Networks {
+    seat: String,
+    gates: String,
+    subnet: Subnet,
+}
+
+impl Networks {
+    /// # Errors
+    /// The seat's network has no subnet.
+    pub fn new(seat: Network, gates: Network) -> Result<Self> {
+        let subnet = seat.subnets.first().copied().ok_or_else(|| {
+            Error::infrastructure("The engine gave the seat's network no subnet").at(&seat.name)
+        })?;
+        Ok(Self { seat: seat.id, gates: gates.id, subnet })
     }
 }
 
@@ -132,6 +151,10 @@ impl Plan {
         format!("labs-{}", self.seat.id)
     }
 
+    pub fn gates_network(&self) -> String {
+        gates_network(&self.owner)
+    }
+
     pub fn container(&self, part: &str) -> String {
         format!("labs-{}-{part}", self.seat.id)
     }
@@ -153,10 +176,11 @@ impl Plan {
     }
 
     /// The containers that make up the seat, in the order of their names in `labs status`.
-    pub fn containers(&self, subnet: Subnet) -> Vec<ContainerSpec> {
-        let mut containers: Vec<_> = self.members.iter().map(|m| self.service(m, subnet)).collect();
-        containers.push(self.workbench(subnet));
-        containers.push(self.gate(subnet));
+    pub fn containers(&self, networks: &Networks) -> Vec<ContainerSpec> {
+        let mut containers: Vec<_> =
+            self.members.iter().map(|m| self.service(m, networks)).collect();
+        containers.push(self.workbench(networks));
+        containers.push(self.gate(networks));
         // A mount goes on showing a folder that was replaced, so the folder itself is part of the plan.
         let folder = std::fs::metadata(&self.seat.workspace).ok().map(|m| (m.dev(), m.ino()));
         for spec in &mut containers {
@@ -181,9 +205,15 @@ impl Plan {
     }
 
     /// A twin: the same image on an address of its own, its data gone with it.
-    pub fn twin(&self, member: &Member, lane: u8, subnet: Subnet, name: String) -> ContainerSpec {
+    pub fn twin(
+        &self,
+        member: &Member,
+        lane: u8,
+        networks: &Networks,
+        name: String,
+    ) -> ContainerSpec {
         let mut spec = self.base(&member.definition, &member.image, name);
-        spec.network = self.link(host(subnet, twin_host(member, lane)), vec![]);
+        spec.network = link(networks, host(networks.subnet, twin_host(member, lane)), vec![]);
         if let Some(data) = &member.definition.data {
             spec.mounts.push(Mount {
                 source: Source::Anonymous,
@@ -194,10 +224,13 @@ impl Plan {
         spec
     }
 
-    fn service(&self, member: &Member, subnet: Subnet) -> ContainerSpec {
+    fn service(&self, member: &Member, networks: &Networks) -> ContainerSpec {
         let mut spec = self.base(&member.definition, &member.image, self.container(&member.name));
-        spec.network =
-            self.link(host(subnet, FIRST_SERVICE_HOST + member.index), vec![member.name.clone()]);
+        spec.network = link(
+            networks,
+            host(networks.subnet, FIRST_SERVICE_HOST + member.index),
+            vec![member.name.clone()],
+        );
         spec.hostname = Some(member.name.clone());
         if let Some(data) = &member.definition.data {
             spec.mounts.push(Mount {
@@ -209,9 +242,10 @@ impl Plan {
         spec
     }
 
-    fn workbench(&self, subnet: Subnet) -> ContainerSpec {
+    fn workbench(&self, networks: &Networks) -> ContainerSpec {
         let mut spec = self.base(&self.workbench, &self.workbench_image, self.container(WORKBENCH));
-        spec.network = self.link(host(subnet, WORKBENCH_HOST), vec![WORKBENCH.to_owned()]);
+        spec.network =
+            link(networks, host(networks.subnet, WORKBENCH_HOST), vec![WORKBENCH.to_owned()]);
         spec.hostname = Some(self.seat.lab.clone());
         spec.user = Some(format!("{}:{}", self.uid, self.gid));
         // The first line of its log proves that the mount is the one meant.
@@ -229,7 +263,7 @@ impl Plan {
         spec
     }
 
-    fn gate(&self, subnet: Subnet) -> ContainerSpec {
+    fn gate(&self, networks: &Networks) -> ContainerSpec {
         let lanes = std::iter::once(None).chain((0..LANES).map(Some));
         let mut routes = Vec::new();
         let mut spec = self.base(&self.gate, &self.gate_image, self.gate_name());
@@ -238,14 +272,14 @@ impl Plan {
             let place =
                 lane.map_or(FIRST_SERVICE_HOST + member.index, |lane| twin_host(member, lane));
             let published = Self::gate_port(member, lane);
-            routes.push(format!("{published}={}:{port}", host(subnet, place)));
+            routes.push(format!("{published}={}:{port}", host(networks.subnet, place)));
             spec.published.push(published);
         }
         spec.env.insert("GATE_ROUTES".to_owned(), routes.join(","));
         // The published network comes first: a container's ports are bound on its first one.
-        let seat = self.one_link(host(subnet, GATE_HOST), vec![]);
+        let seat = one_link(networks, host(networks.subnet, GATE_HOST), vec![]);
         spec.network = NetworkChoice::Networks(vec![
-            Link { network: gates_network(&self.owner), ..Link::default() },
+            Link { network: networks.gates.clone(), ..Link::default() },
             seat,
         ]);
         spec
@@ -276,14 +310,6 @@ impl Plan {
         }
     }
 
-    fn link(&self, address: Ipv4Addr, aliases: Vec<String>) -> NetworkChoice {
-        NetworkChoice::Networks(vec![self.one_link(address, aliases)])
-    }
-
-    fn one_link(&self, address: Ipv4Addr, aliases: Vec<String>) -> Link {
-        Link { network: self.network(), address: Some(address), aliases }
-    }
-
     pub fn workspace(&self) -> &Path {
         &self.seat.workspace
     }
@@ -291,6 +317,14 @@ impl Plan {
     pub fn owner(&self) -> (u32, u32) {
         (self.uid, self.gid)
     }
+}
+
+fn link(networks: &Networks, address: Ipv4Addr, aliases: Vec<String>) -> NetworkChoice {
+    NetworkChoice::Networks(vec![one_link(networks, address, aliases)])
+}
+
+fn one_link(networks: &Networks, address: Ipv4Addr, aliases: Vec<String>) -> Link {
+    Link { network: networks.seat.clone(), address: Some(address), aliases }
 }
 
 /// An address on the seat's network. A /27 holds all that a plan asks for.

@@ -45,7 +45,12 @@ impl Session {
     /// As [`seat`].
     pub fn resolve_seat(&self, lab: Option<&str>) -> Result<SeatRow> {
         let current = std::env::current_dir().unwrap_or_default();
-        seat(&self.store, lab, &current)
+        seat(&self.store, lab, &current).map_err(|error| match lab {
+            Some(name) if !self.catalog.slugs().iter().any(|slug| slug == name) => {
+                unknown("lab", name, &self.catalog.slugs(), "see 'labs list'")
+            }
+            _ => error,
+        })
     }
 
     /// The seat a command means, with its lab.
@@ -53,12 +58,6 @@ impl Session {
     /// # Errors
     /// As [`seat`], and an unknown or faulty lab.
     pub fn resolve(&self, lab: Option<&str>) -> Result<(SeatRow, Lab)> {
-        if let Some(slug) = lab {
-            let slugs = self.catalog.slugs();
-            if !slugs.iter().any(|s| s == slug) {
-                return Err(unknown("lab", slug, &slugs, "see 'labs list'"));
-            }
-        }
         let seat = self.resolve_seat(lab)?;
         let lab = self.catalog.lab_of_seat(&seat.lab, &seat.variables)?;
         Ok((seat, lab))

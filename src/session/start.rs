@@ -8,10 +8,10 @@ use futures_util::future::try_join_all;
 use rand::RngExt;
 use serde::Serialize;
 
-use super::plan::{Member, PLAN_LABEL, Plan, WORKBENCH};
+use super::plan::{Member, Networks, PLAN_LABEL, Plan, WORKBENCH};
 use super::{Session, workspace};
 use crate::catalog::lab::Lab;
-use crate::engine::{ContainerSpec, ContainerState, LogRequest, Subnet};
+use crate::engine::{ContainerSpec, ContainerState, LogRequest};
 use crate::error::{Error, Result};
 use crate::probe::redis::Redis;
 use crate::ready;
@@ -108,12 +108,13 @@ impl Session {
             &plan.seat.id,
             plan.owner(),
         )?;
-        let (subnet, (), ()) = tokio::try_join!(
-            self.events.step("network", self.seat_network(plan)),
+        let (seat, gates, ()) = tokio::try_join!(
+            self.events.step("network", self.ensure_seat_network(plan)),
             self.ensure_gates_network(),
             self.make_volumes(plan),
         )?;
-        let containers = plan.containers(subnet);
+        let networks = Networks::new(seat, gates)?;
+        let containers = plan.containers(&networks);
         try_join_all(containers.iter().map(|spec| self.raise(plan, spec))).await?;
         let gate = self.gate(plan).await?;
         let ready = plan.members.iter().map(|member| async {
@@ -171,18 +172,20 @@ impl Session {
         })
     }
 
-    pub(super) async fn seat_subnet(&self, plan: &Plan) -> Result<Option<Subnet>> {
-        Ok(self.engine.network(&plan.network()).await?.and_then(|n| n.subnets.first().copied()))
-    }
-
-    async fn seat_network(&self, plan: &Plan) -> Result<Subnet> {
-        if let Some(subnet) = self.seat_subnet(plan).await? {
-            return Ok(subnet);
-        }
-        let network = self.make_seat_network(&plan.seat.id, plan.network(), &plan.labels()).await?;
-        network.subnets.first().copied().ok_or_else(|| {
-            Error::infrastructure("The engine gave the seat's network no subnet").at(plan.network())
-        })
+    /// The networks of a seat that runs.
+    ///
+    /// # Errors
+    /// One of them is gone.
+    pub(super) async fn networks(&self, plan: &Plan) -> Result<Networks> {
+        let one = async |name: String| {
+            let network = self.engine.networks_named(&name).await?.pop();
+            network.ok_or_else(|| {
+                Error::infrastructure("A network of the seat is gone")
+                    .at(name)
+                    .help(format!("run 'labs run {}' to bring the seat back", plan.seat.lab))
+            })
+        };
+        Networks::new(one(plan.network()).await?, one(plan.gates_network()).await?)
     }
 
     async fn make_volumes(&self, plan: &Plan) -> Result<()> {
@@ -238,7 +241,8 @@ impl Session {
         address: SocketAddr,
     ) -> Result<()> {
         const DONE: &str = "set up";
-        let commands: Vec<_> = lab.setup.iter().filter_map(|s| s.0.get(&member.name)).collect();
+        let commands: Vec<_> =
+            lab.setup.iter().filter_map(|s| s.value.0.get(&member.name)).collect();
         let (kind, name) = match member.definition.data {
             Some(_) => (ResourceKind::Volume, plan.volume(member)),
             None => (ResourceKind::Container, plan.container(&member.name)),

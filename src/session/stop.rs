@@ -100,7 +100,7 @@ impl Session {
             removed.containers.extend(self.remove_abandoned_stands(seat).await?);
         }
         let gates = gates_network(&installation);
-        if seats.is_empty() && self.engine.network(&gates).await?.is_some() {
+        if seats.is_empty() && !self.engine.networks_named(&gates).await?.is_empty() {
             self.drop_network(&gates).await?;
             removed.networks.push(gates);
         }

@@ -209,7 +209,7 @@ fn a_socket_that_may_not_be_opened_is_explained() {
     let stranger = Stranger::new();
     let socket = stranger.home().join("docker.sock");
     let _listener = UnixListener::bind(&socket).unwrap();
-    std::fs::set_permissions(&socket, PermissionsExt::from_mode(0)).unwrap();
+    std::fs::set_permissions(&socket, PermissionsExt::from_mode(0o0)).unwrap();
     let mut command = stranger.command(&["gc"]);
     let ran: Ran =
         command.env("DOCKER_HOST", format!("unix://{}", socket.display())).output().unwrap().into();
@@ -351,7 +351,7 @@ fn a_newer_format_is_refused() {
 
 #[test]
 fn a_file_that_is_not_utf8_is_shown_with_the_place_of_the_byte() {
-    faulty("not-utf8", ":6:25", &["UTF-8"]);
+    faulty("not-utf8", ":6:29", &["UTF-8"]);
 }
 
 #[test]

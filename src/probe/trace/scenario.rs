@@ -18,6 +18,10 @@ use crate::probe::runner::Process;
 use crate::probe::scene::Scene;
 use crate::template::{Span, Var, Variables};
 
+/// How often the relay's records are looked at while a scenario goes on.
+const LOOK_EVERY: Duration = Duration::from_millis(20);
+const SENT_WITHIN: Duration = Duration::from_secs(3);
+
 /// What the twin holds before the first step.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -185,6 +189,7 @@ pub async fn observe(spec: &Spec, scene: &Scene<'_>) -> Result<Finding> {
     let mark = relay.mark();
     let writes = twin.writes().await?;
     let mut play = Play {
+        mark,
         scene,
         cast,
         fresh,
@@ -218,10 +223,8 @@ pub async fn observe(spec: &Spec, scene: &Scene<'_>) -> Result<Finding> {
     }
     let written = twin.writes().await? - writes;
     if spec.reads_only && written > 0 {
-        let mut evidence = Evidence::new(format!(
-            "The program changed {} times what it should only read",
-            written
-        ));
+        let mut evidence =
+            Evidence::new(format!("The program changed {written} times what it should only read"));
         evidence.history = lines(&records.iter().collect::<Vec<_>>());
         return Ok(evidence.fail("changed"));
     }
@@ -248,7 +251,6 @@ fn limits<'a>(spec: &'a Spec, variables: &Variables) -> Result<Vec<(&'a Commands
 
 /// Returns when one of the bounds is broken: a program that asks too often is not waited for.
 async fn broken(limits: &[(&Commands, u64)], relay: &Relay, mark: Mark) {
-    const LOOK_EVERY: Duration = Duration::from_millis(50);
     if limits.is_empty() {
         return std::future::pending().await;
     }
@@ -289,6 +291,8 @@ impl Cast {
 }
 
 struct Play<'a> {
+    /// Where the records of this scenario begin.
+    mark: Mark,
     scene: &'a Scene<'a>,
     cast: Cast,
     fresh: Fresh,
@@ -326,6 +330,7 @@ impl Play<'_> {
             }
             Step::Watch(span) => {
                 let stand = self.scene.stand()?;
+                self.something_sent(spec).await?;
                 let begin = stand.runner.clock().now_us();
                 tokio::time::sleep(span.get(self.scene.variables)?.0).await;
                 self.watched.push((begin, stand.runner.clock().now_us()));
@@ -363,6 +368,19 @@ impl Play<'_> {
                 }
             }
         }
+    }
+
+    /// Waits until what was started has sent a command: how long a busy machine takes to get there proves nothing.
+    async fn something_sent(&self, spec: &Spec) -> Result<()> {
+        let (_, relay) = self.scene.stand()?.twin(spec.on.as_deref())?;
+        let sent = async {
+            while relay.count_since(self.mark, |record| !record.handshake) == 0 {
+                tokio::time::sleep(LOOK_EVERY).await;
+            }
+        };
+        // Nothing sent by then shows in what was expected.
+        let _ = tokio::time::timeout(SENT_WITHIN, sent).await;
+        Ok(())
     }
 
     fn args(&mut self, args: &[Value]) -> Result<Vec<Value>> {
@@ -455,7 +473,9 @@ fn judge(
         return Ok(broken(format!("at most {n} {names}")));
     }
     if let Some(matcher) = &seen.waiting {
-        let percent = waiting(&counted, watched);
+        // A command sent before the watch began may wait through all of it.
+        let sent: Vec<&Record> = records.iter().filter(|r| seen.commands.includes(r)).collect();
+        let percent = waiting(&sent, watched);
         if let Some(mismatch) = matcher.resolve(variables)?.compare(&Value::from(percent)) {
             let summary = format!(
                 "For {percent} % of the time that was watched the service was waiting to answer"

@@ -7,9 +7,8 @@ use std::net::Ipv4Addr;
 use std::sync::Arc;
 
 use super::ledger::check_lock;
-use super::plan::{Member, Plan, SEAT_LABEL};
+use super::plan::{Member, Networks, Plan, SEAT_LABEL};
 use super::{Session, workspace};
-use crate::engine::Subnet;
 use crate::error::Result;
 use crate::probe::clock::Clock;
 use crate::probe::finding::{Evidence, Finding};
@@ -28,7 +27,7 @@ pub struct Lane<'a> {
     session: &'a Session,
     plan: &'a Plan,
     number: u8,
-    subnet: Subnet,
+    networks: Networks,
     open: Option<Open>,
     used: bool,
 }
@@ -41,8 +40,8 @@ struct Open {
 }
 
 impl<'a> Lane<'a> {
-    pub fn new(session: &'a Session, plan: &'a Plan, number: u8, subnet: Subnet) -> Self {
-        Self { session, plan, number, subnet, open: None, used: false }
+    pub fn new(session: &'a Session, plan: &'a Plan, number: u8, networks: Networks) -> Self {
+        Self { session, plan, number, networks, open: None, used: false }
     }
 
     pub fn stand(&self) -> Option<&Stand> {
@@ -97,8 +96,12 @@ impl<'a> Lane<'a> {
             self.plan.members.iter().filter(|m| m.definition.port.is_some()).collect();
         let name = self.plan.container(&fresh::random("runner"));
         let twins = members.iter().map(|member| async {
-            let Self { session, plan, number, subnet, .. } = *self;
-            Twin::open(&Place { session, plan, member, lane: number, subnet }, &gate).await
+            let Self { session, plan, number, .. } = *self;
+            Twin::open(
+                &Place { session, plan, member, lane: number, networks: &self.networks },
+                &gate,
+            )
+            .await
         });
         let opened = tokio::try_join!(
             futures_util::future::try_join_all(twins),

@@ -4,12 +4,12 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use super::STAND_LABEL;
-use crate::engine::{ContainerState, Subnet};
+use crate::engine::ContainerState;
 use crate::error::{Error, Result};
 use crate::probe::redis::Redis;
 use crate::ready;
 use crate::session::Session;
-use crate::session::plan::{Member, Plan};
+use crate::session::plan::{Member, Networks, Plan};
 use crate::session::start::reach;
 use crate::store::ResourceKind;
 
@@ -31,7 +31,7 @@ pub struct Place<'a> {
     pub plan: &'a Plan,
     pub member: &'a Member,
     pub lane: u8,
-    pub subnet: Subnet,
+    pub networks: &'a Networks,
 }
 
 impl Twin {
@@ -47,7 +47,7 @@ impl Twin {
             return Ok(warm);
         }
         place.session.drop_container(&container).await?;
-        let mut spec = place.plan.twin(place.member, place.lane, place.subnet, container.clone());
+        let mut spec = place.plan.twin(place.member, place.lane, place.networks, container.clone());
         spec.labels.insert(STAND_LABEL.to_owned(), "twin".to_owned());
         place.session.make_container(&place.plan.seat.id, &spec).await?;
         place.session.engine.start(&container).await?;
