@@ -2,6 +2,7 @@
 
 mod books;
 mod scenario;
+mod seen;
 
 use serde::Deserialize;
 
@@ -11,7 +12,8 @@ use crate::error::{Error, Result};
 use crate::template::Variables;
 
 pub use books::Books;
-pub use scenario::{Given, Seen, Step};
+pub use scenario::{Given, Step};
+pub use seen::Seen;
 
 /// Either the service's own books, or a scenario that is watched at the relay.
 #[derive(Debug, Clone, Deserialize)]

@@ -3,23 +3,22 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use serde::{Deserialize, Deserializer};
+use serde::Deserialize;
 use serde_json::Value;
 
 use super::Spec;
+use super::seen::{self, LOOK_EVERY};
 use crate::error::{Error, Result};
 use crate::probe::Call;
 use crate::probe::call::{self, CALL_TIMEOUT};
 use crate::probe::expect::{Expectation, Matcher};
 use crate::probe::finding::{Evidence, Finding};
 use crate::probe::fresh::Fresh;
-use crate::probe::relay::{Mark, Record, Relay};
+use crate::probe::relay::{Mark, Record};
 use crate::probe::runner::Process;
 use crate::probe::scene::Scene;
 use crate::template::{Span, Var, Variables};
 
-/// How often the relay's records are looked at while a scenario goes on.
-const LOOK_EVERY: Duration = Duration::from_millis(20);
 const SENT_WITHIN: Duration = Duration::from_secs(3);
 
 /// What the twin holds before the first step.
@@ -74,66 +73,6 @@ pub struct Finish {
     pub expect: Option<Matcher>,
 }
 
-/// What the relay must have seen: how many commands, how large the replies.
-#[derive(Debug, Clone, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Seen {
-    pub commands: Commands,
-    /// Only commands sent while a `watch` step went on.
-    pub during: Option<During>,
-    pub at_least: Option<Var<u64>>,
-    pub at_most: Option<Var<u64>>,
-    /// The number of items in each reply.
-    pub reply_items: Option<Matcher>,
-    /// The size of each reply, in bytes.
-    pub reply_bytes: Option<Matcher>,
-    /// For how much of the watched time one of the commands was waiting for its answer, in percent.
-    pub waiting: Option<Matcher>,
-}
-
-#[derive(Debug, Clone, Copy, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum During {
-    Watch,
-}
-
-/// `any`, or a list of command names.
-#[derive(Debug, Clone)]
-pub enum Commands {
-    Any,
-    OneOf(Vec<String>),
-}
-
-impl<'de> Deserialize<'de> for Commands {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let wrong = || serde::de::Error::custom("expected `any` or a list of command names");
-        match Value::deserialize(deserializer)? {
-            Value::String(word) if word == "any" => Ok(Self::Any),
-            Value::Array(names) => {
-                let name = |n: Value| n.as_str().map(str::to_uppercase).ok_or_else(wrong);
-                names.into_iter().map(name).collect::<Result<_, _>>().map(Self::OneOf)
-            }
-            _ => Err(wrong()),
-        }
-    }
-}
-
-impl Commands {
-    fn includes(&self, record: &Record) -> bool {
-        match self {
-            Self::Any => true,
-            Self::OneOf(names) => names.contains(&record.command),
-        }
-    }
-
-    fn describe(&self) -> String {
-        match self {
-            Self::Any => "commands".to_owned(),
-            Self::OneOf(names) => names.join(", "),
-        }
-    }
-}
-
 pub fn lint(spec: &Spec, variables: &Variables) -> Result<()> {
     let mut started = Vec::new();
     for step in &spec.steps {
@@ -156,11 +95,7 @@ pub fn lint(spec: &Spec, variables: &Variables) -> Result<()> {
             }
         }
     }
-    for seen in &spec.expect {
-        let matchers = [&seen.reply_items, &seen.reply_bytes, &seen.waiting];
-        matchers.into_iter().flatten().try_for_each(|m| m.lint(variables))?;
-        seen.at_least.iter().chain(&seen.at_most).try_for_each(|n| n.get(variables).map(drop))?;
-    }
+    spec.expect.iter().try_for_each(|seen| seen.lint(variables))?;
     Ok(())
 }
 
@@ -197,12 +132,12 @@ pub async fn observe(spec: &Spec, scene: &Scene<'_>) -> Result<Finding> {
         said: Vec::new(),
         running: BTreeMap::new(),
     };
-    let limits = limits(spec, scene.variables)?;
+    let limits = seen::limits(&spec.expect, scene.variables)?;
     let mut cut_short = false;
     for step in &spec.steps {
         let finding = tokio::select! {
             finding = play.step(step, spec) => finding?,
-            () = broken(&limits, relay, mark) => {
+            () = seen::broken(&limits, relay, mark) => {
                 cut_short = true;
                 break;
             }
@@ -225,44 +160,19 @@ pub async fn observe(spec: &Spec, scene: &Scene<'_>) -> Result<Finding> {
     if spec.reads_only && written > 0 {
         let mut evidence =
             Evidence::new(format!("The program changed {written} times what it should only read"));
-        evidence.history = lines(&records.iter().collect::<Vec<_>>());
+        evidence.history = seen::lines(&records.iter().collect::<Vec<_>>());
         return Ok(evidence.fail("changed"));
     }
     if relay.unrecorded() > 0 {
         let summary = format!("{} saw more commands than a check records", twin.name());
         return Ok(Evidence::new(summary).fail("commands"));
     }
-    for seen in &spec.expect {
-        if let Some(evidence) = judge(seen, &records, &play.watched, scene.variables)? {
+    for expected in &spec.expect {
+        if let Some(evidence) = seen::judge(expected, &records, &play.watched, scene.variables)? {
             return Ok(evidence);
         }
     }
     Ok(Finding::Pass)
-}
-
-/// The bounds on commands that no later step can mend.
-fn limits<'a>(spec: &'a Spec, variables: &Variables) -> Result<Vec<(&'a Commands, u64)>> {
-    let bounds = spec.expect.iter().filter(|seen| seen.during.is_none());
-    bounds
-        .filter_map(|seen| Some((&seen.commands, seen.at_most.as_ref()?)))
-        .map(|(c, n)| Ok((c, n.get(variables)?)))
-        .collect()
-}
-
-/// Returns when one of the bounds is broken: a program that asks too often is not waited for.
-async fn broken(limits: &[(&Commands, u64)], relay: &Relay, mark: Mark) {
-    if limits.is_empty() {
-        return std::future::pending().await;
-    }
-    loop {
-        tokio::time::sleep(LOOK_EVERY).await;
-        let over = |(commands, most): &(&Commands, u64)| {
-            relay.count_since(mark, |r| !r.handshake && commands.includes(r)) as u64 > *most
-        };
-        if limits.iter().any(over) {
-            return;
-        }
-    }
 }
 
 /// The processes of the learner's program: one for the calls, one for each started call.
@@ -433,118 +343,4 @@ impl Play<'_> {
         evidence.observed = Some("the call still goes on".to_owned());
         evidence.sent(self.said.clone()).fail("timeout")
     }
-}
-
-fn judge(
-    seen: &Seen,
-    records: &[Record],
-    watched: &[(u64, u64)],
-    variables: &Variables,
-) -> Result<Option<Finding>> {
-    let in_time = |r: &&Record| match seen.during {
-        None => true,
-        Some(During::Watch) => {
-            watched.iter().any(|(begin, end)| (*begin..=*end).contains(&r.start_us))
-        }
-    };
-    let counted: Vec<&Record> =
-        records.iter().filter(|r| seen.commands.includes(r)).filter(in_time).collect();
-    let count = counted.len() as u64;
-    let names = seen.commands.describe();
-    let time = if seen.during.is_some() { " while it was watched" } else { "" };
-    let number = |v: &Option<Var<u64>>| v.as_ref().map(|v| v.get(variables)).transpose();
-    let broken = |expected: String| {
-        let mut evidence = Evidence::new(format!("Redis saw {count} {names}{time}"));
-        evidence.expected = Some(expected);
-        evidence.observed = Some(count.to_string());
-        let shown: Vec<&Record> =
-            if counted.is_empty() { records.iter().collect() } else { counted.clone() };
-        evidence.history = lines(&shown);
-        Some(evidence.fail("commands"))
-    };
-    if let Some(n) = number(&seen.at_least)?
-        && count < n
-    {
-        return Ok(broken(format!("at least {n} {names}")));
-    }
-    if let Some(n) = number(&seen.at_most)?
-        && count > n
-    {
-        return Ok(broken(format!("at most {n} {names}")));
-    }
-    if let Some(matcher) = &seen.waiting {
-        // A command sent before the watch began may wait through all of it.
-        let sent: Vec<&Record> = records.iter().filter(|r| seen.commands.includes(r)).collect();
-        let percent = waiting(&sent, watched);
-        if let Some(mismatch) = matcher.resolve(variables)?.compare(&Value::from(percent)) {
-            let summary = format!(
-                "For {percent} % of the time that was watched the service was waiting to answer"
-            );
-            let mut evidence = Evidence::new(summary).mismatch(mismatch);
-            let shown: Vec<&Record> = records.iter().collect();
-            evidence.history = lines(&shown);
-            return Ok(Some(evidence.fail("commands")));
-        }
-    }
-    if let Some(matcher) = &seen.reply_bytes {
-        let matcher = matcher.resolve(variables)?;
-        for record in &counted {
-            let Some(bytes) = record.reply.as_ref().map(|r| r.bytes) else { continue };
-            if let Some(mismatch) = matcher.compare(&Value::from(bytes)) {
-                let mut evidence = Evidence::new(format!("A single command fetched {bytes} bytes"))
-                    .mismatch(mismatch);
-                evidence.history = lines(&[record]);
-                return Ok(Some(evidence.fail("reply_bytes")));
-            }
-        }
-    }
-    let Some(matcher) = &seen.reply_items else { return Ok(None) };
-    let matcher = matcher.resolve(variables)?;
-    for record in counted {
-        let Some(items) = record.reply.as_ref().and_then(|r| r.values) else { continue };
-        if let Some(mismatch) = matcher.compare(&Value::from(items)) {
-            let mut evidence =
-                Evidence::new(format!("A single command fetched {items} items")).mismatch(mismatch);
-            evidence.history = lines(&[record]);
-            return Ok(Some(evidence.fail("reply_items")));
-        }
-    }
-    Ok(None)
-}
-
-/// How much of the watched time was covered by commands under way, in percent.
-fn waiting(records: &[&Record], watched: &[(u64, u64)]) -> u64 {
-    let mut total = 0;
-    let mut covered = 0;
-    for (begin, end) in watched {
-        total += end - begin;
-        let mut reached = *begin;
-        for record in records {
-            let from = record.start_us.max(reached);
-            let to = record.end_us.unwrap_or(u64::MAX).min(*end);
-            if to > from {
-                covered += to - from;
-                reached = to;
-            }
-        }
-    }
-    (100 * covered).checked_div(total).unwrap_or(0)
-}
-
-/// The first commands, with their times from the first one on.
-fn lines(records: &[&Record]) -> Vec<String> {
-    const SHOWN: usize = 12;
-    let zero = records.first().map_or(0, |r| r.start_us);
-    let mut lines: Vec<String> = records
-        .iter()
-        .take(SHOWN)
-        .map(|r| {
-            let at = Duration::from_micros(r.start_us.saturating_sub(zero)).as_secs_f64() * 1000.0;
-            format!("{at:8.1} ms  {}", r.line())
-        })
-        .collect();
-    if records.len() > SHOWN {
-        lines.push(format!("… and {} more", records.len() - SHOWN));
-    }
-    lines
 }
