@@ -155,7 +155,7 @@ fn a_lab_is_worked_through_at_its_prompt() {
     session.exp_string("Hint 1 of 3").unwrap();
     session.exp_string("by-hand > ").unwrap();
     enter(&mut session, "check");
-    session.exp_string("redis answers something else").unwrap();
+    session.exp_string("redis answers nothing").unwrap();
     session.exp_string("0 of 1 tasks pass").unwrap();
     session.exp_string("by-hand > ").unwrap();
     enter(&mut session, "next");
