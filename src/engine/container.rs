@@ -71,6 +71,15 @@ pub enum NetworkChoice {
     Networks(Vec<Link>),
 }
 
+impl NetworkChoice {
+    pub fn links(&self) -> &[Link] {
+        match self {
+            Self::None => &[],
+            Self::Networks(links) => links,
+        }
+    }
+}
+
 /// A container's place on a network.
 #[derive(Debug, Clone, Default)]
 pub struct Link {
@@ -114,7 +123,7 @@ impl Engine {
             )
             .await?;
         // Engines before 25 accept one network at creation.
-        for link in links(spec).iter().skip(1) {
+        for link in spec.network.links().iter().skip(1) {
             if let Err(error) = self.network_connect(&made.id, link).await {
                 // The first failure is the one worth telling.
                 let _ = self.remove(&made.id, true).await;
@@ -125,15 +134,8 @@ impl Engine {
     }
 }
 
-fn links(spec: &ContainerSpec) -> &[Link] {
-    match &spec.network {
-        NetworkChoice::None => &[],
-        NetworkChoice::Networks(links) => links,
-    }
-}
-
 fn body(spec: &ContainerSpec) -> ContainerCreateBody {
-    let first = links(spec).first();
+    let first = spec.network.links().first();
     let ports: Vec<String> = spec.published.iter().map(|port| format!("{port}/tcp")).collect();
     ContainerCreateBody {
         image: Some(spec.image.clone()),
@@ -166,7 +168,10 @@ fn host_config(spec: &ContainerSpec) -> HostConfig {
     });
     HostConfig {
         network_mode: Some(
-            links(spec).first().map_or_else(|| "none".to_owned(), |link| link.network.clone()),
+            spec.network
+                .links()
+                .first()
+                .map_or_else(|| "none".to_owned(), |link| link.network.clone()),
         ),
         port_bindings: Some(bindings.collect()),
         extra_hosts: Some(

@@ -6,7 +6,7 @@ mod mysql;
 mod redis;
 
 use std::net::SocketAddr;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use crate::catalog::service::Protocol;
 
@@ -15,8 +15,12 @@ const PAUSE: Duration = Duration::from_millis(5);
 /// A service that has not answered one question by then is asked anew.
 const PATIENCE: Duration = Duration::from_secs(2);
 
-/// Asks until the service answers as only a ready one does. The caller bounds the time.
-pub async fn wait(protocol: Protocol, address: SocketAddr) {
+/// Asks until the service answers as only a ready one does.
+///
+/// # Errors
+/// It did not within the time; says what the last question met.
+pub async fn wait(protocol: Protocol, address: SocketAddr, within: Duration) -> Result<(), String> {
+    let deadline = Instant::now() + within;
     loop {
         let question = async {
             match protocol {
@@ -26,8 +30,14 @@ pub async fn wait(protocol: Protocol, address: SocketAddr) {
                 Protocol::Http => http::answers(address).await,
             }
         };
-        if let Ok(Ok(true)) = tokio::time::timeout(PATIENCE, question).await {
-            return;
+        let met = match tokio::time::timeout(PATIENCE, question).await {
+            Ok(Ok(true)) => return Ok(()),
+            Ok(Ok(false)) => "it answered, but not as a ready one does".to_owned(),
+            Ok(Err(error)) => error.to_string(),
+            Err(_) => format!("no answer within {} s", PATIENCE.as_secs()),
+        };
+        if Instant::now() > deadline {
+            return Err(format!("asked at {address} over {protocol:?}: {met}"));
         }
         tokio::time::sleep(PAUSE).await;
     }

@@ -130,19 +130,21 @@ impl Session {
         Ok(services)
     }
 
-    /// Makes a container, or brings back the one there is. One that was made to another plan and keeps no
-    /// data is made anew.
+    /// Makes a container, or brings back the one there is. One whose making was cut short, or that was made to
+    /// another plan and keeps no data, is made anew.
     async fn raise(&self, plan: &Plan, spec: &ContainerSpec) -> Result<()> {
         let part = spec.name.strip_prefix(&format!("{}-", plan.network())).unwrap_or(&spec.name);
         let work = async {
             let Some(state) = self.engine.inspect(&spec.name).await? else {
                 return self.make_and_start(plan, spec).await;
             };
-            if state.labels.get(PLAN_LABEL) != spec.labels.get(PLAN_LABEL) {
-                if plan.member(part).is_none() {
-                    self.drop_container(&spec.name).await?;
-                    return self.make_and_start(plan, spec).await;
-                }
+            let unfinished = state.networks < spec.network.links().len();
+            let outdated = state.labels.get(PLAN_LABEL) != spec.labels.get(PLAN_LABEL);
+            if unfinished || (outdated && plan.member(part).is_none()) {
+                self.drop_container(&spec.name).await?;
+                return self.make_and_start(plan, spec).await;
+            }
+            if outdated {
                 self.events.note(format!(
                     "{part} runs as an earlier version defined it; 'labs reset' renews it"
                 ));
@@ -157,7 +159,14 @@ impl Session {
     }
 
     async fn make_and_start(&self, plan: &Plan, spec: &ContainerSpec) -> Result<()> {
-        self.make_container(&plan.seat.id, spec).await?;
+        if let Err(error) = self.make_container(&plan.seat.id, spec).await {
+            // What a killed command had asked the engine for can appear just now, under that name.
+            if self.engine.inspect(&spec.name).await?.is_none() {
+                return Err(error);
+            }
+            self.drop_container(&spec.name).await?;
+            self.make_container(&plan.seat.id, spec).await?;
+        }
         self.engine.start(&spec.name).await
     }
 
@@ -203,14 +212,16 @@ impl Session {
         };
         let container = plan.container(&member.name);
         tokio::select! {
-            () = ready::wait(protocol, address) => {}
-            error = self.dies(&container, &member.name) => return Err(error?),
-            () = tokio::time::sleep(READY_WITHIN) => {
-                let seconds = READY_WITHIN.as_secs();
-                return Err(Error::infrastructure(format!("The service {} is not ready after {seconds} s", member.name))
-                    .because(self.last_words(&container).await)
-                    .help(format!("see 'labs logs {}'", member.name)));
+            answered = ready::wait(protocol, address, READY_WITHIN) => {
+                if let Err(met) = answered {
+                    let seconds = READY_WITHIN.as_secs();
+                    let last_words = self.last_words(&container).await;
+                    return Err(Error::infrastructure(format!("The service {} is not ready after {seconds} s", member.name))
+                        .because(format!("{met}\n{last_words}"))
+                        .help(format!("see 'labs logs {}'", member.name)));
+                }
             }
+            error = self.dies(&container, &member.name) => return Err(error?),
         }
         Ok(Reach { service: member.name.clone(), address })
     }

@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::future::Future;
 
+use bollard::models::NetworkDisconnectRequest;
 use bollard::query_parameters::{
     KillContainerOptions, ListContainersOptions, ListNetworksOptions, ListVolumesOptions,
 };
@@ -65,6 +66,12 @@ pub fn network(name: &str) -> Value {
 pub fn kill(container: &str) -> bool {
     let options = KillContainerOptions { signal: "SIGKILL".to_owned() };
     ask(|docker| async move { docker.kill_container(container, Some(options)).await.is_ok() })
+}
+
+/// Takes a container off a network.
+pub fn disconnect(container: &str, network: &str) {
+    let request = NetworkDisconnectRequest { container: container.to_owned(), force: Some(true) };
+    ask(|docker| async move { docker.disconnect_network(network, request).await.unwrap() });
 }
 
 fn document(description: impl Serialize) -> Value {

@@ -113,6 +113,18 @@ fn run_brings_back_what_was_stopped_from_outside() {
     assert_eq!(sandbox.redis(KEYS, &["GET", "kept"]), "yes\n");
 }
 
+/// As a start leaves it that was killed between making the gate and putting it on its second network.
+#[test]
+fn run_mends_a_gate_that_is_not_on_all_its_networks() {
+    let sandbox = tiny();
+    let started = seat(&sandbox, KEYS);
+    let (gate, network) = (format!("labs-{}-gate", id(&started)), format!("labs-{}", id(&started)));
+    docker::disconnect(&gate, &network);
+    docker::kill(&gate);
+    let again = seat(&sandbox, KEYS);
+    assert_eq!(said(address(&again, "redis"), b"PING\r\n", 7), b"+PONG\r\n");
+}
+
 #[test]
 fn starter_files_are_rendered_and_belong_to_the_learner() {
     let sandbox = tiny();

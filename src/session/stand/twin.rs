@@ -52,15 +52,10 @@ impl Twin {
         place.session.make_container(&place.plan.seat.id, &spec).await?;
         place.session.engine.start(&container).await?;
         if let Some(protocol) = place.member.definition.ready {
-            tokio::time::timeout(READY_WITHIN, ready::wait(protocol, address)).await.map_err(
-                |_| {
-                    Error::infrastructure(format!(
-                        "The twin of {} does not answer",
-                        place.member.name
-                    ))
-                    .at(&container)
-                },
-            )?;
+            ready::wait(protocol, address, READY_WITHIN).await.map_err(|met| {
+                let what = format!("The twin of {} is not ready", place.member.name);
+                Error::infrastructure(what).at(&container).because(met)
+            })?;
         }
         let session = Redis::connect(&place.member.name, address).await?;
         let pristine = digest(&session).await?;
