@@ -1,5 +1,6 @@
 //! Checking: which checks, in what order, on which stand, and what the results add up to.
 
+use std::cmp::Reverse;
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Mutex;
 use std::time::{Duration, Instant};
@@ -92,12 +93,16 @@ enum State {
 }
 
 impl Round<'_> {
-    /// Tasks go in order to a few lanes, so that what a task needs is under way before it.
+    /// Tasks go to a few lanes. What a task needs is under way before it; otherwise those with the most to run come
+    /// first, so that no lane is left alone with them at the end.
     async fn tasks(&self, tasks: &[&Task]) -> Result<Vec<TaskResult>> {
-        let drives =
-            |t: &&&Task| t.checks.iter().filter_map(Check::probe).any(|p| p.drives_program());
-        let driving = tasks.iter().filter(drives).count();
-        let queue = Mutex::new(tasks.iter().copied().collect());
+        let runs = |t: &Task| {
+            t.checks.iter().filter_map(Check::probe).filter(Probe::drives_program).count()
+        };
+        let driving = tasks.iter().filter(|t| runs(t) > 0).count();
+        let mut queue: Vec<&Task> = tasks.to_vec();
+        queue.sort_by_key(|t| (self.depth(t), Reverse(runs(t))));
+        let queue = Mutex::new(queue.into());
         if driving == 0 {
             return self.lane(&queue, None).await;
         }
@@ -113,6 +118,14 @@ impl Round<'_> {
             results.extend(part?);
         }
         Ok(results)
+    }
+
+    /// How many tasks of this round come one after the other before this one, because it needs them.
+    fn depth(&self, task: &Task) -> usize {
+        let decided = self.decided.borrow();
+        let open = |id: &&str| decided.get(*id) == Some(&State::Open);
+        let needs = task.needs.iter().map(|n| n.value.as_str()).filter(open);
+        needs.filter_map(|id| self.lab.task(id)).map(|t| 1 + self.depth(t)).max().unwrap_or(0)
     }
 
     /// One task after the other, as long as there are any.

@@ -21,7 +21,7 @@ pub const PLAN_LABEL: &str = "labs.plan";
 /// The label whose value is the installation that made something; others are never touched.
 pub const OWNER_LABEL: &str = "labs.owner";
 /// How many checks run the learner's program at the same time, each with a twin of its own.
-pub const LANES: u8 = 2;
+pub const LANES: u8 = 3;
 
 const GATE: &str = "gate";
 pub const WORKBENCH: &str = "workbench";
@@ -32,9 +32,9 @@ const LOG_BYTES: u64 = 4 * MIB;
 const GATE_HOST: u8 = 2;
 const WORKBENCH_HOST: u8 = 3;
 const FIRST_SERVICE_HOST: u8 = 4;
-const FIRST_TWIN_HOST: u8 = 16;
+const FIRST_TWIN_HOST: u8 = 10;
 /// A /27 holds no more than this many services with their twins.
-const MAX_SERVICES: usize = 7;
+const MAX_SERVICES: usize = 6;
 
 const FIRST_SERVICE_PORT: u16 = 7000;
 const FIRST_TWIN_PORT: u16 = 7100;

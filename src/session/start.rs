@@ -115,7 +115,8 @@ impl Session {
         )?;
         let networks = Networks::new(seat, gates)?;
         let containers = plan.containers(&networks);
-        try_join_all(containers.iter().map(|spec| self.raise(plan, spec))).await?;
+        // The gate, the last in the list, takes longest: it is put on two networks and publishes ports.
+        try_join_all(containers.iter().rev().map(|spec| self.raise(plan, spec))).await?;
         let gate = self.gate(plan).await?;
         let ready = plan.members.iter().map(|member| async {
             let ready = self.ready(plan, member, &gate);

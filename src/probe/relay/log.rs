@@ -158,6 +158,7 @@ impl Log {
             bytes: command.bytes,
             handshake: command.handshake,
             blocks: command.blocks,
+            patience_ms: command.patience_ms,
             start_us,
             end_us: None,
             reply: None,

@@ -57,6 +57,8 @@ pub struct Command {
     pub handshake: bool,
     /// May wait for something to happen, by nature.
     pub blocks: bool,
+    /// How long it says it waits at most, in milliseconds; `None` for ever, or when it does not block.
+    pub patience_ms: Option<u64>,
 }
 
 /// One command and what became of it, times in microseconds of the clock.
@@ -73,6 +75,7 @@ pub struct Record {
     pub bytes: u64,
     pub handshake: bool,
     pub blocks: bool,
+    pub patience_ms: Option<u64>,
     /// When its end arrived at the relay (or its first 64 KiB).
     pub start_us: u64,
     /// When the end of its reply arrived.

@@ -8,7 +8,7 @@ use serde_json::Value;
 use crate::error::Result;
 use crate::probe::expect::Matcher;
 use crate::probe::finding::{Evidence, Finding};
-use crate::probe::relay::{Mark, Record, Relay};
+use crate::probe::relay::{Mark, Record, Relay, ReplyKind};
 use crate::template::{Var, Variables};
 
 /// How often the records are looked at while a scenario goes on.
@@ -27,6 +27,8 @@ pub struct Seen {
     pub reply_items: Option<Matcher>,
     /// The size of each reply, in bytes.
     pub reply_bytes: Option<Matcher>,
+    /// How long those that came back with nothing had said they would wait, all together, in milliseconds.
+    pub patience: Option<Matcher>,
     /// For how much of the watched time one of the commands was waiting for its answer, in percent.
     pub waiting: Option<Matcher>,
 }
@@ -76,7 +78,7 @@ impl Commands {
 
 impl Seen {
     pub fn lint(&self, variables: &Variables) -> Result<()> {
-        let matchers = [&self.reply_items, &self.reply_bytes, &self.waiting];
+        let matchers = [&self.reply_items, &self.reply_bytes, &self.waiting, &self.patience];
         matchers.into_iter().flatten().try_for_each(|m| m.lint(variables))?;
         self.at_least.iter().chain(&self.at_most).try_for_each(|n| n.get(variables).map(drop))
     }
@@ -131,6 +133,18 @@ pub fn judge(
             let shown: Vec<&Record> = records.iter().collect();
             evidence.history = lines(&shown);
             return Ok(Some(evidence.fail("commands")));
+        }
+    }
+    if let Some(matcher) = &seen.patience {
+        let in_vain = |r: &&&Record| r.reply.as_ref().is_some_and(|r| r.kind == ReplyKind::Null);
+        let patient: Vec<&Record> = counted.iter().filter(in_vain).copied().collect();
+        let total: u64 = patient.iter().filter_map(|r| r.patience_ms).sum();
+        if let Some(mismatch) = matcher.resolve(variables)?.compare(&Value::from(total)) {
+            let summary =
+                format!("Commands that came back with nothing asked for {total} ms of waiting");
+            let mut evidence = Evidence::new(summary).mismatch(mismatch);
+            evidence.history = lines(&patient);
+            return Ok(Some(evidence.fail("patience")));
         }
     }
     if let Some(matcher) = &seen.reply_bytes {

@@ -2,6 +2,8 @@
 //!
 //! Incremental: bytes go through once, only the kept beginnings stay.
 
+use std::time::Duration;
+
 use bytes::Bytes;
 
 use crate::probe::relay::protocol::{Foreign, Parsed};
@@ -194,8 +196,30 @@ fn classify(command: &mut Command) {
         "XREAD" | "XREADGROUP" => has("BLOCK"),
         _ => false,
     };
+    let patience_ms = if blocks { patience_ms(command) } else { None };
     command.handshake = handshake;
     command.blocks = blocks;
+    command.patience_ms = patience_ms;
+}
+
+/// How long a blocking command says it waits, in milliseconds; `None` for ever.
+fn patience_ms(command: &Command) -> Option<u64> {
+    let seconds = |argument: Option<&Argument>| -> Option<u64> {
+        let seconds: f64 = argument?.text().parse().ok()?;
+        Some(Duration::try_from_secs_f64(seconds).ok()?.as_millis().try_into().unwrap_or(u64::MAX))
+    };
+    let milliseconds = |argument: Option<&Argument>| argument?.text().parse().ok();
+    let last = command.args.last().filter(|_| command.args.len() as u64 == command.count);
+    let patience = match command.name.as_str() {
+        "BLMPOP" | "BZMPOP" => seconds(command.args.first()),
+        "XREAD" | "XREADGROUP" => {
+            let word = command.args.iter().position(|a| a.start.eq_ignore_ascii_case(b"BLOCK"));
+            milliseconds(command.args.get(word? + 1))
+        }
+        "WAIT" | "WAITAOF" => milliseconds(last),
+        _ => seconds(last),
+    };
+    patience.filter(|&ms| ms > 0)
 }
 
 /// The words of an inline command; quotes keep words together.
@@ -277,6 +301,15 @@ mod tests {
             assert!(Requests::default().feed(bytes).is_err(), "{bytes:?}");
         }
         assert!(Requests::default().feed(&vec![b'x'; MAX_LINE + 1]).is_err());
+    }
+
+    #[test]
+    fn blocking_commands_say_how_long_they_wait() {
+        let text = b"BLPOP a b 0.5\nBLPOP a 0\nBLMOVE a b LEFT RIGHT 2\nBLMPOP 1.25 1 a LEFT\n\
+            XREADGROUP GROUP g c COUNT 1 BLOCK 300 STREAMS s >\nXREAD BLOCK 0 STREAMS s $\nGET 5\n";
+        let patience: Vec<_> =
+            all(&mut Requests::default(), text).iter().map(|command| command.patience_ms).collect();
+        assert_eq!(patience, [Some(500), None, Some(2000), Some(1250), Some(300), None, None]);
     }
 
     #[test]
