@@ -5,6 +5,7 @@ mod ledger;
 pub mod plan;
 pub mod reset;
 pub mod resolve;
+pub mod scratch;
 mod stand;
 pub mod start;
 pub mod status;

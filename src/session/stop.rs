@@ -18,7 +18,7 @@ pub struct Removed {
 }
 
 impl Removed {
-    fn add(&mut self, part: Self) {
+    pub(super) fn add(&mut self, part: Self) {
         self.containers.extend(part.containers);
         self.networks.extend(part.networks);
         self.volumes.extend(part.volumes);
@@ -80,8 +80,7 @@ impl Session {
         self.engine.volumes(&ours).await?.into_iter().for_each(|v| labelled(v.labels));
 
         // The seats are read last: one that is being started right now was recorded before what it made.
-        let mut removed = Removed::default();
-        let mut seats = Vec::new();
+        let (mut removed, mut seats) = self.collect_scratch().await?;
         for seat in self.store.seats()? {
             // A start that was cut short, unless it goes on right now.
             if !seat.ready && self.store.lock(&seat.lab).is_ok() {
@@ -96,7 +95,7 @@ impl Session {
         for seat in orphans {
             removed.add(self.remove_resources(&seat).await?);
         }
-        for seat in &seats {
+        for seat in self.store.seats()?.iter().map(|s| &s.id) {
             removed.containers.extend(self.remove_abandoned_stands(seat).await?);
         }
         let gates = gates_network(&installation);

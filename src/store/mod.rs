@@ -18,12 +18,16 @@ use crate::error::{Error, Result};
 
 /// How long a command waits for another `labs` that writes.
 const LOCK_WITHIN: Duration = Duration::from_secs(300);
+/// The database in its folder.
+pub const FILE: &str = "labs.db";
 const BUSY_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// The database of one user on one machine.
+/// The database of one user on one machine, or of one throw-away seat.
 pub struct Store {
     connection: Connection,
     path: PathBuf,
+    /// Where the locks of what all seats of the installation share are.
+    shared: PathBuf,
 }
 
 impl Store {
@@ -37,7 +41,7 @@ impl Store {
 
     /// Opens the database of a given data directory.
     pub fn open_in(folder: &Path) -> Result<Self> {
-        let path = folder.join("labs.db");
+        let path = folder.join(FILE);
         let fail = |e: &dyn std::fmt::Display| {
             Error::infrastructure("The record of seats and progress cannot be opened")
                 .at(path.display().to_string())
@@ -48,7 +52,23 @@ impl Store {
         let mut connection = Connection::open(&path).map_err(|e| fail(&e))?;
         connection.busy_timeout(BUSY_TIMEOUT).map_err(|e| fail(&e))?;
         schema::migrate(&mut connection).map_err(|e| fail(&e))?;
-        Ok(Self { connection, path })
+        Ok(Self { connection, path, shared: folder.to_owned() })
+    }
+
+    /// Opens a database in another folder that belongs to the same installation.
+    pub fn open_beside(&self, folder: &Path) -> Result<Self> {
+        let beside = Self::open_in(folder)?;
+        let installation = self.installation()?;
+        beside
+            .connection
+            .execute("UPDATE installation SET id = ?", [installation])
+            .map_err(beside.failed("The installation"))?;
+        Ok(Self { shared: self.shared.clone(), ..beside })
+    }
+
+    /// The folder it is in.
+    pub fn folder(&self) -> &Path {
+        self.path.parent().unwrap_or(Path::new("."))
     }
 
     /// Keeps another `labs` from changing the same seat at the same time; released when dropped.
@@ -56,11 +76,8 @@ impl Store {
     /// # Errors
     /// Another one holds it.
     pub fn lock(&self, name: &str) -> Result<File> {
-        self.try_lock(name)?.ok_or_else(|| {
-            Error::infrastructure("Another labs is changing this seat")
-                .at(self.lock_path(name).display().to_string())
-                .help("wait until it has finished, then try again")
-        })
+        let path = self.lock_path(name);
+        try_lock(&path)?.ok_or_else(|| taken(&path))
     }
 
     /// As [`Store::lock`], but waits until the other one has finished, at most five minutes.
@@ -68,14 +85,15 @@ impl Store {
     /// # Errors
     /// The lock file cannot be made, or the other one does not finish.
     pub async fn lock_waiting(&self, name: &str) -> Result<File> {
-        let patience = std::time::Instant::now() + LOCK_WITHIN;
-        while std::time::Instant::now() < patience {
-            if let Some(lock) = self.try_lock(name)? {
-                return Ok(lock);
-            }
-            tokio::time::sleep(Duration::from_millis(20)).await;
-        }
-        self.lock(name)
+        wait_for_lock(&self.lock_path(name)).await
+    }
+
+    /// As [`Store::lock_waiting`], for what all seats of the installation share.
+    ///
+    /// # Errors
+    /// As [`Store::lock_waiting`].
+    pub async fn lock_shared(&self, name: &str) -> Result<File> {
+        wait_for_lock(&self.shared.join(format!("{name}.lock"))).await
     }
 
     /// Tells what this database's user made on an engine from what others made there.
@@ -83,21 +101,6 @@ impl Store {
         self.connection
             .query_row("SELECT id FROM installation", [], |row| row.get(0))
             .map_err(self.failed("The installation"))
-    }
-
-    fn try_lock(&self, name: &str) -> Result<Option<File>> {
-        let path = self.lock_path(name);
-        let fail = |e: std::io::Error| {
-            Error::infrastructure("The lock of a seat cannot be taken")
-                .at(path.display().to_string())
-                .because(e)
-        };
-        let file = File::create(&path).map_err(fail)?;
-        match file.try_lock() {
-            Ok(()) => Ok(Some(file)),
-            Err(TryLockError::WouldBlock) => Ok(None),
-            Err(TryLockError::Error(e)) => Err(fail(e)),
-        }
     }
 
     fn lock_path(&self, name: &str) -> PathBuf {
@@ -113,6 +116,41 @@ impl Store {
                 .because(e)
         }
     }
+}
+
+/// The lock of a file, `None` while another process has it.
+///
+/// # Errors
+/// The file cannot be made.
+pub fn try_lock(path: &Path) -> Result<Option<File>> {
+    let fail = |e: std::io::Error| {
+        Error::infrastructure("The lock of a seat cannot be taken")
+            .at(path.display().to_string())
+            .because(e)
+    };
+    let file = File::create(path).map_err(fail)?;
+    match file.try_lock() {
+        Ok(()) => Ok(Some(file)),
+        Err(TryLockError::WouldBlock) => Ok(None),
+        Err(TryLockError::Error(e)) => Err(fail(e)),
+    }
+}
+
+async fn wait_for_lock(path: &Path) -> Result<File> {
+    let patience = std::time::Instant::now() + LOCK_WITHIN;
+    while std::time::Instant::now() < patience {
+        if let Some(lock) = try_lock(path)? {
+            return Ok(lock);
+        }
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    Err(taken(path))
+}
+
+fn taken(path: &Path) -> Error {
+    Error::infrastructure("Another labs is changing this seat")
+        .at(path.display().to_string())
+        .help("wait until it has finished, then try again")
 }
 
 /// `$XDG_DATA_HOME/labs`, by default `~/.local/share/labs`.

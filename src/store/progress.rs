@@ -40,6 +40,13 @@ impl Store {
         Ok(())
     }
 
+    /// Forgets all that was achieved.
+    pub fn forget_progress(&self) -> Result<()> {
+        self.connection
+            .execute_batch("DELETE FROM attempts; DELETE FROM hints; DELETE FROM solutions;")
+            .map_err(self.failed("The progress"))
+    }
+
     /// One more hint is shown; answers how many are by now, at most `available`.
     pub fn show_hint(&self, lab: &str, task: &str, available: u32) -> Result<u32> {
         self.connection
