@@ -7,6 +7,8 @@ use redis::aio::MultiplexedConnection;
 use redis::{AsyncConnectionConfig, Client, ErrorKind};
 use serde_json::Value;
 
+use super::fresh;
+use crate::digest;
 use crate::error::{Error, Result};
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
@@ -58,6 +60,54 @@ impl Redis {
     /// The service's name in the seat.
     pub fn name(&self) -> &str {
         &self.name
+    }
+
+    /// Whether a server is there that computes: a listener that says OK or PONG to whatever it is asked does not.
+    pub async fn is_genuine(&self) -> Result<bool> {
+        let nonce = fresh::random("nonce");
+        let backwards: String = nonce.chars().rev().collect();
+        Ok(match self.ask(&["EVAL", "return string.reverse(ARGV[1])", "0", &nonce]).await? {
+            Answer::Value(value) => value == backwards,
+            // Scripts may be forbidden, or one may be running; who refuses does not say yes to everything.
+            Answer::Refused(_) => true,
+        })
+    }
+
+    /// A digest of all that the server keeps: every key with its value and expiry, and its configuration.
+    pub async fn digest(&self) -> Result<String> {
+        let failed = |e: redis::RedisError| {
+            Error::infrastructure(format!("The data of {} cannot be read", self.name)).because(e)
+        };
+        let mut parts = vec![digest::sha256(self.fingerprint().await?)];
+        let mut connection = self.connection.clone();
+        let mut cursor = 0_u64;
+        loop {
+            let (next, keys): (u64, Vec<Vec<u8>>) = redis::cmd("SCAN")
+                .arg(cursor)
+                .query_async(&mut connection)
+                .await
+                .map_err(failed)?;
+            for key in keys {
+                let (dump, expiry): (Option<Vec<u8>>, i64) = redis::pipe()
+                    .cmd("DUMP")
+                    .arg(&key)
+                    .cmd("PEXPIRETIME")
+                    .arg(&key)
+                    .query_async(&mut connection)
+                    .await
+                    .map_err(failed)?;
+                let dump = digest::sha256(dump.unwrap_or_default());
+                parts.push(format!("{} {dump} {expiry}", digest::sha256(key)));
+            }
+            if next == 0 {
+                break;
+            }
+            cursor = next;
+        }
+        // The order of keys says nothing, and a scan may name one twice.
+        parts.sort();
+        parts.dedup();
+        Ok(digest::sha256(parts.join("\n")))
     }
 
     /// Empties the server of everything that a program can leave there.

@@ -64,6 +64,10 @@ impl Services {
         Self { addresses, sessions: Mutex::default() }
     }
 
+    pub fn names(&self) -> impl Iterator<Item = &str> {
+        self.addresses.keys().map(String::as_str)
+    }
+
     pub async fn redis(&self, service: &str) -> Result<Redis> {
         let mut sessions = self.sessions.lock().await;
         if let Some(session) = sessions.get(service) {

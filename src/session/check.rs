@@ -13,6 +13,7 @@ use super::plan::{LANES, Plan};
 use super::stand::Lane;
 use super::start::reach;
 use crate::catalog::lab::{Check, Lab, Task};
+use crate::catalog::service::Protocol;
 use crate::error::{Error, Result};
 use crate::event::Event;
 use crate::probe::Probe;
@@ -51,11 +52,13 @@ impl Session {
                 decided.insert(id, State::Passed);
             }
         }
+        let services = Services::new(addresses);
         let round = Round {
             session: self,
             lab,
             plan: &plan,
-            services: Services::new(addresses),
+            broken: self.broken(&plan, &services).await,
+            services,
             decided: watch::Sender::new(decided),
         };
         let mut results = round.tasks(&tasks).await?;
@@ -72,12 +75,36 @@ impl Session {
     }
 }
 
+impl Session {
+    /// Proves that each service of the seat is there and is the genuine one, before anything is asked of it.
+    async fn broken(&self, plan: &Plan, services: &Services) -> Option<Finding> {
+        for member in plan.members.iter().filter(|m| m.definition.ready == Some(Protocol::Redis)) {
+            let genuine = async { services.redis(&member.name).await?.is_genuine().await };
+            match genuine.await {
+                Ok(true) => {}
+                Ok(false) => {
+                    let name = &member.name;
+                    let mut evidence =
+                        Evidence::new(format!("What answers in the place of {name} is not {name}"));
+                    evidence.expected = Some("the answer to a small computation".to_owned());
+                    evidence.reproduce = Some(format!("labs logs {name}"));
+                    return Some(evidence.fail("impostor"));
+                }
+                Err(error) => return Some(self.explain_seat(plan, error).await),
+            }
+        }
+        None
+    }
+}
+
 /// One round of checking a seat.
 struct Round<'a> {
     session: &'a Session,
     lab: &'a Lab,
     plan: &'a Plan,
     services: Services,
+    /// What every check finds when a service is not there, or is another than it should be.
+    broken: Option<Finding>,
     /// What is known of each task.
     decided: watch::Sender<BTreeMap<String, State>>,
 }
@@ -233,8 +260,9 @@ impl Round<'_> {
         let probe = check.probe().ok_or_else(|| Error::usage("A check has exactly one probe"))?;
         let program = task.program.as_ref().map(|p| p.value.as_str());
         let variables = &self.lab.variables;
-        let finding = match lane {
-            Some(lane) if probe.drives_program() => {
+        let finding = match (&self.broken, lane) {
+            (Some(finding), _) => finding.clone(),
+            (None, Some(lane)) if probe.drives_program() => {
                 self.on_stand(&probe, program, variables, lane).await
             }
             _ => self.on_seat(&probe, program, variables).await,
