@@ -45,6 +45,9 @@ pub struct Service {
     pub libraries: Vec<String>,
     /// A line in the log that says a client told the service to stop.
     pub stopped_by_client: Option<String>,
+    /// The command by which a client tells the service to stop; `{host}` is the service.
+    #[serde(default)]
+    pub shut_down: Vec<String>,
     pub stop_signal: Option<String>,
     #[serde(default = "ten")]
     pub stop_seconds: u32,

@@ -1,5 +1,6 @@
 //! The command line: parse, call, print, exit code. One file a command.
 
+mod author;
 mod check;
 mod doctor;
 mod exec;
@@ -73,6 +74,7 @@ enum Command {
     Gc(gc::Args),
     Images(images::Args),
     Doctor(doctor::Args),
+    Author(author::Args),
 }
 
 /// Parses the command line and does what it says; answers the exit code.
@@ -131,6 +133,7 @@ async fn execute(command: Command, catalog: Catalog, events: Events) -> Result<u
         Command::Gc(args) => args.run(catalog, events).await,
         Command::Images(args) => args.run(catalog, events).await,
         Command::Doctor(args) => args.run(catalog).await,
+        Command::Author(args) => args.run(catalog, events).await,
     }
 }
 
@@ -169,6 +172,7 @@ impl Command {
             Self::Gc(a) => a.json,
             Self::Images(a) => a.json(),
             Self::Doctor(a) => a.json,
+            Self::Author(a) => a.json(),
             Self::Shell(_) | Self::Exec(_) | Self::Logs(_) => false,
         }
     }

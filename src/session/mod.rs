@@ -1,6 +1,7 @@
 //! The life of a seat: plan, start, check, reset, stop.
 
 pub mod check;
+pub mod harm;
 mod ledger;
 pub mod plan;
 pub mod reset;

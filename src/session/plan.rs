@@ -54,7 +54,16 @@ pub struct Member {
 impl Member {
     /// The command that opens the service's own client in the workbench.
     pub fn client(&self) -> Vec<String> {
-        self.definition.client.iter().map(|word| word.replace("{host}", &self.name)).collect()
+        self.addressed(&self.definition.client)
+    }
+
+    /// The command by which a client tells the service to stop; empty where there is none.
+    pub fn shut_down(&self) -> Vec<String> {
+        self.addressed(&self.definition.shut_down)
+    }
+
+    fn addressed(&self, command: &[String]) -> Vec<String> {
+        command.iter().map(|word| word.replace("{host}", &self.name)).collect()
     }
 }
 
@@ -224,7 +233,8 @@ impl Plan {
         spec
     }
 
-    fn service(&self, member: &Member, networks: &Networks) -> ContainerSpec {
+    /// The container of a service.
+    pub fn service(&self, member: &Member, networks: &Networks) -> ContainerSpec {
         let mut spec = self.base(&member.definition, &member.image, self.container(&member.name));
         spec.network = link(
             networks,

@@ -48,7 +48,7 @@ impl Session {
     }
 
     /// Removes the throw-away seats whose process is gone; answers what was removed, and the seats that live.
-    pub(super) async fn collect_scratch(&self) -> Result<(Removed, Vec<String>)> {
+    pub async fn collect_scratch(&self) -> Result<(Removed, Vec<String>)> {
         let mut removed = Removed::default();
         let mut living = Vec::new();
         for entry in std::fs::read_dir(self.store.folder().join(FOLDER)).into_iter().flatten() {

@@ -67,6 +67,53 @@ pub fn prepare(
     write_nonce(workspace, seat, owner).map_err(failed(&workspace.join(NONCE)))
 }
 
+/// Empties a workspace that nobody else uses, and puts the starter files there again.
+pub fn renew(
+    lab: &Lab,
+    files: &Files,
+    workspace: &Path,
+    seat: &str,
+    owner: (u32, u32),
+) -> Result<()> {
+    let empty = || {
+        for entry in fs::read_dir(workspace)? {
+            let entry = entry?;
+            if Path::new(NONCE).starts_with(entry.file_name()) {
+                continue;
+            }
+            if entry.file_type()?.is_dir() {
+                fs::remove_dir_all(entry.path())?;
+            } else {
+                fs::remove_file(entry.path())?;
+            }
+        }
+        Ok(())
+    };
+    empty().map_err(|e: io::Error| {
+        Error::infrastructure("The workspace cannot be emptied")
+            .at(workspace.display().to_string())
+            .because(e)
+    })?;
+    prepare(lab, files, workspace, seat, owner)
+}
+
+/// Puts a file into a workspace that nobody else uses, in place of one of that name.
+pub fn replace(workspace: &Path, name: &str, content: &[u8], owner: (u32, u32)) -> Result<()> {
+    let path = workspace.join(name);
+    let write = || {
+        match fs::remove_file(&path) {
+            Err(e) if e.kind() != io::ErrorKind::NotFound => return Err(e),
+            _ => {}
+        }
+        write_new(&path, content, owner)
+    };
+    write().map_err(|e| {
+        Error::infrastructure("A file cannot be put into the workspace")
+            .at(path.display().to_string())
+            .because(e)
+    })
+}
+
 /// The learner can put links into the workspace while root writes here: none is followed.
 fn write_nonce(workspace: &Path, seat: &str, owner: (u32, u32)) -> io::Result<()> {
     let (folder, name) = NONCE.split_once('/').unwrap_or((".", NONCE));

@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use super::STAND_LABEL;
+use super::{STAND_LABEL, TWIN};
 use crate::engine::ContainerState;
 use crate::error::{Error, Result};
 use crate::probe::redis::Redis;
@@ -48,7 +48,7 @@ impl Twin {
         }
         place.session.drop_container(&container).await?;
         let mut spec = place.plan.twin(place.member, place.lane, place.networks, container.clone());
-        spec.labels.insert(STAND_LABEL.to_owned(), "twin".to_owned());
+        spec.labels.insert(STAND_LABEL.to_owned(), TWIN.to_owned());
         place.session.make_container(&place.plan.seat.id, &spec).await?;
         place.session.engine.start(&container).await?;
         if let Some(protocol) = place.member.definition.ready {

@@ -1,0 +1,150 @@
+//! Proves that a lab's checks can be trusted: what is right passes, what is wrong fails for its own reason,
+//! nothing is disturbed, nobody is blamed for what others did.
+
+mod case;
+pub mod result;
+mod seat;
+
+use std::cell::RefCell;
+use std::collections::VecDeque;
+use std::time::Instant;
+
+use crate::error::{Error, Result};
+use crate::event::Event;
+use crate::session::Session;
+use case::{Case, unbroken_guards};
+use result::{Breach, Rule, Tally, Verification};
+use seat::Seat;
+
+/// What is tried beyond the rules that always hold.
+#[derive(Debug, Clone)]
+pub struct Options {
+    /// Seats side by side.
+    pub jobs: usize,
+    /// How often each solution is checked again, in search of flakes.
+    pub repeat: usize,
+    pub shuffle: bool,
+}
+
+/// Tries every rule on throw-away seats of a lab.
+///
+/// # Errors
+/// An unknown or faulty lab, or an engine that refuses. A rule that does not hold is part of the result.
+pub async fn verify(session: &Session, slug: &str, options: &Options) -> Result<Verification> {
+    let began = Instant::now();
+    let lab = session.catalog.lab(slug)?;
+    let cases = Case::all(&lab);
+    let tries = Tries {
+        step: format!("verifying {slug}"),
+        session,
+        options,
+        all: cases.len(),
+        waiting: RefCell::new(cases.into()),
+        found: RefCell::new(Verification {
+            lab: slug.to_owned(),
+            holds: false,
+            checks: lab.tasks.iter().map(|t| t.checks.len()).sum(),
+            right: Tally::default(),
+            wrong: Tally::default(),
+            steps: Tally::default(),
+            flakes: 0,
+            rules: [].into(),
+            breaches: Vec::new(),
+            seconds: 0.0,
+        }),
+    };
+    session.events.send(Event::Begun { step: tries.step.clone() });
+    // The first seat builds the images that are missing; the others find them.
+    let first = Seat::open(session, slug).await;
+    let more = (1..options.jobs.max(1))
+        .map(|_| async { tries.run_on(Seat::open(session, slug).await?).await });
+    let ended = match first {
+        Ok(first) => {
+            let rest = futures_util::future::try_join_all(more);
+            futures_util::future::try_join(tries.run_on(first), rest).await.map(drop)
+        }
+        Err(error) => Err(error),
+    };
+    session.events.send(Event::Over { step: tries.step.clone() });
+    if ended.is_err() {
+        // The other seats were given up as they were.
+        session.collect_scratch().await?;
+    }
+    ended?;
+    let mut found = tries.found.into_inner();
+    for (guard, broken) in unbroken_guards(&lab) {
+        found.rules.entry(Rule::Guards).or_default().count(broken);
+        if !broken {
+            let what = "no wrong solution names it among what it fails".to_owned();
+            found.breaches.push(Breach {
+                rule: Rule::Guards,
+                case: format!("guard {guard}"),
+                what,
+            });
+        }
+    }
+    found.breaches.sort_by(|a, b| (a.rule, &a.case).cmp(&(b.rule, &b.case)));
+    found.holds = found.breaches.is_empty();
+    found.seconds = began.elapsed().as_secs_f64();
+    Ok(found)
+}
+
+/// The cases of one lab, on their way from seat to seat.
+struct Tries<'a> {
+    step: String,
+    session: &'a Session,
+    options: &'a Options,
+    all: usize,
+    waiting: RefCell<VecDeque<Case>>,
+    found: RefCell<Verification>,
+}
+
+impl Tries<'_> {
+    /// One case after the other on one seat, as long as there are any.
+    async fn run_on(&self, mut seat: Seat) -> Result<()> {
+        let mut ended = Ok(());
+        while ended.is_ok() {
+            let Some(case) = self.waiting.borrow_mut().pop_front() else { break };
+            ended = self.one(&case, &mut seat).await;
+        }
+        let closed = seat.close().await;
+        ended.and(closed)
+    }
+
+    async fn one(&self, case: &Case, seat: &mut Seat) -> Result<()> {
+        let ran = case.run(seat, self.options).await.map_err(|error| Error {
+            what: format!("{} ({})", error.what, case.name()),
+            ..error
+        })?;
+        let mut found = self.found.borrow_mut();
+        let good = !ran.breaches.iter().any(|b| b.rule == ran.rule);
+        match ran.rule {
+            Rule::Right => found.right.count(good),
+            Rule::Wrong => found.wrong.count(good),
+            Rule::Steps => found.steps.count(good),
+            _ => {}
+        }
+        found.rules.entry(ran.rule).or_default().count(good);
+        if ran.rule == Rule::Right {
+            let mut also = vec![Rule::Twice];
+            also.extend((self.options.repeat > 0).then_some(Rule::Flakes));
+            also.extend(self.options.shuffle.then_some(Rule::Order));
+            for rule in also {
+                let good = !ran.breaches.iter().any(|b| b.rule == rule);
+                found.rules.entry(rule).or_default().count(good);
+            }
+        }
+        found.flakes += ran.breaches.iter().filter(|b| b.rule == Rule::Flakes).count();
+        found.breaches.extend(ran.breaches);
+        drop(found);
+        let left = self.waiting.borrow().len();
+        let done = self.all.saturating_sub(left) as u64;
+        self.session.events.send(Event::Progress {
+            step: self.step.clone(),
+            text: case.name(),
+            done,
+            total: Some(self.all as u64),
+        });
+        Ok(())
+    }
+}

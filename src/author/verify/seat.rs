@@ -1,0 +1,154 @@
+//! A throw-away seat that goes from case to case, each time brought back to its beginning.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use crate::catalog::lab::Lab;
+use crate::catalog::solution::Placed;
+use crate::engine::ExecSpec;
+use crate::error::{Error, Result};
+use crate::event::Events;
+use crate::session::plan::{Plan, WORKBENCH};
+use crate::session::scratch::Scratch;
+use crate::session::{Session, workspace};
+use crate::store::SeatRow;
+use crate::verdict::LabResult;
+
+/// The commands of one solution together.
+const STEPS_WITHIN: Duration = Duration::from_secs(60);
+
+pub struct Seat {
+    scratch: Scratch,
+    row: SeatRow,
+    pub lab: Lab,
+    /// The digest of its services as they were made.
+    pristine: String,
+}
+
+impl Seat {
+    /// Starts a seat.
+    ///
+    /// # Errors
+    /// As [`Session::start`]; nothing is left then.
+    pub async fn open(session: &Session, slug: &str) -> Result<Self> {
+        let scratch = session.scratch(Events::nowhere())?;
+        match Self::start(&scratch, slug).await {
+            Ok((row, lab, pristine)) => Ok(Self { scratch, row, lab, pristine }),
+            Err(error) => {
+                scratch.remove().await?;
+                Err(error)
+            }
+        }
+    }
+
+    async fn start(scratch: &Scratch, slug: &str) -> Result<(SeatRow, Lab, String)> {
+        let session = &scratch.session;
+        let lab = session.catalog.lab(slug)?;
+        let row = session.start(&lab, Some(scratch.workspace())).await?.seat;
+        let lab = session.catalog.lab_of_seat(slug, &row.variables)?;
+        let pristine = session.digest(&lab, &row).await?;
+        Ok((row, lab, pristine))
+    }
+
+    pub async fn close(self) -> Result<()> {
+        self.scratch.remove().await
+    }
+
+    pub fn session(&self) -> &Session {
+        &self.scratch.session
+    }
+
+    pub fn plan(&self) -> Result<Plan> {
+        self.session().plan(&self.lab, self.row.clone())
+    }
+
+    /// A digest of everything that its services keep.
+    pub async fn digest(&self) -> Result<String> {
+        self.session().digest(&self.lab, &self.row).await
+    }
+
+    /// Back to the beginning: the files anew, and the services too unless they are as they were made.
+    pub async fn renew(&mut self) -> Result<()> {
+        let clean = self.digest().await.is_ok_and(|now| now == self.pristine);
+        if !clean {
+            return self.reset().await;
+        }
+        let plan = self.plan()?;
+        let files = self.session().catalog.lab_files();
+        workspace::renew(&self.lab, files, plan.workspace(), &self.row.id, plan.owner())
+    }
+
+    /// Everything anew, as `labs reset` does it; the files as they were are not kept.
+    pub async fn reset(&mut self) -> Result<()> {
+        let folder = self.scratch.workspace();
+        if folder.exists() {
+            std::fs::remove_dir_all(&folder).map_err(|e| {
+                Error::infrastructure("The workspace cannot be removed")
+                    .at(folder.display().to_string())
+                    .because(e)
+            })?;
+        }
+        self.session().reset(&self.lab, self.row.clone()).await?;
+        self.pristine = self.digest().await?;
+        Ok(())
+    }
+
+    /// Brings back what does not run.
+    pub async fn restart(&self) -> Result<()> {
+        self.session().start(&self.lab, Some(self.scratch.workspace())).await.map(drop)
+    }
+
+    /// Does the steps of a solution: copies the files, then runs the commands in the workbench.
+    ///
+    /// # Errors
+    /// A command fails, with what it printed.
+    pub async fn apply<'p>(&self, steps: impl IntoIterator<Item = &'p Placed<'p>>) -> Result<()> {
+        let plan = self.plan()?;
+        let mut script = String::new();
+        for placed in steps {
+            let content = placed.content(self.session().catalog.lab_files(), &self.lab)?;
+            if let (Some(content), Some(name)) = (content, &placed.step.copy) {
+                self.write(&name.value, &content)?;
+            }
+            if let Some(run) = &placed.step.run {
+                script.push_str(&self.lab.variables.render(run)?);
+                script.push('\n');
+            }
+        }
+        if script.is_empty() {
+            return Ok(());
+        }
+        let (container, shell) =
+            (plan.container(WORKBENCH), ExecSpec::new(["bash", "-ec", &script]));
+        let engine = &self.session().engine;
+        let ran = engine.exec_capture(&container, &shell, b"", STEPS_WITHIN).await?;
+        if ran.exit_code == Some(0) {
+            return Ok(());
+        }
+        let end = ran.exit_code.map_or("it did not end".to_owned(), |c| format!("exit code {c}"));
+        let said = String::from_utf8_lossy(&ran.stderr).trim().to_owned();
+        Err(Error::usage("The commands of a solution failed").because(format!("{end}\n{said}")))
+    }
+
+    /// Puts a file into the workspace.
+    pub fn write(&self, name: &str, content: &[u8]) -> Result<()> {
+        let plan = self.plan()?;
+        workspace::replace(plan.workspace(), name, content, plan.owner())
+    }
+
+    /// Checks as `labs check` does on a seat where nothing has passed yet.
+    pub async fn check(&self, lab: &Lab) -> Result<LabResult> {
+        self.session().store.forget_progress()?;
+        self.session().check(lab, &self.row, None).await
+    }
+}
+
+/// The lab with some of its tasks alone; what they need counts as passed.
+pub fn narrowed(lab: &Lab, tasks: &BTreeSet<&str>) -> Lab {
+    let mut narrow = lab.clone();
+    narrow.tasks.retain(|task| tasks.contains(task.id.value.as_str()));
+    for task in &mut narrow.tasks {
+        task.needs.retain(|need| tasks.contains(need.value.as_str()));
+    }
+    narrow
+}

@@ -1,0 +1,55 @@
+use crate::author::verify::{Options, verify};
+use crate::catalog::Catalog;
+use crate::cli::{interrupted, output};
+use crate::error::Result;
+use crate::event::Events;
+use crate::report;
+use crate::session::Session;
+
+/// Prove on real seats that right solutions pass, wrong ones fail as promised, and nothing is disturbed
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    /// The labs; all of them when left out
+    labs: Vec<String>,
+    /// How many seats work side by side
+    #[arg(short, long, default_value_t = 2)]
+    jobs: usize,
+    /// Check every solution this many times more, in search of flakes
+    #[arg(long, default_value_t = 0, value_name = "N")]
+    repeat: usize,
+    /// Check the right solutions once more with the checks in another order
+    #[arg(long)]
+    shuffle: bool,
+    /// Print one JSON document
+    #[arg(long)]
+    pub json: bool,
+}
+
+impl Args {
+    pub async fn run(self, catalog: Catalog, events: Events) -> Result<u8> {
+        let session = Session::open(catalog, events)?;
+        let labs = if self.labs.is_empty() { session.catalog.slugs() } else { self.labs };
+        let options = Options { jobs: self.jobs, repeat: self.repeat, shuffle: self.shuffle };
+        let work = async {
+            let mut found = Vec::new();
+            for lab in &labs {
+                found.push(verify(&session, lab, &options).await?);
+            }
+            Ok(found)
+        };
+        let found = tokio::select! {
+            found = work => found?,
+            signal = interrupted() => {
+                session.collect_scratch().await?;
+                return Ok(signal);
+            }
+        };
+        session.events.shown().await;
+        if self.json {
+            output::json(&serde_json::json!({ "labs": found }));
+        } else {
+            output::print_text(&report::verify::table(&found));
+        }
+        Ok(u8::from(!found.iter().all(|lab| lab.holds)))
+    }
+}

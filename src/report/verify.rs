@@ -1,0 +1,55 @@
+//! What a verification found, as a table for a person.
+
+use std::fmt::Write;
+
+use console::style;
+
+use crate::author::verify::result::{Rule, Tally, Verification};
+use crate::term::escape::visible;
+
+/// A line for each lab, then the rules that do not hold.
+pub fn table(found: &[Verification]) -> String {
+    let width = found.iter().map(|lab| lab.lab.len()).max().unwrap_or(0).max("lab".len());
+    let mut out = String::new();
+    let head = format!(
+        "  {:width$}  {:>6}  {:>7}  {:>7}  {:>7}  {:>6}  {:>7}",
+        "lab", "checks", "right", "wrong", "steps", "flakes", "seconds"
+    );
+    let _ = writeln!(out, "{}", style(head).dim());
+    for lab in found {
+        let _ = writeln!(
+            out,
+            "{} {:width$}  {:>6}  {:>7}  {:>7}  {:>7}  {:>6}  {:>7.1}",
+            mark(lab.holds),
+            lab.lab,
+            lab.checks,
+            tally(lab.right),
+            tally(lab.wrong),
+            tally(lab.steps),
+            lab.flakes,
+            lab.seconds
+        );
+    }
+    for lab in found.iter().filter(|lab| !lab.holds) {
+        let _ = writeln!(out, "\n{}", style(&lab.lab).bold());
+        for rule in Rule::ALL {
+            let mut breaches = lab.breaches.iter().filter(|b| b.rule == rule).peekable();
+            if breaches.peek().is_some() {
+                let _ = writeln!(out, "{} {}", mark(false), rule.says());
+            }
+            for breach in breaches {
+                let what = visible(&breach.what).replace('\n', "\n      ");
+                let _ = writeln!(out, "    {}: {what}", breach.case);
+            }
+        }
+    }
+    out
+}
+
+fn tally(tally: Tally) -> String {
+    format!("{}/{}", tally.good, tally.all)
+}
+
+fn mark(good: bool) -> String {
+    if good { style("✓").green().to_string() } else { style("✗").red().to_string() }
+}

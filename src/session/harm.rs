@@ -1,0 +1,81 @@
+//! What is done to a throw-away seat to see that its checks notice, and what its services keep.
+
+use super::Session;
+use super::plan::{Member, Plan};
+use super::start::reach;
+use crate::catalog::lab::Lab;
+use crate::catalog::service::Protocol;
+use crate::error::Result;
+use crate::probe::redis::Redis;
+use crate::store::SeatRow;
+
+/// Says the same to whatever it is asked, once for each request that arrives together with others.
+const YES_MAN: &str = r#"
+use IO::Socket::INET;
+my ($port, $word) = @ARGV;
+my $listener = IO::Socket::INET->new(LocalPort => $port, Listen => 64, ReuseAddr => 1) or die "no listener: $!";
+$SIG{CHLD} = 'IGNORE';
+while (my $client = $listener->accept) {
+  next if fork;
+  while (sysread($client, my $request, 65536)) {
+    my $requests = () = $request =~ /^\*\d/mg;
+    syswrite($client, "+$word\r\n" x ($requests || 1));
+  }
+  exit;
+}
+"#;
+
+/// Where an impostor stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Impostor {
+    /// In a container of its own, at the address of the service, which does not run.
+    Beside,
+    /// In the place of the service's first process, in its own container.
+    Inside,
+}
+
+impl Session {
+    /// A digest of all that the services of a seat keep.
+    ///
+    /// # Errors
+    /// One of them does not answer.
+    pub async fn digest(&self, lab: &Lab, seat: &SeatRow) -> Result<String> {
+        let plan = self.plan(lab, seat.clone())?;
+        let gate = self.gate(&plan).await?;
+        let mut parts = Vec::new();
+        for member in plan.members.iter().filter(|m| m.definition.ready == Some(Protocol::Redis)) {
+            let redis = Redis::connect(&member.name, reach(member, None, &gate)?).await?;
+            parts.push(redis.digest().await?);
+        }
+        Ok(parts.join(" "))
+    }
+
+    /// Kills the throw-away copies of services that checks run on right now; answers how many.
+    pub async fn kill_twins(&self, plan: &Plan) -> Result<usize> {
+        let mut killed = 0;
+        for container in self.twins(&plan.seat.id).await? {
+            killed += usize::from(self.engine.kill(&container, "SIGKILL").await.is_ok());
+        }
+        Ok(killed)
+    }
+
+    /// Puts something in a service's place that says `word` to everything. Only a reset brings the service back.
+    pub async fn impersonate(
+        &self,
+        plan: &Plan,
+        member: &Member,
+        place: Impostor,
+        word: &str,
+    ) -> Result<()> {
+        let Some(port) = member.definition.port else { return Ok(()) };
+        let mut spec = plan.service(member, &self.networks(plan).await?);
+        spec.command = ["perl", "-e", YES_MAN, &port.to_string(), word].map(str::to_owned).to_vec();
+        self.engine.kill(&spec.name, "SIGKILL").await?;
+        match place {
+            Impostor::Beside => spec.name = plan.container("impostor"),
+            Impostor::Inside => self.drop_container(&spec.name).await?,
+        }
+        self.make_container(&plan.seat.id, &spec).await?;
+        self.engine.start(&spec.name).await
+    }
+}
