@@ -4,7 +4,7 @@ use std::fmt::Write;
 
 use console::style;
 
-use crate::author::verify::result::{Rule, Tally, Verification};
+use crate::author::verify::result::{Rule, Verification};
 use crate::term::escape::visible;
 
 /// A line for each lab, then the rules that do not hold.
@@ -23,9 +23,9 @@ pub fn table(found: &[Verification]) -> String {
             mark(lab.holds),
             lab.lab,
             lab.checks,
-            tally(lab.right),
-            tally(lab.wrong),
-            tally(lab.steps),
+            tally(lab, Rule::Right),
+            tally(lab, Rule::Wrong),
+            tally(lab, Rule::Steps),
             lab.flakes,
             lab.seconds
         );
@@ -46,8 +46,9 @@ pub fn table(found: &[Verification]) -> String {
     out
 }
 
-fn tally(tally: Tally) -> String {
-    format!("{}/{}", tally.good, tally.all)
+/// How many of a rule's cases are good; a dash where none was tried.
+fn tally(lab: &Verification, rule: Rule) -> String {
+    lab.rules.get(&rule).map_or("-".to_owned(), |t| format!("{}/{}", t.good, t.all))
 }
 
 fn mark(good: bool) -> String {

@@ -9,3 +9,4 @@ mod seat;
 mod shell;
 mod solutions;
 mod verdicts;
+mod verify;

@@ -8,7 +8,7 @@ use rand::seq::SliceRandom;
 use super::Options;
 use super::result::{Breach, Rule, listed, not_passed};
 use super::seat::{Seat, narrowed};
-use crate::catalog::lab::{Check, Lab, Solution, Wrong};
+use crate::catalog::lab::{Check, Lab, Solution, Task, Wrong};
 use crate::catalog::solution::{self, Placed};
 use crate::engine::ExecSpec;
 use crate::error::{Error, Result};
@@ -19,6 +19,8 @@ use crate::verdict::{LabResult, Verdict};
 /// How often twins are killed while a check goes on, and how many times at most.
 const KILL_EVERY: Duration = Duration::from_millis(200);
 const KILLS: usize = 10;
+/// How often another order is looked for.
+const SHUFFLES: usize = 50;
 const SHUT_DOWN_WITHIN: Duration = Duration::from_secs(20);
 const STOPPED_WITHIN: Duration = Duration::from_secs(20);
 
@@ -35,12 +37,6 @@ pub enum Case {
     Reset(Solution),
 }
 
-/// What came of a case.
-pub struct Ran {
-    pub rule: Rule,
-    pub breaches: Vec<Breach>,
-}
-
 impl Case {
     /// All that is to be tried of a lab, what takes longest first.
     pub fn all(lab: &Lab) -> Vec<Self> {
@@ -54,23 +50,28 @@ impl Case {
             cases.push(Self::Impostor(service.clone(), Impostor::Inside));
         }
         for solution in &lab.solutions {
-            let steps = 0..solution.steps.len();
-            cases.extend(steps.map(|step| Self::LeftOut(solution.clone(), step)));
+            // A task without any of its steps is as on a fresh seat.
+            let of_task =
+                |task: &str| solution.steps.iter().filter(|s| s.task.value == task).count();
+            let steps = solution.steps.iter().enumerate();
+            let among_others = steps.filter(|(_, step)| of_task(&step.task.value) > 1);
+            cases.extend(among_others.map(|(number, _)| Self::LeftOut(solution.clone(), number)));
         }
         cases.extend(lab.wrong.iter().cloned().map(Self::Wrong));
         cases
     }
 
-    pub fn rule(&self) -> Rule {
+    /// The rules that it may show to be broken.
+    pub fn rules(&self) -> Vec<Rule> {
         match self {
-            Self::Fresh => Rule::Fresh,
-            Self::Right(_) => Rule::Right,
-            Self::Wrong(_) => Rule::Wrong,
-            Self::LeftOut(..) => Rule::Steps,
-            Self::Killed(_) => Rule::Killed,
-            Self::ShutDown(_) => Rule::ShutDown,
-            Self::Impostor(..) => Rule::Impostor,
-            Self::Reset(_) => Rule::Reset,
+            Self::Fresh => vec![Rule::Fresh],
+            Self::Right(_) => vec![Rule::Right, Rule::Twice, Rule::Flakes, Rule::Order],
+            Self::Wrong(_) => vec![Rule::Wrong, Rule::Flakes],
+            Self::LeftOut(..) => vec![Rule::Steps],
+            Self::Killed(_) => vec![Rule::Killed],
+            Self::ShutDown(_) => vec![Rule::ShutDown],
+            Self::Impostor(..) => vec![Rule::Impostor],
+            Self::Reset(_) => vec![Rule::Reset],
         }
     }
 
@@ -95,13 +96,14 @@ impl Case {
     ///
     /// # Errors
     /// The engine refuses: nothing is known then.
-    pub async fn run(&self, seat: &mut Seat, options: &Options) -> Result<Ran> {
+    pub async fn run(&self, seat: &mut Seat, options: &Options) -> Result<Vec<Breach>> {
         seat.renew().await?;
         let mut notes = Notes { case: self.name(), breaches: Vec::new() };
         match self {
             Self::Fresh => {
-                let result = seat.check(&seat.lab).await?;
-                notes.extend(Rule::Fresh, fresh_faults(&seat.lab, &result));
+                for what in fresh_faults(&seat.lab, &seat.check(&seat.lab).await?) {
+                    notes.add(Rule::Fresh, what);
+                }
             }
             Self::Right(right) => notes.right(seat, right, options).await?,
             Self::Wrong(wrong) => notes.wrong(seat, wrong, options).await?,
@@ -111,12 +113,12 @@ impl Case {
             Self::Impostor(service, place) => notes.impostor(seat, service, *place).await?,
             Self::Reset(right) => notes.reset(seat, right).await?,
         }
-        Ok(Ran { rule: self.rule(), breaches: notes.breaches })
+        Ok(notes.breaches)
     }
 }
 
-/// Guards that no wrong solution breaks: this needs no seat.
-pub fn unbroken_guards(lab: &Lab) -> Vec<(String, bool)> {
+/// Each guard, and whether some wrong solution breaks it: this needs no seat.
+pub fn guards(lab: &Lab) -> Vec<(String, bool)> {
     let guards = lab.tasks.iter().flat_map(|task| {
         let guards = task.checks.iter().filter(|c| c.guard);
         guards.map(move |check| format!("{}/{}", task.id.value, check.id.value))
@@ -135,12 +137,6 @@ struct Notes {
 impl Notes {
     fn add(&mut self, rule: Rule, what: impl Into<String>) {
         self.breaches.push(Breach { rule, case: self.case.clone(), what: what.into() });
-    }
-
-    fn extend(&mut self, rule: Rule, faults: Vec<String>) {
-        for what in faults {
-            self.add(rule, what);
-        }
     }
 
     /// Applies steps; a command that fails is the author's to mend.
@@ -349,12 +345,19 @@ impl Notes {
     }
 
     async fn reset(&mut self, seat: &mut Seat, right: &Solution) -> Result<()> {
+        let before = not_passed(&seat.check(&seat.lab).await?);
         if !self.apply(seat, &solution::steps(&seat.lab, right)?, Rule::Reset).await? {
             return Ok(());
         }
         seat.reset().await?;
-        let faults = fresh_faults(&seat.lab, &seat.check(&seat.lab).await?);
-        self.extend(Rule::Reset, faults);
+        let after = not_passed(&seat.check(&seat.lab).await?);
+        if after != before {
+            let (before, after) = (listed(&before), listed(&after));
+            self.add(
+                Rule::Reset,
+                format!("did not pass at first: {before}; after a reset: {after}"),
+            );
+        }
         Ok(())
     }
 
@@ -407,36 +410,33 @@ fn concerned(wrong: &Wrong) -> BTreeSet<&str> {
 /// The lab with tasks and checks in another order, in which what something needs still comes first.
 fn shuffled(lab: &Lab) -> Lab {
     let mut lab = lab.clone();
-    let mut random = rand::rng();
     for task in &mut lab.tasks {
-        shuffle(
-            &mut task.checks,
-            &mut random,
-            |c| &c.id.value,
-            |c, id| c.needs.iter().any(|n| n.value == id),
-        );
+        let needs = |c: &Check, id: &str| c.needs.iter().any(|n| n.value == id);
+        shuffle(&mut task.checks, |c| &c.id.value, needs);
     }
-    shuffle(
-        &mut lab.tasks,
-        &mut random,
-        |t| &t.id.value,
-        |t, id| t.needs.iter().any(|n| n.value == id),
-    );
+    let needs = |t: &Task, id: &str| t.needs.iter().any(|n| n.value == id);
+    shuffle(&mut lab.tasks, |t| &t.id.value, needs);
     lab
 }
 
+/// Another order than the one there is, where there is another.
 fn shuffle<T: Clone>(
     items: &mut Vec<T>,
-    random: &mut impl rand::Rng,
     id: impl Fn(&T) -> &String,
     needs: impl Fn(&T, &str) -> bool,
 ) {
-    let mut waiting = items.clone();
-    waiting.shuffle(random);
-    items.clear();
-    while !waiting.is_empty() {
-        let free = |item: &T| waiting.iter().all(|other| !needs(item, id(other)));
-        let next = waiting.iter().position(free).unwrap_or(0);
-        items.push(waiting.remove(next));
+    let before: Vec<String> = items.iter().map(|item| id(item).clone()).collect();
+    for _ in 0..SHUFFLES {
+        let mut waiting = items.clone();
+        waiting.shuffle(&mut rand::rng());
+        items.clear();
+        while !waiting.is_empty() {
+            let free = |item: &T| waiting.iter().all(|other| !needs(item, id(other)));
+            let next = waiting.iter().position(free).unwrap_or(0);
+            items.push(waiting.remove(next));
+        }
+        if items.iter().map(&id).ne(&before) {
+            return;
+        }
     }
 }

@@ -12,8 +12,8 @@ use std::time::Instant;
 use crate::error::{Error, Result};
 use crate::event::Event;
 use crate::session::Session;
-use case::{Case, unbroken_guards};
-use result::{Breach, Rule, Tally, Verification};
+use case::{Case, guards};
+use result::{Breach, Rule, Verification};
 use seat::Seat;
 
 /// What is tried beyond the rules that always hold.
@@ -24,6 +24,14 @@ pub struct Options {
     /// How often each solution is checked again, in search of flakes.
     pub repeat: usize,
     pub shuffle: bool,
+    /// The rules to be tried; none means all.
+    pub rules: Vec<Rule>,
+}
+
+impl Options {
+    fn includes(&self, rule: Rule) -> bool {
+        self.rules.is_empty() || self.rules.contains(&rule)
+    }
 }
 
 /// Tries every rule on throw-away seats of a lab.
@@ -33,7 +41,8 @@ pub struct Options {
 pub async fn verify(session: &Session, slug: &str, options: &Options) -> Result<Verification> {
     let began = Instant::now();
     let lab = session.catalog.lab(slug)?;
-    let cases = Case::all(&lab);
+    let mut cases = Case::all(&lab);
+    cases.retain(|case| case.rules().iter().any(|rule| options.includes(*rule)));
     let tries = Tries {
         step: format!("verifying {slug}"),
         session,
@@ -44,9 +53,6 @@ pub async fn verify(session: &Session, slug: &str, options: &Options) -> Result<
             lab: slug.to_owned(),
             holds: false,
             checks: lab.tasks.iter().map(|t| t.checks.len()).sum(),
-            right: Tally::default(),
-            wrong: Tally::default(),
-            steps: Tally::default(),
             flakes: 0,
             rules: [].into(),
             breaches: Vec::new(),
@@ -72,7 +78,8 @@ pub async fn verify(session: &Session, slug: &str, options: &Options) -> Result<
     }
     ended?;
     let mut found = tries.found.into_inner();
-    for (guard, broken) in unbroken_guards(&lab) {
+    let guards = if options.includes(Rule::Guards) { guards(&lab) } else { Vec::new() };
+    for (guard, broken) in guards {
         found.rules.entry(Rule::Guards).or_default().count(broken);
         if !broken {
             let what = "no wrong solution names it among what it fails".to_owned();
@@ -111,31 +118,26 @@ impl Tries<'_> {
         ended.and(closed)
     }
 
+    fn tries(&self, rule: Rule) -> bool {
+        match rule {
+            Rule::Flakes => self.options.repeat > 0,
+            Rule::Order => self.options.shuffle,
+            _ => self.options.includes(rule),
+        }
+    }
+
     async fn one(&self, case: &Case, seat: &mut Seat) -> Result<()> {
         let ran = case.run(seat, self.options).await.map_err(|error| Error {
             what: format!("{} ({})", error.what, case.name()),
             ..error
         })?;
         let mut found = self.found.borrow_mut();
-        let good = !ran.breaches.iter().any(|b| b.rule == ran.rule);
-        match ran.rule {
-            Rule::Right => found.right.count(good),
-            Rule::Wrong => found.wrong.count(good),
-            Rule::Steps => found.steps.count(good),
-            _ => {}
+        for rule in case.rules().into_iter().filter(|rule| self.tries(*rule)) {
+            let good = !ran.iter().any(|breach| breach.rule == rule);
+            found.rules.entry(rule).or_default().count(good);
         }
-        found.rules.entry(ran.rule).or_default().count(good);
-        if ran.rule == Rule::Right {
-            let mut also = vec![Rule::Twice];
-            also.extend((self.options.repeat > 0).then_some(Rule::Flakes));
-            also.extend(self.options.shuffle.then_some(Rule::Order));
-            for rule in also {
-                let good = !ran.breaches.iter().any(|b| b.rule == rule);
-                found.rules.entry(rule).or_default().count(good);
-            }
-        }
-        found.flakes += ran.breaches.iter().filter(|b| b.rule == Rule::Flakes).count();
-        found.breaches.extend(ran.breaches);
+        found.flakes += ran.iter().filter(|b| b.rule == Rule::Flakes).count();
+        found.breaches.extend(ran);
         drop(found);
         let left = self.waiting.borrow().len();
         let done = self.all.saturating_sub(left) as u64;

@@ -7,7 +7,7 @@ use serde::Serialize;
 use crate::verdict::{LabResult, Verdict};
 
 /// What must hold of every lab, in the order of the report.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, clap::ValueEnum)]
 #[serde(rename_all = "kebab-case")]
 pub enum Rule {
     Fresh,
@@ -94,12 +94,6 @@ pub struct Verification {
     /// Every rule that was tried holds.
     pub holds: bool,
     pub checks: usize,
-    /// Right solutions that every check accepts.
-    pub right: Tally,
-    /// Wrong solutions that are rejected for the reason they name.
-    pub wrong: Tally,
-    /// Steps whose absence is noticed.
-    pub steps: Tally,
     /// Cases in which checking again gave another verdict.
     pub flakes: usize,
     /// How many cases were tried for each rule.

@@ -1,3 +1,4 @@
+use crate::author::verify::result::Rule;
 use crate::author::verify::{Options, verify};
 use crate::catalog::Catalog;
 use crate::cli::{interrupted, output};
@@ -12,7 +13,7 @@ pub struct Args {
     /// The labs; all of them when left out
     labs: Vec<String>,
     /// How many seats work side by side
-    #[arg(short, long, default_value_t = 2)]
+    #[arg(short, long, default_value_t = jobs())]
     jobs: usize,
     /// Check every solution this many times more, in search of flakes
     #[arg(long, default_value_t = 0, value_name = "N")]
@@ -20,6 +21,9 @@ pub struct Args {
     /// Check the right solutions once more with the checks in another order
     #[arg(long)]
     shuffle: bool,
+    /// Try this rule alone; may be given several times
+    #[arg(long = "rule", value_name = "RULE")]
+    rules: Vec<Rule>,
     /// Print one JSON document
     #[arg(long)]
     pub json: bool,
@@ -29,7 +33,12 @@ impl Args {
     pub async fn run(self, catalog: Catalog, events: Events) -> Result<u8> {
         let session = Session::open(catalog, events)?;
         let labs = if self.labs.is_empty() { session.catalog.slugs() } else { self.labs };
-        let options = Options { jobs: self.jobs, repeat: self.repeat, shuffle: self.shuffle };
+        let options = Options {
+            jobs: self.jobs,
+            repeat: self.repeat,
+            shuffle: self.shuffle,
+            rules: self.rules,
+        };
         let work = async {
             let mut found = Vec::new();
             for lab in &labs {
@@ -52,4 +61,9 @@ impl Args {
         }
         Ok(u8::from(!found.iter().all(|lab| lab.holds)))
     }
+}
+
+/// Checks wait now and then: one seat more than there are cores.
+fn jobs() -> usize {
+    std::thread::available_parallelism().map_or(2, usize::from) + 1
 }
