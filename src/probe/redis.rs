@@ -110,6 +110,14 @@ impl Redis {
         Ok(digest::sha256(parts.join("\n")))
     }
 
+    /// Begins the server's own books anew: what was asked, how often, how long it took.
+    pub async fn forget_books(&self) -> Result<()> {
+        for command in [["CONFIG", "RESETSTAT"], ["SLOWLOG", "RESET"]] {
+            self.demand(&command).await?;
+        }
+        Ok(())
+    }
+
     /// Empties the server of everything that a program can leave there.
     pub async fn wipe(&self) -> Result<()> {
         let commands: [&[&str]; 8] = [

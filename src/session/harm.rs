@@ -3,11 +3,9 @@
 use super::Session;
 use super::plan::{Member, Plan};
 use super::start::reach;
-use crate::catalog::lab::Lab;
 use crate::catalog::service::Protocol;
 use crate::error::Result;
 use crate::probe::redis::Redis;
-use crate::store::SeatRow;
 
 /// Says the same to whatever it is asked, once for each request that arrives together with others.
 const YES_MAN: &str = r#"
@@ -39,15 +37,32 @@ impl Session {
     ///
     /// # Errors
     /// One of them does not answer.
-    pub async fn digest(&self, lab: &Lab, seat: &SeatRow) -> Result<String> {
-        let plan = self.plan(lab, seat.clone())?;
-        let gate = self.gate(&plan).await?;
+    pub async fn digest(&self, plan: &Plan) -> Result<String> {
         let mut parts = Vec::new();
-        for member in plan.members.iter().filter(|m| m.definition.ready == Some(Protocol::Redis)) {
-            let redis = Redis::connect(&member.name, reach(member, None, &gate)?).await?;
+        for redis in self.redises(plan).await? {
             parts.push(redis.digest().await?);
         }
         Ok(parts.join(" "))
+    }
+
+    /// Begins the services' own books anew.
+    ///
+    /// # Errors
+    /// One of them does not answer.
+    pub async fn forget_books(&self, plan: &Plan) -> Result<()> {
+        for redis in self.redises(plan).await? {
+            redis.forget_books().await?;
+        }
+        Ok(())
+    }
+
+    async fn redises(&self, plan: &Plan) -> Result<Vec<Redis>> {
+        let gate = self.gate(plan).await?;
+        let mut found = Vec::new();
+        for member in plan.members.iter().filter(|m| m.definition.ready == Some(Protocol::Redis)) {
+            found.push(Redis::connect(&member.name, reach(member, None, &gate)?).await?);
+        }
+        Ok(found)
     }
 
     /// Kills the throw-away copies of services that checks run on right now; answers how many.

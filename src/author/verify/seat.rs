@@ -46,7 +46,7 @@ impl Seat {
         let lab = session.catalog.lab(slug)?;
         let row = session.start(&lab, Some(scratch.workspace())).await?.seat;
         let lab = session.catalog.lab_of_seat(slug, &row.variables)?;
-        let pristine = session.digest(&lab, &row).await?;
+        let pristine = session.digest(&session.plan(&lab, row.clone())?).await?;
         Ok((row, lab, pristine))
     }
 
@@ -64,7 +64,7 @@ impl Seat {
 
     /// A digest of everything that its services keep.
     pub async fn digest(&self) -> Result<String> {
-        self.session().digest(&self.lab, &self.row).await
+        self.session().digest(&self.plan()?).await
     }
 
     /// Back to the beginning: the files anew, and the services too unless they are as they were made.
@@ -74,6 +74,7 @@ impl Seat {
             return self.reset().await;
         }
         let plan = self.plan()?;
+        self.session().forget_books(&plan).await?;
         let files = self.session().catalog.lab_files();
         workspace::renew(&self.lab, files, plan.workspace(), &self.row.id, plan.owner())
     }
