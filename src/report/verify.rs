@@ -19,7 +19,7 @@ pub fn table(found: &[Verification]) -> String {
     for lab in found {
         let _ = writeln!(
             out,
-            "{} {:width$}  {:>6}  {:>7}  {:>7}  {:>7}  {:>6}  {:>7.1}",
+            "{} {:width$}  {:>6}  {:>7}  {:>7}  {:>7}  {:>6}  {:>7.1}{}",
             mark(lab.holds),
             lab.lab,
             lab.checks,
@@ -27,7 +27,8 @@ pub fn table(found: &[Verification]) -> String {
             tally(lab, Rule::Wrong),
             tally(lab, Rule::Steps),
             lab.flakes,
-            lab.seconds
+            lab.seconds,
+            if lab.cached { "  (earlier; nothing has changed)" } else { "" }
         );
     }
     for lab in found.iter().filter(|lab| !lab.holds) {

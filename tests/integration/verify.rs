@@ -77,6 +77,8 @@ fn every_rule_holds_of_a_sound_lab() {
     let sandbox = edited(|text| text);
     let (lab, code) = verify(&sandbox, &["--repeat", "1", "--shuffle"]);
     assert_eq!((code, &lab["holds"]), (0, &json!(true)), "{lab:#}");
+    let (again, code) = verify(&sandbox, &["--repeat", "1", "--shuffle"]);
+    assert_eq!((code, &again["cached"]), (0, &json!(true)), "{again:#}");
     for (rule, all) in [("fresh", 1), ("right", 1), ("wrong", 2), ("guards", 1), ("impostor", 2)] {
         assert_eq!(lab["rules"][rule], json!({"good": all, "all": all}), "{lab:#}");
     }

@@ -2,12 +2,24 @@
 
 use std::collections::BTreeMap;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::verdict::{LabResult, Verdict};
 
 /// What must hold of every lab, in the order of the report.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, clap::ValueEnum)]
+#[derive(
+    Debug,
+    Clone,
+    Copy,
+    PartialEq,
+    Eq,
+    PartialOrd,
+    Ord,
+    Hash,
+    Serialize,
+    Deserialize,
+    clap::ValueEnum,
+)]
 #[serde(rename_all = "kebab-case")]
 pub enum Rule {
     Fresh,
@@ -65,7 +77,7 @@ impl Rule {
 }
 
 /// A rule that does not hold.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Breach {
     pub rule: Rule,
     /// What was tried, e.g. `wrong stack-for-queue`.
@@ -74,7 +86,7 @@ pub struct Breach {
 }
 
 /// How many of something there are, and how many are as they should be.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Tally {
     pub good: usize,
     pub all: usize,
@@ -88,11 +100,13 @@ impl Tally {
 }
 
 /// Everything that was found out about one lab.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Verification {
     pub lab: String,
     /// Every rule that was tried holds.
     pub holds: bool,
+    /// Found earlier; nothing has changed since.
+    pub cached: bool,
     pub checks: usize,
     /// Cases in which checking again gave another verdict.
     pub flakes: usize,

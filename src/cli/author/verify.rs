@@ -24,6 +24,9 @@ pub struct Args {
     /// Try this rule alone; may be given several times
     #[arg(long = "rule", value_name = "RULE")]
     rules: Vec<Rule>,
+    /// Try everything, also what is known to hold since nothing has changed
+    #[arg(long)]
+    anew: bool,
     /// Print one JSON document
     #[arg(long)]
     pub json: bool,
@@ -38,6 +41,7 @@ impl Args {
             repeat: self.repeat,
             shuffle: self.shuffle,
             rules: self.rules,
+            anew: self.anew,
         };
         let work = async {
             let mut found = Vec::new();
