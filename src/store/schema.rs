@@ -2,7 +2,8 @@
 
 use rusqlite::Connection;
 
-const MIGRATIONS: &[&str] = &["
+const MIGRATIONS: &[&str] = &[
+    "
     CREATE TABLE installation (id TEXT NOT NULL) STRICT;
     INSERT INTO installation VALUES (lower(hex(randomblob(4))));
     CREATE TABLE seats (
@@ -42,7 +43,12 @@ const MIGRATIONS: &[&str] = &["
         at TEXT NOT NULL,
         PRIMARY KEY (lab, task)
     ) STRICT;
-"];
+",
+    "
+    ALTER TABLE seats ADD COLUMN seed TEXT NOT NULL DEFAULT '';
+    ALTER TABLE seats ADD COLUMN learner TEXT;
+",
+];
 
 /// Brings a database to the newest schema.
 pub fn migrate(connection: &mut Connection) -> rusqlite::Result<()> {
