@@ -13,6 +13,7 @@ pub mod probe;
 pub mod ready;
 pub mod report;
 pub mod screen;
+pub mod seed;
 pub mod session;
 pub mod store;
 pub mod suggest;

@@ -15,66 +15,175 @@ use crate::error::{Error, Result};
 #[serde(transparent)]
 pub struct Variables(pub BTreeMap<String, Value>);
 
+/// No rendered text, and no resolved value, is larger: variables in variables grow fast. In bytes.
+const MAX_BYTES: usize = 1 << 20;
+
 impl Variables {
     /// Replaces every `${name}` in a text. `$${` stands for a literal `${`.
     ///
     /// # Errors
-    /// A name that is not defined, or a `${` that is not closed.
+    /// A name that is not defined, a `${` that is not closed, or a result of more than 1 MiB.
     pub fn render(&self, text: &str) -> Result<String> {
+        self.render_or_where(text).map_err(|(_, error)| error)
+    }
+
+    /// As [`Variables::render`], for the text of a file: errors name the line and column.
+    pub fn render_file(&self, text: &str, file: &str) -> Result<String> {
+        self.render_or_where(text).map_err(|(offset, error)| {
+            let before = &text[..offset];
+            let line = before.matches('\n').count() + 1;
+            let column = before.rsplit('\n').next().unwrap_or_default().chars().count() + 1;
+            let place = format!("{file}:{line}:{column}");
+            match error.place.clone() {
+                Some(inner) => error.at(format!("{place}, {inner}")),
+                None => error.at(place),
+            }
+        })
+    }
+
+    /// An error comes with the offset of what it is about, in bytes.
+    fn render_or_where(&self, text: &str) -> Result<String, (usize, Error)> {
         let mut out = String::with_capacity(text.len());
-        let mut rest = text;
-        while let Some(start) = rest.find("${") {
-            if rest[..start].ends_with('$') {
-                out.push_str(&rest[..start - 1]);
-                out.push_str("${");
-                rest = &rest[start + 2..];
-                continue;
+        for (offset, piece) in Pieces::of(text) {
+            match piece {
+                Piece::Text(text) => out.push_str(text),
+                Piece::Reference(name) => match self.lookup(name).map_err(|e| (offset, e))? {
+                    Value::String(text) => out.push_str(text),
+                    other => out.push_str(&other.to_string()),
+                },
+                Piece::Unclosed => {
+                    let error = Error::usage("A variable is not closed")
+                        .at(excerpt(&text[offset..]))
+                        .help("write ${name}");
+                    return Err((offset, error));
+                }
             }
-            out.push_str(&rest[..start]);
-            let inner = &rest[start + 2..];
-            let end = inner.find('}').ok_or_else(|| {
-                Error::usage("A variable is not closed")
-                    .at(excerpt(&rest[start..]))
-                    .help("write ${name}")
-            })?;
-            match self.lookup(&inner[..end])? {
-                Value::String(text) => out.push_str(text),
-                other => out.push_str(&other.to_string()),
+            if out.len() > MAX_BYTES {
+                return Err((offset, too_large()));
             }
-            rest = &inner[end + 1..];
         }
-        out.push_str(rest);
         Ok(out)
     }
 
     /// Resolves a value: a string that is just `${name}` becomes the variable with its type,
     /// other strings are rendered, lists and maps are walked.
+    ///
+    /// # Errors
+    /// As [`Variables::render`].
     pub fn resolve(&self, value: &Value) -> Result<Value> {
-        Ok(match value {
-            Value::String(text) => match whole_reference(text) {
-                Some(name) => self.lookup(name)?.clone(),
-                None => Value::String(self.render(text)?),
-            },
-            Value::Array(items) => {
-                Value::Array(items.iter().map(|v| self.resolve(v)).collect::<Result<_>>()?)
+        let mut room = MAX_BYTES;
+        self.resolve_within(value, &mut room)
+    }
+
+    /// Takes what it makes from the room there is.
+    fn resolve_within(&self, value: &Value, room: &mut usize) -> Result<Value> {
+        let resolved = match value {
+            Value::String(text) => {
+                let resolved = match whole_reference(text) {
+                    Some(name) => self.lookup(name)?,
+                    None => &Value::String(self.render(text)?),
+                };
+                take(room, resolved)?;
+                return Ok(resolved.clone());
             }
+            Value::Array(items) => Value::Array(
+                items.iter().map(|v| self.resolve_within(v, room)).collect::<Result<_>>()?,
+            ),
             Value::Object(map) => Value::Object(
                 map.iter()
-                    .map(|(k, v)| Ok((k.clone(), self.resolve(v)?)))
+                    .map(|(k, v)| Ok((k.clone(), self.resolve_within(v, room)?)))
                     .collect::<Result<_>>()?,
             ),
             other => other.clone(),
-        })
+        };
+        Ok(resolved)
     }
 
     fn lookup(&self, name: &str) -> Result<&Value> {
-        self.0.get(name).ok_or_else(|| {
-            let mut error = Error::usage(format!("The variable {name:?} is not defined"));
-            if let Some(near) = crate::suggest::nearest(name, self.0.keys().map(String::as_str)) {
-                error = error.help(format!("did you mean {near:?}?"));
+        self.0.get(name).ok_or_else(|| undefined(name, self.0.keys().map(String::as_str)))
+    }
+}
+
+/// The error for a reference to what is not there, with the nearest name.
+pub fn undefined<'a>(name: &str, names: impl IntoIterator<Item = &'a str>) -> Error {
+    let error = Error::usage(format!("The variable {name:?} is not defined"));
+    match crate::suggest::nearest(name, names) {
+        Some(near) => error.help(format!("did you mean {near:?}?")),
+        None => error.help("define it under variables"),
+    }
+}
+
+/// Takes the size of a value from the room there is.
+fn take(room: &mut usize, value: &Value) -> Result<()> {
+    *room = room.checked_sub(1).ok_or_else(too_large)?;
+    match value {
+        Value::String(text) => *room = room.checked_sub(text.len()).ok_or_else(too_large)?,
+        Value::Array(items) => items.iter().try_for_each(|item| take(room, item))?,
+        Value::Object(map) => {
+            for (key, value) in map {
+                *room = room.checked_sub(key.len()).ok_or_else(too_large)?;
+                take(room, value)?;
             }
-            error
-        })
+        }
+        _ => {}
+    }
+    Ok(())
+}
+
+fn too_large() -> Error {
+    Error::usage("The variables make a value of more than 1 MiB")
+        .help("variables that repeat variables grow fast: repeat less")
+}
+
+/// A part of a text with variables.
+enum Piece<'a> {
+    Text(&'a str),
+    Reference(&'a str),
+    /// The rest of the text: a `${` without its `}`.
+    Unclosed,
+}
+
+/// The parts of a text, each with its offset in bytes.
+struct Pieces<'a> {
+    text: &'a str,
+    offset: usize,
+}
+
+impl<'a> Pieces<'a> {
+    fn of(text: &'a str) -> Self {
+        Self { text, offset: 0 }
+    }
+
+    /// The next part, and how many bytes of the text it is.
+    fn cut(rest: &'a str) -> (Piece<'a>, usize) {
+        match rest.find("${") {
+            None => (Piece::Text(rest), rest.len()),
+            // `$${`: the first `$` only says that the others are meant literally.
+            Some(1) if rest.starts_with('$') => (Piece::Text(&rest[1..3]), 3),
+            Some(0) => match rest.find('}') {
+                Some(end) => (Piece::Reference(&rest[2..end]), end + 1),
+                None => (Piece::Unclosed, rest.len()),
+            },
+            Some(start) => {
+                let start = if rest[..start].ends_with('$') { start - 1 } else { start };
+                (Piece::Text(&rest[..start]), start)
+            }
+        }
+    }
+}
+
+impl<'a> Iterator for Pieces<'a> {
+    type Item = (usize, Piece<'a>);
+
+    fn next(&mut self) -> Option<Self::Item> {
+        let rest = &self.text[self.offset..];
+        if rest.is_empty() {
+            return None;
+        }
+        let (piece, length) = Self::cut(rest);
+        let offset = self.offset;
+        self.offset += length;
+        Some((offset, piece))
     }
 }
 
@@ -86,7 +195,10 @@ fn whole_reference(text: &str) -> Option<&str> {
 
 /// The names of all variables that a text refers to.
 pub fn references(text: &str) -> impl Iterator<Item = &str> {
-    text.split("${").skip(1).filter_map(|part| part.split_once('}').map(|(name, _)| name))
+    Pieces::of(text).filter_map(|(_, piece)| match piece {
+        Piece::Reference(name) => Some(name),
+        _ => None,
+    })
 }
 
 fn excerpt(text: &str) -> String {
@@ -224,6 +336,27 @@ mod tests {
     #[test]
     fn text_is_rendered_and_a_doubled_dollar_is_literal() {
         assert_eq!(variables().render("${n} of ${word}, $${n}").unwrap(), "5 of ink, ${n}");
+    }
+
+    #[test]
+    fn what_a_text_refers_to_is_what_is_rendered() {
+        let found: Vec<_> = references("${a} $${b} $$${c} ${d").collect();
+        assert_eq!(found, ["a"]);
+        assert_eq!(variables().render("$$${n} $ $$ {n} $").unwrap(), "$${n} $ $$ {n} $");
+    }
+
+    #[test]
+    fn an_error_in_a_file_names_line_and_column() {
+        let place = |text| variables().render_file(text, "a.md").unwrap_err().place.unwrap();
+        assert_eq!(place("one\nzwö ${wrd}"), "a.md:2:5");
+        assert_eq!(place("${n} ${n"), "a.md:1:6, ${n");
+    }
+
+    #[test]
+    fn a_text_that_grows_without_bound_is_refused() {
+        let long = Variables([("x".to_owned(), json!("x".repeat(1000)))].into());
+        assert!(long.render(&"${x}".repeat(2000)).is_err());
+        assert!(long.resolve(&json!(vec!["${x}"; 2000])).is_err());
     }
 
     #[test]

@@ -6,39 +6,34 @@ use std::path::{Component, Path};
 use super::files::Files;
 use super::lab::{FORMAT, Lab, Task};
 use super::load::{self, Spanned};
-use super::{Catalog, unknown};
+use super::{Catalog, rendered, unknown, variable};
 use crate::error::{Error, Result};
+use crate::seed::Seed;
 use crate::template::Variables;
 
 /// A lab with its Markdown, checked.
 ///
 /// Values that a seat was started with take the place of the lab's own.
-pub fn load(files: &Files, slug: &str, catalog: &Catalog, of_seat: &Variables) -> Result<Lab> {
+pub fn load(
+    files: &Files,
+    slug: &str,
+    catalog: &Catalog,
+    seed: &Seed,
+    kept: &Variables,
+) -> Result<Lab> {
     let path = format!("{slug}/lab.yaml");
     let mut lab: Lab = load::yaml(files, &path)?;
     slug.clone_into(&mut lab.slug);
-    lab.variables.0.extend(of_seat.0.clone());
+    seed.clone_into(&mut lab.seed);
     let checker = Checker { files, path: &path };
     checker.format(&lab)?;
+    lab.variables = variable::settle(&lab.declared, kept, seed, slug)
+        .map_err(|(variable, error)| checker.at(error, variable))?;
     checker.services(&lab, catalog)?;
     checker.tasks(&lab)?;
     checker.solutions(&lab)?;
-    for task in &mut lab.tasks {
-        let text = |suffix: &str| {
-            let text = files.read_text(&format!("{slug}/tasks/{}{suffix}", task.id.value))?;
-            lab.variables.render(&text)
-        };
-        (task.prompt, task.explanation) = (text(".md")?, text(".explanation.md")?);
-        for hint in &mut task.hints {
-            *hint = lab.variables.render(hint)?;
-        }
-        for check in &mut task.checks {
-            check.claim = lab.variables.render(&check.claim)?;
-            for text in check.misconceptions.values_mut() {
-                *text = lab.variables.render(text)?;
-            }
-        }
-    }
+    checker.texts(&mut lab)?;
+    checker.starter(&lab)?;
     Ok(lab)
 }
 
@@ -100,6 +95,9 @@ impl Checker<'_> {
                     unknown("service", name, &names, "name one of the lab's services"),
                     setup,
                 ));
+            }
+            for word in setup.value.0.values().flatten() {
+                lab.variables.render(word).map_err(|e| self.at(e, setup))?;
             }
         }
         Ok(())
@@ -187,6 +185,9 @@ impl Checker<'_> {
                         &step.task,
                     ));
                 }
+                if let Some(run) = &step.run {
+                    lab.variables.render(run).map_err(|e| self.at(e, &step.task))?;
+                }
                 if let Some(copy) = &step.copy {
                     if !stays_inside(&copy.value) {
                         let what = format!(
@@ -201,6 +202,7 @@ impl Checker<'_> {
                     if !self.files.exists(&file) {
                         return Err(self.at(Error::usage(format!("There is no file {file}")), copy));
                     }
+                    self.template(lab, &file)?;
                 }
             }
         }
@@ -215,6 +217,52 @@ impl Checker<'_> {
                     self.at(unknown("check", name, &checks, "write it as task/check"), &wrong.id)
                 );
             }
+        }
+        Ok(())
+    }
+
+    /// Reads the Markdown, and puts the variables in place in all that learners read.
+    fn texts(&self, lab: &mut Lab) -> Result<()> {
+        let variables = &lab.variables;
+        for task in &mut lab.tasks {
+            (task.prompt, task.explanation) = {
+                let text = |suffix: &str| {
+                    let path = format!("{}/tasks/{}{suffix}", lab.slug, task.id.value);
+                    variables.render_file(&self.files.read_text(&path)?, &self.files.place(&path))
+                };
+                (text(".md")?, text(".explanation.md")?)
+            };
+            for (hint, number) in task.hints.iter_mut().zip(1..) {
+                *hint = variables
+                    .render(hint)
+                    .map_err(|e| self.at_part(e, &task.id, &format!("hint {number}")))?;
+            }
+            for check in &mut task.checks {
+                check.claim = variables
+                    .render(&check.claim)
+                    .map_err(|e| self.at_part(e, &check.id, "claim"))?;
+                for (code, text) in &mut check.misconceptions {
+                    *text = variables.render(text).map_err(|e| {
+                        self.at_part(e, &check.id, &format!("misconception {code}"))
+                    })?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// The files that a workspace starts with can be rendered.
+    fn starter(&self, lab: &Lab) -> Result<()> {
+        let folder = format!("{}/starter", lab.slug);
+        for name in self.files.below(&folder) {
+            self.template(lab, &format!("{folder}/{name}"))?;
+        }
+        Ok(())
+    }
+
+    fn template(&self, lab: &Lab, path: &str) -> Result<()> {
+        if rendered::is_template(path) {
+            rendered::file(self.files, path, &lab.variables)?;
         }
         Ok(())
     }
@@ -237,6 +285,15 @@ impl Checker<'_> {
             }
         }
         Ok(())
+    }
+
+    /// As `at`, for an error in a text that belongs to the named value.
+    fn at_part<T>(&self, error: Error, value: &Spanned<T>, part: &str) -> Error {
+        let part = match &error.place {
+            Some(inner) => format!("{part}: {inner}"),
+            None => part.to_owned(),
+        };
+        self.at(error.at(part), value)
     }
 
     /// Adds the place of a value, unless the error knows a better one.

@@ -5,7 +5,9 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use super::load::Spanned;
+use super::variable::Variable;
 use crate::probe::{Probe, fault, state, trace, workload};
+use crate::seed::Seed;
 use crate::template::Variables;
 
 /// The format of `lab.yaml` that this program reads.
@@ -26,8 +28,14 @@ pub struct Lab {
     pub summary: String,
     pub questions: Vec<Spanned<String>>,
     pub services: BTreeMap<String, Spanned<ServiceUse>>,
-    #[serde(default)]
+    #[serde(default, rename = "variables")]
+    pub declared: BTreeMap<String, Spanned<Variable>>,
+    /// What the declared variables are in one seat; not in the file.
+    #[serde(skip)]
     pub variables: Variables,
+    /// What the keyed ones were drawn from; not in the file.
+    #[serde(skip, default = "Seed::sample")]
+    pub seed: Seed,
     /// Done once, on fresh services.
     #[serde(default)]
     pub setup: Vec<Spanned<Setup>>,

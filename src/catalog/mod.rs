@@ -5,8 +5,10 @@ pub mod files;
 pub mod lab;
 pub mod load;
 pub mod question;
+pub mod rendered;
 pub mod service;
 pub mod solution;
+pub mod variable;
 
 use std::path::PathBuf;
 
@@ -16,6 +18,7 @@ use question::Question;
 use service::Service;
 
 use crate::error::{Error, Result};
+use crate::seed::Seed;
 use crate::suggest::nearest;
 use crate::template::Variables;
 
@@ -41,32 +44,38 @@ impl Catalog {
         self.labs.folders_with("lab.yaml")
     }
 
-    /// One lab, checked.
+    /// One lab, checked, where nobody reads its keyed values.
     ///
     /// # Errors
     /// An unknown name (with the nearest one), or a faulty file.
     pub fn lab(&self, slug: &str) -> Result<Lab> {
-        self.lab_of_seat(slug, &Variables::default())
+        self.lab_with(slug, &Seed::sample())
     }
 
-    /// A lab as one seat sees it: with the values that the seat was started with.
+    /// A lab with the values that a seed gives.
     ///
     /// # Errors
     /// As [`Catalog::lab`].
-    pub fn lab_of_seat(&self, slug: &str, variables: &Variables) -> Result<Lab> {
+    pub fn lab_with(&self, slug: &str, seed: &Seed) -> Result<Lab> {
+        self.lab_of_seat(slug, seed, &Variables::default())
+    }
+
+    /// A lab as one seat sees it: with the values that the seat was started with; its seed gives
+    /// those of variables that are new in the lab.
+    ///
+    /// # Errors
+    /// As [`Catalog::lab`].
+    pub fn lab_of_seat(&self, slug: &str, seed: &Seed, kept: &Variables) -> Result<Lab> {
         let slugs = self.slugs();
         if !slugs.iter().any(|s| s == slug) {
             return Err(unknown("lab", slug, &slugs, "see 'labs list'"));
         }
-        check::load(&self.labs, slug, self, variables)
+        check::load(&self.labs, slug, self, seed, kept)
     }
 
     /// All labs; a faulty one is an error of its own.
     pub fn labs(&self) -> Vec<(String, Result<Lab>)> {
-        self.slugs()
-            .into_iter()
-            .map(|slug| (slug.clone(), check::load(&self.labs, &slug, self, &Variables::default())))
-            .collect()
+        self.slugs().into_iter().map(|slug| (slug.clone(), self.lab(&slug))).collect()
     }
 
     /// A service definition under `docker/`.

@@ -2,6 +2,7 @@
 
 use super::files::Files;
 use super::lab::{Lab, Solution, Step, Wrong};
+use super::rendered;
 use crate::error::{Error, Result};
 
 /// A step, with the folder its files come from.
@@ -35,14 +36,27 @@ pub fn wrong_steps<'a>(lab: &'a Lab, wrong: &'a Wrong) -> Result<Vec<Placed<'a>>
 }
 
 impl Placed<'_> {
-    /// The content of the file that a `copy` step copies.
+    /// The file that a `copy` step copies, by its name in the workspace.
+    pub fn name(&self) -> Option<&str> {
+        self.step.copy.as_ref().map(|copy| rendered::name(&copy.value))
+    }
+
+    /// The content of that file, with the variables in place if it is a template.
     ///
     /// # Errors
-    /// The file is not there.
+    /// The file is not there, or cannot be rendered.
     pub fn content(&self, files: &Files, lab: &Lab) -> Result<Option<Vec<u8>>> {
-        let Some(name) = &self.step.copy else { return Ok(None) };
-        let path = format!("{}/{}/{}", lab.slug, self.folder, name.value);
-        Ok(Some(files.read(&path)?.into_owned()))
+        let Some(copy) = &self.step.copy else { return Ok(None) };
+        let path = format!("{}/{}/{}", lab.slug, self.folder, copy.value);
+        Ok(Some(rendered::file(files, &path, &lab.variables)?.into_owned()))
+    }
+
+    /// The command line of a `run` step, with the variables in place.
+    ///
+    /// # Errors
+    /// A variable that is not defined.
+    pub fn command(&self, lab: &Lab) -> Result<Option<String>> {
+        self.step.run.as_deref().map(|run| lab.variables.render(run)).transpose()
     }
 }
 

@@ -1,9 +1,12 @@
 use console::style;
 use serde_json::json;
 
+use super::keyed::Keyed;
 use super::output;
 use crate::catalog::Catalog;
+use crate::catalog::lab::Lab;
 use crate::error::Result;
+use crate::store::Store;
 
 /// Show what a lab teaches, its tasks and what it needs
 #[derive(Debug, clap::Args)]
@@ -16,8 +19,17 @@ pub struct Args {
 }
 
 impl Args {
+    /// As the learner's seat has it, or would have it.
+    fn lab(&self, catalog: &Catalog) -> Result<Lab> {
+        let store = Store::open()?;
+        match store.seat_of(&self.lab)? {
+            Some(seat) => catalog.lab_of_seat(&seat.lab, &seat.seed, &seat.variables),
+            None => catalog.lab_with(&self.lab, &Keyed::default().seed(&store, &self.lab)?),
+        }
+    }
+
     pub fn run(self, catalog: &Catalog) -> Result<u8> {
-        let lab = catalog.lab(&self.lab)?;
+        let lab = self.lab(catalog)?;
         let bank = catalog.questions()?;
         let asks = |id: &str| bank.iter().find(|q| q.id == id).map_or("", |q| q.ask.as_str());
         if self.json {

@@ -8,6 +8,7 @@ mod gc;
 mod hint;
 mod images;
 mod info;
+mod keyed;
 mod list;
 mod logs;
 mod output;

@@ -2,14 +2,15 @@ use std::path::PathBuf;
 
 use console::style;
 
+use super::keyed::Keyed;
 use super::output;
 use crate::catalog::Catalog;
-use crate::catalog::lab::Lab;
 use crate::error::Result;
 use crate::event::Events;
 use crate::screen;
 use crate::session::Session;
-use crate::session::start::Started;
+use crate::session::start::{Started, Wanted};
+use crate::store::Store;
 
 /// Start a lab, or go on with it
 #[derive(Debug, clap::Args)]
@@ -22,6 +23,8 @@ pub struct Args {
     /// The folder you work in [default: ~/labs/LAB]
     #[arg(long, value_name = "DIR")]
     workspace: Option<PathBuf>,
+    #[command(flatten)]
+    keyed: Keyed,
     /// Print one JSON document (implies --detach)
     #[arg(long)]
     pub json: bool,
@@ -29,10 +32,16 @@ pub struct Args {
 
 impl Args {
     pub async fn run(self, catalog: Catalog, events: Events) -> Result<u8> {
-        let lab = catalog.lab(&self.lab)?;
+        let seed = self.keyed.seed(&Store::open()?, &self.lab)?;
+        let lab = catalog.lab_with(&self.lab, &seed)?;
         let session = Session::open(catalog, events)?;
+        let wanted = Wanted {
+            workspace: self.workspace,
+            learner: self.keyed.learner.and(seed.learner),
+            seed: self.keyed.seed.map(|_| seed.text),
+        };
         let started = tokio::select! {
-            started = session.start(&lab, self.workspace) => started,
+            started = session.start(&lab, wanted) => started,
             signal = super::interrupted() => {
                 session.events.note("Interrupted: removing what was started");
                 session.abandon(&lab.slug).await?;
@@ -43,24 +52,24 @@ impl Args {
         let started = started?;
         let stays = !self.detach && !self.json && console::user_attended();
         if stays {
-            output::print_text(&reached(&lab, &started));
-            return screen::run(&session, &lab, &started.seat).await;
+            output::print_text(&reached(&started));
+            return screen::run(&session, &started.lab, &started.seat).await;
         }
         if self.json {
             output::json(&started);
         } else {
-            output::print_text(&reached(&lab, &started));
+            output::print_text(&reached(&started));
         }
         Ok(0)
     }
 }
 
 /// How to reach everything, and what to do next.
-fn reached(lab: &Lab, started: &Started) -> String {
+fn reached(started: &Started) -> String {
     let verb = if started.resumed { "goes on" } else { "is ready" };
     let mut text = format!(
         "\n{} {verb} ({:.1} s)\n\n",
-        style(&lab.title).bold(),
+        style(&started.lab.title).bold(),
         std::time::Duration::from_millis(u64::try_from(started.milliseconds).unwrap_or(u64::MAX))
             .as_secs_f64()
     );

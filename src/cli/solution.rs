@@ -60,13 +60,8 @@ impl Args {
             let content = placed
                 .content(catalog.lab_files(), lab)?
                 .map(|c| String::from_utf8_lossy(&c).into_owned());
-            let run = placed
-                .step
-                .run
-                .as_deref()
-                .map(|r| resolved.seat.variables.render(r))
-                .transpose()?;
-            let file = placed.step.copy.as_ref().map(|c| c.value.clone());
+            let run = placed.command(lab)?;
+            let file = placed.name().map(str::to_owned);
             steps.push((run, file, content));
         }
         if self.json {

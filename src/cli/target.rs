@@ -52,7 +52,7 @@ impl Target {
                     _ => error,
                 },
             )?;
-        let lab = catalog.lab_of_seat(&seat.lab, &seat.variables)?;
+        let lab = catalog.lab_of_seat(&seat.lab, &seat.seed, &seat.variables)?;
         if let Some(task) = task {
             find(&lab, task, &slugs)?;
         }

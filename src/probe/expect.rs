@@ -61,6 +61,7 @@ impl Matcher {
     /// # Errors
     /// It expects nothing at all, or a variable is missing.
     pub fn lint(&self, variables: &Variables) -> Result<()> {
+        self.same_as.iter().try_for_each(|key| variables.render(key).map(drop))?;
         let resolved = self.resolve(variables)?;
         if resolved.is_empty() && self.same_as.is_none() {
             return Err(Error::usage("An expectation expects nothing").help(

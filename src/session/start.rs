@@ -24,10 +24,21 @@ const NONCE_WITHIN: Duration = Duration::from_secs(10);
 /// How often a starting container is looked at, in case it died.
 const LOOK_EVERY: Duration = Duration::from_millis(250);
 
+/// What was asked for beyond the lab; a seat that is there already must be so.
+#[derive(Debug, Clone, Default)]
+pub struct Wanted {
+    pub workspace: Option<PathBuf>,
+    pub seed: Option<String>,
+    pub learner: Option<String>,
+}
+
 /// A running seat, and how to reach it.
 #[derive(Debug, Serialize)]
 pub struct Started {
     pub seat: SeatRow,
+    /// The lab as this seat sees it.
+    #[serde(skip)]
+    pub lab: Lab,
     /// It was found, not made.
     pub resumed: bool,
     pub services: Vec<Reach>,
@@ -42,38 +53,34 @@ pub struct Reach {
 }
 
 impl Session {
-    /// Starts the seat of a lab, or brings back the one there is.
+    /// Starts the seat of a lab, or brings back the one there is. That one keeps its values, whatever those of `lab` are.
     ///
     /// # Errors
-    /// Images that cannot be made, an engine that refuses, a service that does not become ready.
-    pub async fn start(&self, lab: &Lab, folder: Option<PathBuf>) -> Result<Started> {
+    /// A seat that is there and not as wanted, images that cannot be made, an engine that refuses, a service that does not
+    /// become ready.
+    pub async fn start(&self, lab: &Lab, wanted: Wanted) -> Result<Started> {
         let began = Instant::now();
         let _lock = self.store.lock(&lab.slug)?;
         let existing = self.store.seat_of(&lab.slug)?;
-        if let (Some(seat), Some(folder)) = (&existing, &folder)
-            && absolute(folder)? != seat.workspace
-        {
-            return Err(Error::usage(format!(
-                "The lab {} already has a seat with another workspace",
-                lab.slug
-            ))
-            .because(format!("its workspace is {}", seat.workspace.display()))
-            .help("leave --workspace out to go on with it, or run 'labs stop' first"));
-        }
         let resumed = existing.is_some();
-        let seat = match existing {
-            Some(seat) => seat,
-            None => new_seat(lab, folder)?,
+        let (seat, lab) = match existing {
+            Some(seat) => {
+                wanted.agrees_with(&seat)?;
+                let lab = self.catalog.lab_of_seat(&seat.lab, &seat.seed, &seat.variables)?;
+                (seat, lab)
+            }
+            None => (new_seat(lab, wanted.workspace)?, lab.clone()),
         };
-        let plan = self.plan(lab, seat)?;
+        let plan = self.plan(&lab, seat)?;
         self.images.ensure(&self.engine, &plan.image_names(), &self.events).await?;
         if !resumed {
             self.store.add_seat(&plan.seat)?;
         }
-        let services = self.provision(lab, &plan).await?;
+        let services = self.provision(&lab, &plan).await?;
         self.store.seat_is_ready(&plan.seat.id)?;
         Ok(Started {
             seat: plan.seat,
+            lab,
             resumed,
             services,
             milliseconds: began.elapsed().as_millis(),
@@ -307,6 +314,32 @@ pub(super) fn reach(
     })
 }
 
+impl Wanted {
+    /// # Errors
+    /// The seat was started with something else.
+    fn agrees_with(&self, seat: &SeatRow) -> Result<()> {
+        let workspace = self.workspace.as_deref().map(absolute).transpose()?;
+        let of_seat = &seat.seed;
+        let (what, option, is) = if workspace.is_some_and(|folder| folder != seat.workspace) {
+            let is = format!("its workspace is {}", seat.workspace.display());
+            ("workspace", "--workspace", is)
+        } else if self.seed.as_ref().is_some_and(|seed| *seed != of_seat.text) {
+            ("seed", "--seed", "a seat keeps the values it was started with".to_owned())
+        } else if self.learner.is_some() && self.learner != of_seat.learner {
+            let is = match &of_seat.learner {
+                Some(name) => format!("it was started for {name}"),
+                None => "it was started for no learner, with a seed".to_owned(),
+            };
+            ("learner", "--learner", is)
+        } else {
+            return Ok(());
+        };
+        Err(Error::usage(format!("The lab {} already has a seat with another {what}", seat.lab))
+            .because(is)
+            .help(format!("leave {option} out to go on with it, or run 'labs stop' first")))
+    }
+}
+
 /// Letters and digits that are not taken for one another.
 const ALPHABET: &[u8] = b"abcdefghjkmnpqrstuvwxyz23456789";
 
@@ -323,6 +356,7 @@ fn new_seat(lab: &Lab, folder: Option<PathBuf>) -> Result<SeatRow> {
         lab: lab.slug.clone(),
         workspace,
         variables: lab.variables.clone(),
+        seed: lab.seed.clone(),
         created_at: crate::store::now(),
         ready: false,
     })

@@ -10,6 +10,7 @@ use super::plan::WORKBENCH;
 use super::start::reach;
 use crate::engine::ContainerState;
 use crate::error::Result;
+use crate::seed::Seed;
 use crate::store::SeatRow;
 
 #[derive(Debug, Serialize)]
@@ -17,6 +18,8 @@ pub struct SeatStatus {
     pub seat: String,
     pub lab: String,
     pub workspace: PathBuf,
+    #[serde(flatten)]
+    pub seed: Seed,
     pub created_at: String,
     pub tasks: usize,
     pub passed: usize,
@@ -37,7 +40,7 @@ impl Session {
     /// # Errors
     /// The engine does not answer, or the lab's files are faulty.
     pub async fn status(&self, seat: SeatRow) -> Result<SeatStatus> {
-        let lab = self.catalog.lab_of_seat(&seat.lab, &seat.variables)?;
+        let lab = self.catalog.lab_of_seat(&seat.lab, &seat.seed, &seat.variables)?;
         let progress = self.store.progress(&lab.slug)?;
         let passed = lab
             .tasks
@@ -67,6 +70,7 @@ impl Session {
             seat: plan.seat.id,
             lab: lab.slug,
             workspace: plan.seat.workspace,
+            seed: plan.seat.seed,
             created_at: plan.seat.created_at,
             tasks: lab.tasks.len(),
             passed,

@@ -10,6 +10,7 @@ use rustix::fs::{AtFlags, Dir, FileType, Mode, OFlags};
 
 use crate::catalog::files::Files;
 use crate::catalog::lab::Lab;
+use crate::catalog::rendered;
 use crate::error::{Error, Result};
 
 /// Where the mount proves itself; the workbench prints it at its start.
@@ -53,15 +54,8 @@ pub fn prepare(
     refuse_foreign(workspace, owner)?;
     let folder = format!("{}/starter", lab.slug);
     for name in files.below(&folder) {
-        let content = files.read(&format!("{folder}/{name}"))?;
-        let (name, content) = match name.strip_suffix(".tmpl") {
-            Some(name) => (
-                name.to_owned(),
-                lab.variables.render(&String::from_utf8_lossy(&content))?.into_bytes(),
-            ),
-            None => (name, content.into_owned()),
-        };
-        let path = workspace.join(name);
+        let content = rendered::file(files, &format!("{folder}/{name}"), &lab.variables)?;
+        let path = workspace.join(rendered::name(&name));
         write_new(&path, &content, owner).map_err(failed(&path))?;
     }
     write_nonce(workspace, seat, owner).map_err(failed(&workspace.join(NONCE)))

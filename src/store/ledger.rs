@@ -7,6 +7,7 @@ use serde::Serialize;
 
 use super::{Store, now};
 use crate::error::{Error, Result};
+use crate::seed::Seed;
 use crate::template::Variables;
 
 /// A seat as it is recorded.
@@ -16,6 +17,9 @@ pub struct SeatRow {
     pub lab: String,
     pub workspace: PathBuf,
     pub variables: Variables,
+    /// What its keyed values were drawn from; empty for a seat from before there were any.
+    #[serde(flatten)]
+    pub seed: Seed,
     pub created_at: String,
     /// Everything of it was made and answered once.
     pub ready: bool,
@@ -65,8 +69,18 @@ impl Store {
         let workspace = seat.workspace.to_string_lossy();
         self.connection
             .execute(
-                "INSERT INTO seats (id, lab, workspace, variables, created_at, ready) VALUES (?, ?, ?, ?, ?, ?)",
-                params![seat.id, seat.lab, workspace, variables, seat.created_at, seat.ready],
+                "INSERT INTO seats (id, lab, workspace, variables, created_at, ready, seed, learner)
+                 VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+                params![
+                    seat.id,
+                    seat.lab,
+                    workspace,
+                    variables,
+                    seat.created_at,
+                    seat.ready,
+                    seat.seed.text,
+                    seat.seed.learner,
+                ],
             )
             .map_err(self.failed("The seat"))?;
         Ok(())
@@ -76,7 +90,7 @@ impl Store {
         let failed = self.failed("The seats");
         let mut query = self
             .connection
-            .prepare("SELECT id, lab, workspace, variables, created_at, ready FROM seats ORDER BY created_at")
+            .prepare(&format!("SELECT {SEAT_COLUMNS} FROM seats ORDER BY created_at"))
             .map_err(&failed)?;
         let rows = query.query_map([], seat_row).map_err(&failed)?;
         rows.collect::<rusqlite::Result<_>>().map_err(&failed)
@@ -84,11 +98,7 @@ impl Store {
 
     pub fn seat_of(&self, lab: &str) -> Result<Option<SeatRow>> {
         self.connection
-            .query_row(
-                "SELECT id, lab, workspace, variables, created_at, ready FROM seats WHERE lab = ?",
-                [lab],
-                seat_row,
-            )
+            .query_row(&format!("SELECT {SEAT_COLUMNS} FROM seats WHERE lab = ?"), [lab], seat_row)
             .optional()
             .map_err(self.failed("The seat"))
     }
@@ -164,6 +174,9 @@ impl Store {
     }
 }
 
+/// What [`seat_row`] reads, in its order.
+const SEAT_COLUMNS: &str = "id, lab, workspace, variables, created_at, ready, seed, learner";
+
 fn seat_row(row: &Row<'_>) -> rusqlite::Result<SeatRow> {
     let variables: String = row.get(3)?;
     let malformed = |e: serde_json::Error| {
@@ -176,5 +189,6 @@ fn seat_row(row: &Row<'_>) -> rusqlite::Result<SeatRow> {
         variables: serde_json::from_str(&variables).map_err(malformed)?,
         created_at: row.get(4)?,
         ready: row.get(5)?,
+        seed: Seed { text: row.get(6)?, learner: row.get(7)? },
     })
 }

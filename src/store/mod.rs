@@ -3,6 +3,7 @@
 mod ledger;
 mod progress;
 mod schema;
+mod secret;
 
 pub use ledger::{Resource, ResourceKind, SeatRow};
 pub use progress::{Attempt, TaskProgress};

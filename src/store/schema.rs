@@ -2,7 +2,8 @@
 
 use rusqlite::Connection;
 
-const MIGRATIONS: &[&str] = &["
+const MIGRATIONS: &[&str] = &[
+    "
     CREATE TABLE installation (id TEXT NOT NULL) STRICT;
     INSERT INTO installation VALUES (lower(hex(randomblob(4))));
     CREATE TABLE seats (
@@ -42,7 +43,12 @@ const MIGRATIONS: &[&str] = &["
         at TEXT NOT NULL,
         PRIMARY KEY (lab, task)
     ) STRICT;
-"];
+",
+    "
+    ALTER TABLE seats ADD COLUMN seed TEXT NOT NULL DEFAULT '';
+    ALTER TABLE seats ADD COLUMN learner TEXT;
+",
+];
 
 /// Brings a database to the newest schema.
 pub fn migrate(connection: &mut Connection) -> rusqlite::Result<()> {
@@ -74,4 +80,27 @@ pub fn migrate(connection: &mut Connection) -> rusqlite::Result<()> {
 fn version(connection: &Connection) -> rusqlite::Result<usize> {
     let version: u32 = connection.pragma_query_value(None, "user_version", |row| row.get(0))?;
     Ok(version as usize)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::Store;
+
+    #[test]
+    fn a_seat_from_before_there_were_seeds_is_read() {
+        let folder = tempfile::tempdir().unwrap();
+        let old = Connection::open(folder.path().join("labs.db")).unwrap();
+        old.execute_batch(MIGRATIONS[0]).unwrap();
+        old.pragma_update(None, "user_version", 1).unwrap();
+        old.execute(
+            "INSERT INTO seats VALUES ('keys-abcde', 'keys', '/w', '{\"door\": \"d\"}', '2026-01-01T00:00:00Z', 1)",
+            [],
+        )
+        .unwrap();
+        drop(old);
+        let seat = Store::open_in(folder.path()).unwrap().seat_of("keys").unwrap().unwrap();
+        assert_eq!((seat.seed.text.as_str(), seat.seed.learner), ("", None));
+        assert_eq!(seat.variables.0["door"], "d");
+    }
 }

@@ -11,17 +11,23 @@ use crate::sandbox::Sandbox;
 
 const LAB: &str = "redis-queues";
 
+/// Starts a seat whose keyed values are those of the returned lab.
+fn start(sandbox: &Sandbox, catalog: &Catalog) -> Lab {
+    let lab = catalog.lab(LAB).unwrap();
+    sandbox.ok(&["run", LAB, "--detach", "--seed", &lab.seed.text]);
+    lab
+}
+
 /// Starts afresh and applies the steps of a solution.
 fn apply(sandbox: &Sandbox, catalog: &Catalog, lab: &Lab, steps: &[Placed]) {
     sandbox.ok(&["reset", LAB, "--yes"]);
     let mut script = String::new();
     for placed in steps {
         if let Some(content) = placed.content(catalog.lab_files(), lab).unwrap() {
-            let name = &placed.step.copy.as_ref().unwrap().value;
-            std::fs::write(sandbox.workspace(LAB).join(name), content).unwrap();
+            std::fs::write(sandbox.workspace(LAB).join(placed.name().unwrap()), content).unwrap();
         }
-        if let Some(run) = &placed.step.run {
-            script.push_str(&lab.variables.render(run).unwrap());
+        if let Some(command) = placed.command(lab).unwrap() {
+            script.push_str(&command);
             script.push('\n');
         }
     }
@@ -50,8 +56,7 @@ fn not_passed(sandbox: &Sandbox) -> (BTreeMap<String, String>, Value) {
 #[test]
 fn right_solutions_pass() {
     let (sandbox, catalog) = (Sandbox::new(), Catalog::new(None));
-    let lab = catalog.lab(LAB).unwrap();
-    sandbox.ok(&["run", LAB, "--detach"]);
+    let lab = start(&sandbox, &catalog);
     for right in &lab.solutions {
         apply(&sandbox, &catalog, &lab, &solution::steps(&lab, right).unwrap());
         let (found, result) = not_passed(&sandbox);
@@ -84,8 +89,7 @@ fn wrong_solutions_fail_what_they_name_4() {
 
 fn wrong_solutions_fail_what_they_name(part: usize) {
     let (sandbox, catalog) = (Sandbox::new(), Catalog::new(None));
-    let lab = catalog.lab(LAB).unwrap();
-    sandbox.ok(&["run", LAB, "--detach"]);
+    let lab = start(&sandbox, &catalog);
     let mut surprises = Vec::new();
     for wrong in lab.wrong.iter().skip(part).step_by(PARTS) {
         apply(&sandbox, &catalog, &lab, &solution::wrong_steps(&lab, wrong).unwrap());

@@ -74,14 +74,24 @@ pub struct Finish {
 }
 
 pub fn lint(spec: &Spec, variables: &Variables) -> Result<()> {
+    let resolved = |args: &[Value]| args.iter().try_for_each(|a| variables.resolve(a).map(drop));
+    for given in &spec.given {
+        match given {
+            Given::Send(words) => words.iter().try_for_each(|w| variables.render(w).map(drop))?,
+            Given::Copy(key) => drop(variables.render(key)?),
+        }
+    }
     let mut started = Vec::new();
     for step in &spec.steps {
         match step {
             Step::Call(returns) => {
                 returns.expect.iter().try_for_each(|m| m.lint(variables))?;
-                variables.resolve(&Value::Array(returns.args.clone()))?;
+                resolved(&returns.args)?;
             }
-            Step::Start(start) => started.push(&start.name),
+            Step::Start(start) => {
+                resolved(&start.args)?;
+                started.push(&start.name);
+            }
             Step::Watch(span) => drop(span.get(variables)?),
             Step::Finish(finish) => {
                 if !started.contains(&&finish.of) {

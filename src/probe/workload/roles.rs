@@ -137,6 +137,8 @@ impl Roles {
         let mut clients = 0;
         for kind in RoleKind::ALL {
             clients += self.clients(kind, variables)?;
+            let args = self.find(kind).and_then(|role| role.args.as_deref()).unwrap_or_default();
+            args.iter().try_for_each(|arg| variables.resolve(arg).map(drop))?;
         }
         if clients > MAX_CLIENTS {
             return Err(Error::usage(format!("The workload has {clients} clients"))
