@@ -40,7 +40,8 @@ pub fn table(found: &[Verification]) -> String {
             }
             for breach in breaches {
                 let what = visible(&breach.what).replace('\n', "\n      ");
-                let _ = writeln!(out, "    {}: {what}", breach.case);
+                let seed = breach.seed.as_ref().map_or(String::new(), |s| format!(" (seed {s})"));
+                let _ = writeln!(out, "    {}{seed}: {what}", breach.case);
             }
         }
     }

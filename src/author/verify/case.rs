@@ -98,7 +98,8 @@ impl Case {
     /// The engine refuses: nothing is known then.
     pub async fn run(&self, seat: &mut Seat, options: &Options) -> Result<Vec<Breach>> {
         seat.renew().await?;
-        let mut notes = Notes { case: self.name(), breaches: Vec::new() };
+        let mut notes =
+            Notes { case: self.name(), seed: seat.seed().to_owned(), breaches: Vec::new() };
         match self {
             Self::Fresh => {
                 for what in fresh_faults(&seat.lab, &seat.check(&seat.lab).await?) {
@@ -131,12 +132,14 @@ pub fn guards(lab: &Lab) -> Vec<(String, bool)> {
 /// The rules that a case was found to break.
 struct Notes {
     case: String,
+    seed: String,
     breaches: Vec<Breach>,
 }
 
 impl Notes {
     fn add(&mut self, rule: Rule, what: impl Into<String>) {
-        self.breaches.push(Breach { rule, case: self.case.clone(), what: what.into() });
+        let (case, seed) = (self.case.clone(), Some(self.seed.clone()));
+        self.breaches.push(Breach { rule, case, what: what.into(), seed });
     }
 
     /// Applies steps; a command that fails is the author's to mend.

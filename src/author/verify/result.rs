@@ -83,6 +83,9 @@ pub struct Breach {
     /// What was tried, e.g. `wrong stack-for-queue`.
     pub case: String,
     pub what: String,
+    /// Gives the seat's keyed values again; none where no seat was needed.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub seed: Option<String>,
 }
 
 /// How many of something there are, and how many are as they should be.

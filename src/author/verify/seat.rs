@@ -8,8 +8,10 @@ use crate::catalog::solution::Placed;
 use crate::engine::ExecSpec;
 use crate::error::{Error, Result};
 use crate::event::Events;
+use crate::probe::fresh;
 use crate::session::plan::{Plan, WORKBENCH};
 use crate::session::scratch::Scratch;
+use crate::session::start::{Started, Wanted};
 use crate::session::{Session, workspace};
 use crate::store::SeatRow;
 use crate::verdict::LabResult;
@@ -44,10 +46,15 @@ impl Seat {
     async fn start(scratch: &Scratch, slug: &str) -> Result<(SeatRow, Lab, String)> {
         let session = &scratch.session;
         let lab = session.catalog.lab(slug)?;
-        let row = session.start(&lab, Some(scratch.workspace())).await?.seat;
-        let lab = session.catalog.lab_of_seat(slug, &row.variables)?;
-        let pristine = session.digest(&session.plan(&lab, row.clone())?).await?;
-        Ok((row, lab, pristine))
+        // Each seat has values of its own, so that the checks are tried with more than one set.
+        let wanted = Wanted {
+            workspace: Some(scratch.workspace()),
+            seed: Some(fresh::random("verify")),
+            learner: None,
+        };
+        let Started { seat, lab, .. } = session.start(&lab, wanted).await?;
+        let pristine = session.digest(&session.plan(&lab, seat.clone())?).await?;
+        Ok((seat, lab, pristine))
     }
 
     pub async fn close(self) -> Result<()> {
@@ -60,6 +67,11 @@ impl Seat {
 
     pub fn plan(&self) -> Result<Plan> {
         self.session().plan(&self.lab, self.row.clone())
+    }
+
+    /// What its keyed values are drawn from.
+    pub fn seed(&self) -> &str {
+        &self.row.seed.text
     }
 
     /// A digest of everything that its services keep.
@@ -96,7 +108,7 @@ impl Seat {
 
     /// Brings back what does not run.
     pub async fn restart(&self) -> Result<()> {
-        self.session().start(&self.lab, Some(self.scratch.workspace())).await.map(drop)
+        self.session().start(&self.lab, Wanted::default()).await.map(drop)
     }
 
     /// Does the steps of a solution: copies the files, then runs the commands in the workbench.
@@ -108,11 +120,11 @@ impl Seat {
         let mut script = String::new();
         for placed in steps {
             let content = placed.content(self.session().catalog.lab_files(), &self.lab)?;
-            if let (Some(content), Some(name)) = (content, &placed.step.copy) {
-                self.write(&name.value, &content)?;
+            if let (Some(content), Some(name)) = (content, placed.name()) {
+                self.write(name, &content)?;
             }
-            if let Some(run) = &placed.step.run {
-                script.push_str(&self.lab.variables.render(run)?);
+            if let Some(command) = placed.command(&self.lab)? {
+                script.push_str(&command);
                 script.push('\n');
             }
         }
