@@ -108,6 +108,7 @@ async fn verify_anew(
                 rule: Rule::Guards,
                 case: format!("guard {guard}"),
                 what,
+                seed: None,
             });
         }
     }
