@@ -4,6 +4,7 @@ mod cli;
 mod docker;
 mod engine;
 mod interrupt;
+mod mutants;
 mod sandbox;
 mod seat;
 mod shell;
