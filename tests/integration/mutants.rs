@@ -263,6 +263,42 @@ async fn an_edit_of_another_function_keeps_ids() {
 }
 
 #[tokio::test]
+async fn what_is_not_mutated_keeps_its_layout() {
+    let workbench = Workbench::start().await;
+    let program = "\
+import redis
+
+r = redis.Redis()
+
+
+def put(é): r.rpush(\"q\", é); return 1  # one line
+
+
+def take():
+    while r.lmove(\"q\", \"é\",  # two lines
+                  \"LEFT\", \"RIGHT\"):
+        if r.llen(\"é\") > 3: break
+        r.lpop(\"é\")
+";
+    let (_folder, catalog) = tiny_queue(program);
+    let lab = catalog.lab("tiny-queue").unwrap();
+    let made = workbench.mutants(&catalog, &lab, "list").await;
+    let contents: Vec<_> = of(&made, "queue.py").iter().map(|m| m.content.as_str()).collect();
+    for (from, to) in [
+        ("r.rpush(\"q\", é); return", "r.lpush(\"q\", é); return"),
+        ("r.rpush(\"q\", é); return", "pass; return"),
+        ("return 1  #", "return None  #"),
+        ("\"LEFT\", \"RIGHT\"", "\"RIGHT\", \"RIGHT\""),
+        ("if r.llen(\"é\") > 3: break", "if True: break"),
+        ("if r.llen(\"é\") > 3: break", "if r.llen('é') >= 3: break"),
+        ("        r.lpop(\"é\")\n", "        r.lpop(\"é\")\n        break\n"),
+    ] {
+        let wanted = program.replace(from, to);
+        assert!(contents.contains(&wanted.as_str()), "{wanted}\nis not in\n{contents:#?}");
+    }
+}
+
+#[tokio::test]
 async fn a_long_program_has_its_most_of_all_kinds() {
     let workbench = Workbench::start().await;
     let calls: String = (0..200).map(|n| format!("    r.rpush(\"q{n}\", value)\n")).collect();

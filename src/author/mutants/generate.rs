@@ -67,11 +67,8 @@ pub struct Found {
 pub struct Change {
     pub operator: String,
     pub description: String,
-    /// The function it lies in; empty outside of them.
-    pub scope: String,
-    /// The function or statement, without its layout.
-    pub before: String,
-    pub after: String,
+    /// Of the function or statement it lies in, before and after, without layout.
+    pub digest: String,
     start: usize,
     end: usize,
     new: String,

@@ -5,7 +5,7 @@ use generate::{Change, Language};
 
 fn change(before: &str, after: &str) -> Change {
     serde_json::from_value(serde_json::json!({
-        "operator": "swap-ends", "description": "", "scope": "put", "before": before, "after": after,
+        "operator": "swap-ends", "description": "", "digest": digest::sha256(format!("{before} {after}")),
         "start": 0, "end": before.len(), "new": after,
     }))
     .unwrap()

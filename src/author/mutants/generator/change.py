@@ -16,9 +16,6 @@ class Change:
     # Start and end in bytes, and what stands there instead; `None`: it cannot be written.
     edit: Callable[[], tuple[int, int, str] | None]
 
-    def key(self) -> tuple[str, str, str]:
-        return self.scope, self.before, self.after
-
-    def lot(self) -> bytes:
-        """A place in a row that has nothing to do with where it stands, nor with what else there is."""
-        return hashlib.sha256("\0".join([self.operator, *self.key()]).encode()).digest()
+    def digest(self) -> str:
+        """Says which part becomes what, and nothing of where it stands or what else there is."""
+        return hashlib.sha256("\0".join([self.scope, self.before, self.after]).encode()).hexdigest()

@@ -9,36 +9,42 @@ import shell
 _LANGUAGES = {"python": python.mutants, "shell": shell.mutants}
 
 
-def choose(changes: list, most: int) -> list:
-    """At most so many, of each operator alike, in their old order."""
+def choose(changes: dict, most: int) -> dict:
+    """At most so many, of each operator alike; which ones does not depend on where they stand."""
     rank, seen = {}, {}
-    for change in sorted(changes, key=lambda change: change.lot()):
-        rank[id(change)] = seen[change.operator] = seen.get(change.operator, 0) + 1
-    kept = sorted(changes, key=lambda change: (rank[id(change)], change.lot()))[:most]
-    kept = {id(change) for change in kept}
-    return [change for change in changes if id(change) in kept]
+    for digest in sorted(changes):
+        operator = changes[digest].operator
+        rank[digest] = seen[operator] = seen.get(operator, 0) + 1
+    kept = set(sorted(changes, key=lambda digest: (rank[digest], digest))[:most])
+    return {digest: change for digest, change in changes.items() if digest in kept}
 
 
 def of_text(language: str, text: str, most: int) -> dict:
-    try:
-        distinct = {}
-        for change in _LANGUAGES[language](text):
-            if change.before != change.after:
-                distinct.setdefault(change.key(), change)
-    except SyntaxError as error:
-        return {"fault": {"line": error.lineno or 1, "column": error.offset or 1, "why": error.msg}}
+    distinct = {}
+    for change in _LANGUAGES[language](text):
+        if change.before != change.after:
+            distinct.setdefault(change.digest(), change)
     written = []
-    chosen = choose(list(distinct.values()), most)
-    for change in chosen:
+    chosen = choose(distinct, most)
+    for digest, change in chosen.items():
         if (edit := change.edit()) is not None:
             start, end, new = edit
             written.append({
-                "operator": change.operator, "description": change.description, "scope": change.scope,
-                "before": change.before, "after": change.after, "start": start, "end": end, "new": new,
+                "operator": change.operator, "description": change.description, "digest": digest,
+                "start": start, "end": end, "new": new,
             })  # fmt: skip
-    return {"found": {"changes": written, "left_out": len(distinct) - len(chosen)}}
+    return {"changes": written, "left_out": len(distinct) - len(chosen)}
+
+
+def answer(language: str, text: str, most: int) -> dict:
+    try:
+        return {"found": of_text(language, text, most)}
+    except SyntaxError as error:
+        return {"fault": {"line": error.lineno or 1, "column": error.offset or 1, "why": error.msg}}
+    except (RecursionError, MemoryError):
+        return {"fault": {"line": 1, "column": 1, "why": "it is nested too deeply"}}
 
 
 def main(job: dict) -> None:
-    results = [of_text(text["language"], text["text"], job["most"]) for text in job["texts"]]
-    json.dump(results, sys.stdout)
+    answers = [answer(text["language"], text["text"], job["most"]) for text in job["texts"]]
+    json.dump(answers, sys.stdout)

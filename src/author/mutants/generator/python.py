@@ -95,21 +95,20 @@ def negate_condition(site: Site):
 
 
 def loop_once(site: Site):
-    node = site.node
-    if isinstance(node, (ast.While, ast.For)) and not isinstance(node.body[-1], (ast.Return, ast.Break)):
-        head = ast.unparse(node).splitlines()[0]
-        yield f"{short(head)} runs once", [_with(node, body=[*node.body, ast.Break()])]
+    node, loop = site.node, site.parent
+    ends = isinstance(node, (ast.Return, ast.Break, ast.Raise))
+    if isinstance(loop, (ast.While, ast.For)) and node is loop.body[-1] and not ends:
+        head = ast.unparse(loop).splitlines()[0]
+        yield f"{short(head)} runs once", [node, ast.Break()]
 
 
 def swap_ends(site: Site):
-    node = site.node
-    if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):
-        if other := opposite(node.func.attr):
-            func = _with(node.func, attr=other)
-            yield f"`{node.func.attr}` becomes `{other}`", _with(node, func=func)
-    if _constant(node, str):
-        if other := opposite(node.value):
-            yield f"`{node.value}` becomes `{other}`", ast.Constant(other)
+    node, parent = site.node, site.parent
+    is_method = isinstance(node, ast.Attribute) and isinstance(parent, ast.Call) and node is parent.func
+    if is_method and (other := opposite(node.attr)):
+        yield f"`{node.attr}` becomes `{other}`", _with(node, attr=other)
+    if _constant(node, str) and (other := opposite(node.value)):
+        yield f"`{node.value}` becomes `{other}`", ast.Constant(other)
 
 
 def split_command(site: Site):
@@ -189,7 +188,9 @@ def off_by_one(site: Site):
         return
     number = _integer(node)
     if number is not None:
-        for other in neighbours(number):
+        # `n - 0` is `n`, which is had already.
+        is_step = number == 1 and isinstance(parent, ast.BinOp) and node is parent.right
+        for other in neighbours(number)[: 1 if is_step else 2]:
             yield f"`{number}` becomes `{other}`", ast.parse(str(other), mode="eval").body
 
 

@@ -67,22 +67,26 @@ class Text:
 
     def _attempts(self, scope: ast.stmt, target: ast.AST, new):
         start, end = self.span(target)
+        own = self.source[start:end].decode()
         if isinstance(new, list):
-            yield start, end, self._statements(new, target.col_offset)
+            lines = [own if one is target else _indented(one, target.col_offset) for one in new]
+            yield start, end, _below(lines, target.col_offset)
         else:
             if isinstance(target, ast.Constant) and isinstance(target.value, str):
-                old = self.source[start:end].decode()
                 # A long text keeps its lines.
-                yield start, end, old.replace(target.value, str(new.value), 1)
+                yield start, end, own.replace(target.value, str(new.value), 1)
             text = ast.unparse(new)
             yield start, end, text
             yield start, end, f"({text})"
         whole = replaced(scope, target, new)
-        whole = whole if isinstance(whole, list) else [whole]
-        yield *self.span(scope), self._statements(whole, scope.col_offset)
+        lines = [_indented(one, scope.col_offset) for one in (whole if isinstance(whole, list) else [whole])]
+        yield *self.span(scope), _below(lines, scope.col_offset)
 
-    @staticmethod
-    def _statements(statements: list, indent: int) -> str:
-        text = "\n".join(ast.unparse(statement) for statement in statements)
-        # A text of several lines gets the indentation as well, which the caller's comparison notices.
-        return text.replace("\n", "\n" + " " * indent)
+
+def _indented(statement: ast.stmt, indent: int) -> str:
+    # A string of several lines gets the indentation as well, which the caller's comparison notices.
+    return ast.unparse(statement).replace("\n", "\n" + " " * indent)
+
+
+def _below(statements: list[str], indent: int) -> str:
+    return ("\n" + " " * indent).join(statements)
