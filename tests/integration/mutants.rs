@@ -145,6 +145,9 @@ async fn right_solutions_are_mutated_by_their_syntax() {
         assert!(same[0].diff.contains(&format!("\n-{step}\n+{other}\n")), "{}", same[0].diff);
         assert_ne!(same[0].concern, same[1].concern);
     }
+    // Labs name mutants by their ids, which outlive a version of this program.
+    let documented = by_hand.iter().find(|m| m.id == "lists/by-hand/f3739c01").unwrap();
+    assert!(documented.content.ends_with("RIGHT RIGHT"), "{documented:#?}");
 }
 
 #[tokio::test]

@@ -32,7 +32,8 @@ pub struct Mutant {
     /// command line in which the mistake is does; nothing else matters to it.
     pub id: String,
     pub solution: String,
-    /// The tasks whose checks may notice: it is caught when any of them does not pass.
+    /// The tasks whose checks may notice: it is caught when one of them fails. (Blocked is not failed: what the
+    /// tasks need must have passed.)
     pub tasks: Vec<String>,
     pub concern: Concern,
     /// The kind of mistake, as `swap-ends`.

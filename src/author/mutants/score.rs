@@ -4,7 +4,7 @@
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Score {
     pub made: usize,
-    /// Some check did not pass.
+    /// Some check failed.
     pub caught: usize,
     /// Said to be right by the lab's author.
     pub equivalent: usize,
