@@ -44,6 +44,9 @@ pub struct Lab {
     pub solutions: Vec<Solution>,
     #[serde(default)]
     pub wrong: Vec<Wrong>,
+    /// Mutants of right solutions that are right themselves.
+    #[serde(default)]
+    pub equivalent: Vec<Equivalent>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, Serialize)]
@@ -159,6 +162,16 @@ pub struct Wrong {
     pub steps: Vec<Step>,
     /// `task/check` → the failure code it must fail with.
     pub fails: BTreeMap<String, String>,
+}
+
+/// A mutant of a right solution that no check can tell from it.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Equivalent {
+    /// As [`crate::author::mutants::Mutant::id`].
+    pub mutant: Spanned<String>,
+    /// Why what it does is right.
+    pub reason: String,
 }
 
 /// One step of a solution.

@@ -5,6 +5,7 @@ mod docker;
 mod engine;
 mod interrupt;
 mod keyed;
+mod mutants;
 mod sandbox;
 mod seat;
 mod shell;

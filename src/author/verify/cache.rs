@@ -23,8 +23,8 @@ impl Cache {
     /// A file of the lab or a service definition cannot be read.
     pub fn of(session: &Session, lab: &Lab, options: &Options) -> Result<Self> {
         let mut parts = vec![this_binary()];
-        let Options { repeat, shuffle, rules, jobs: _, anew: _ } = options;
-        parts.push(format!("{repeat} {shuffle} {rules:?}"));
+        let Options { repeat, shuffle, mutants, rules, jobs: _, anew: _ } = options;
+        parts.push(format!("{repeat} {shuffle} {mutants} {rules:?}"));
         let files = session.catalog.lab_files();
         for name in files.below(&lab.slug) {
             let content = files.read(&format!("{}/{name}", lab.slug))?;

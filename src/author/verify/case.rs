@@ -8,10 +8,11 @@ use rand::seq::SliceRandom;
 use super::Options;
 use super::result::{Breach, Rule, listed, not_passed};
 use super::seat::{Seat, narrowed};
+use crate::author::mutants::Mutant;
 use crate::catalog::lab::{Check, Lab, Solution, Task, Wrong};
 use crate::catalog::solution::{self, Placed};
 use crate::engine::ExecSpec;
-use crate::error::{Error, Result};
+use crate::error::{Error, Kind, Result};
 use crate::session::harm::Impostor;
 use crate::session::plan::{Member, WORKBENCH};
 use crate::verdict::{LabResult, Verdict};
@@ -35,6 +36,7 @@ pub enum Case {
     ShutDown(String),
     Impostor(String, Impostor),
     Reset(Solution),
+    Mutant(Solution, Box<Mutant>),
 }
 
 impl Case {
@@ -72,6 +74,7 @@ impl Case {
             Self::ShutDown(_) => vec![Rule::ShutDown],
             Self::Impostor(..) => vec![Rule::Impostor],
             Self::Reset(_) => vec![Rule::Reset],
+            Self::Mutant(..) => vec![Rule::Mutants],
         }
     }
 
@@ -89,6 +92,7 @@ impl Case {
             Self::Impostor(service, Impostor::Beside) => format!("an impostor of {service}"),
             Self::Impostor(service, Impostor::Inside) => format!("an impostor inside {service}"),
             Self::Reset(_) => "reset".to_owned(),
+            Self::Mutant(_, mutant) => format!("mutant {}", mutant.id),
         }
     }
 
@@ -113,6 +117,7 @@ impl Case {
             Self::ShutDown(service) => notes.shut_down(seat, service).await?,
             Self::Impostor(service, place) => notes.impostor(seat, service, *place).await?,
             Self::Reset(right) => notes.reset(seat, right).await?,
+            Self::Mutant(right, mutant) => notes.mutant(seat, right, mutant).await?,
         }
         Ok(notes.breaches)
     }
@@ -151,7 +156,7 @@ impl Notes {
     ) -> Result<bool> {
         match seat.apply(steps).await {
             Ok(()) => Ok(true),
-            Err(error) if error.kind == crate::error::Kind::Usage => {
+            Err(error) if error.kind == Kind::Usage => {
                 self.add(rule, error.to_string());
                 Ok(false)
             }
@@ -237,7 +242,7 @@ impl Notes {
             steps.iter().filter(|s| s.step.task.value == task && !std::ptr::eq(s.step, missing));
         // What remains may fail without it: that is to be noticed too.
         match seat.apply(rest).await {
-            Err(error) if error.kind != crate::error::Kind::Usage => return Err(error),
+            Err(error) if error.kind != Kind::Usage => return Err(error),
             _ => {}
         }
         if not_passed(&seat.check(&lab).await?).is_empty() {
@@ -360,6 +365,23 @@ impl Notes {
                 Rule::Reset,
                 format!("did not pass at first: {before}; after a reset: {after}"),
             );
+        }
+        Ok(())
+    }
+
+    async fn mutant(&mut self, seat: &Seat, right: &Solution, mutant: &Mutant) -> Result<()> {
+        let tasks = mutant.tasks.iter().map(String::as_str).collect();
+        let lab = narrowed(&seat.lab, &tasks);
+        let steps = solution::steps(&seat.lab, right)?;
+        let steps = steps.iter().enumerate().filter(|(_, s)| tasks.contains(&*s.step.task.value));
+        let changed = steps.map(|(place, step)| (step, mutant.in_place_of(place, step)));
+        match seat.apply_changed(changed).await {
+            // Commands that fail are mistakes that the shell notices; the checks must too.
+            Err(error) if error.kind != Kind::Usage => return Err(error),
+            _ => {}
+        }
+        if with(&seat.check(&lab).await?, |v| v == Verdict::Fail).is_empty() {
+            self.add(Rule::Mutants, format!("survives: {}\n{}", mutant.description, mutant.diff));
         }
         Ok(())
     }

@@ -6,14 +6,16 @@ mod case;
 pub mod result;
 mod seat;
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
 use std::time::Instant;
 
+use crate::author::mutants::{self, Score};
 use crate::catalog::lab::Lab;
 use crate::error::{Error, Result};
 use crate::event::Event;
 use crate::session::Session;
+use crate::session::plan::WORKBENCH;
 use cache::Cache;
 use case::{Case, guards};
 use result::{Breach, Rule, Verification};
@@ -27,6 +29,8 @@ pub struct Options {
     /// How often each solution is checked again, in search of flakes.
     pub repeat: usize,
     pub shuffle: bool,
+    /// Try the mutants of the right solutions too.
+    pub mutants: bool,
     /// The rules to be tried; none means all.
     pub rules: Vec<Rule>,
     /// Also what is known to hold.
@@ -67,7 +71,7 @@ async fn verify_anew(
         step: format!("verifying {slug}"),
         session,
         options,
-        all: cases.len(),
+        all: Cell::new(cases.len()),
         waiting: RefCell::new(cases.into()),
         found: RefCell::new(Verification {
             lab: slug.to_owned(),
@@ -75,26 +79,28 @@ async fn verify_anew(
             cached: false,
             checks: lab.tasks.iter().map(|t| t.checks.len()).sum(),
             flakes: 0,
+            mutants: None,
             rules: [].into(),
             breaches: Vec::new(),
             seconds: 0.0,
         }),
     };
     session.events.send(Event::Begun { step: tries.step.clone() });
-    // The first seat builds the images that are missing; the others find them.
-    let first = Seat::open(session, slug).await;
-    let more = (1..options.jobs.max(1))
-        .map(|_| async { tries.run_on(Seat::open(session, slug).await?).await });
-    let ended = match first {
-        Ok(first) => {
-            let rest = futures_util::future::try_join_all(more);
-            futures_util::future::try_join(tries.run_on(first), rest).await.map(drop)
+    let work = async {
+        // It builds the images that are missing; the others find them.
+        let first = Seat::open(session, slug).await?;
+        if options.mutants {
+            tries.add_mutants(&first).await?;
         }
-        Err(error) => Err(error),
+        let more = (1..options.jobs.max(1))
+            .map(|_| async { tries.run_on(Seat::open(session, slug).await?).await });
+        let rest = futures_util::future::try_join_all(more);
+        futures_util::future::try_join(tries.run_on(first), rest).await.map(drop)
     };
+    let ended = work.await;
     session.events.send(Event::Over { step: tries.step.clone() });
     if ended.is_err() {
-        // The other seats were given up as they were.
+        // Seats were given up as they were.
         session.collect_scratch().await?;
     }
     ended?;
@@ -112,6 +118,9 @@ async fn verify_anew(
             });
         }
     }
+    if let (Some(score), Some(tally)) = (&mut found.mutants, found.rules.get(&Rule::Mutants)) {
+        score.caught = tally.good;
+    }
     found.breaches.sort_by(|a, b| (a.rule, &a.case).cmp(&(b.rule, &b.case)));
     found.holds = found.breaches.is_empty();
     found.seconds = began.elapsed().as_secs_f64();
@@ -123,7 +132,7 @@ struct Tries<'a> {
     step: String,
     session: &'a Session,
     options: &'a Options,
-    all: usize,
+    all: Cell<usize>,
     waiting: RefCell<VecDeque<Case>>,
     found: RefCell<Verification>,
 }
@@ -140,10 +149,43 @@ impl Tries<'_> {
         ended.and(closed)
     }
 
+    /// The mutants of every right solution, but those that their author argues to be right.
+    async fn add_mutants(&self, seat: &Seat) -> Result<()> {
+        let (session, lab) = (self.session, &seat.lab);
+        let container = seat.plan()?.container(WORKBENCH);
+        let mut made = Vec::new();
+        for right in &lab.solutions {
+            let files = session.catalog.lab_files();
+            let found =
+                mutants::of_solution(&session.engine, &container, files, lab, right).await?;
+            for mutant in &found.mutants {
+                if mutant.equivalent(lab).is_none() {
+                    let case = Case::Mutant(right.clone(), Box::new(mutant.clone()));
+                    self.waiting.borrow_mut().push_back(case);
+                }
+            }
+            made.extend(found.mutants);
+        }
+        let mut found = self.found.borrow_mut();
+        let equivalent = made.iter().filter(|m| m.equivalent(lab).is_some()).count();
+        found.mutants = Some(Score { made: made.len(), caught: 0, equivalent });
+        for stale in mutants::stale(lab, &made) {
+            found.breaches.push(Breach {
+                rule: Rule::Mutants,
+                case: format!("equivalent {}", stale.mutant.value),
+                what: "there is no such mutant any more: remove the entry".to_owned(),
+                seed: None,
+            });
+        }
+        self.all.set(self.all.get() + made.len() - equivalent);
+        Ok(())
+    }
+
     fn tries(&self, rule: Rule) -> bool {
         match rule {
             Rule::Flakes => self.options.repeat > 0,
             Rule::Order => self.options.shuffle,
+            Rule::Mutants => self.options.mutants,
             _ => self.options.includes(rule),
         }
     }
@@ -162,12 +204,12 @@ impl Tries<'_> {
         found.breaches.extend(ran);
         drop(found);
         let left = self.waiting.borrow().len();
-        let done = self.all.saturating_sub(left) as u64;
+        let done = self.all.get().saturating_sub(left) as u64;
         self.session.events.send(Event::Progress {
             step: self.step.clone(),
             text: case.name(),
             done,
-            total: Some(self.all as u64),
+            total: Some(self.all.get() as u64),
         });
         Ok(())
     }

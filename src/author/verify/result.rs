@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use crate::author::mutants::Score;
 use crate::verdict::{LabResult, Verdict};
 
 /// What must hold of every lab, in the order of the report.
@@ -34,10 +35,11 @@ pub enum Rule {
     ShutDown,
     Impostor,
     Reset,
+    Mutants,
 }
 
 impl Rule {
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 13] = [
         Self::Fresh,
         Self::Right,
         Self::Wrong,
@@ -50,6 +52,7 @@ impl Rule {
         Self::ShutDown,
         Self::Impostor,
         Self::Reset,
+        Self::Mutants,
     ];
 
     pub fn says(self) -> &'static str {
@@ -72,6 +75,7 @@ impl Rule {
             }
             Self::Impostor => "Nothing passes while something else answers in a service's place",
             Self::Reset => "A reset brings the lab back to its beginning",
+            Self::Mutants => "Every mutant of a right solution is caught",
         }
     }
 }
@@ -113,6 +117,8 @@ pub struct Verification {
     pub checks: usize,
     /// Cases in which checking again gave another verdict.
     pub flakes: usize,
+    /// With `mutants`: how good the checks are at noticing mistakes.
+    pub mutants: Option<Score>,
     /// How many cases were tried for each rule.
     pub rules: BTreeMap<Rule, Tally>,
     pub breaches: Vec<Breach>,

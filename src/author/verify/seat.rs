@@ -116,14 +116,34 @@ impl Seat {
     /// # Errors
     /// A command fails, with what it printed.
     pub async fn apply<'p>(&self, steps: impl IntoIterator<Item = &'p Placed<'p>>) -> Result<()> {
+        self.apply_changed(steps.into_iter().map(|step| (step, None))).await
+    }
+
+    /// As [`Seat::apply`], with another file or command line in the place of some.
+    ///
+    /// # Errors
+    /// As [`Seat::apply`].
+    pub async fn apply_changed<'p>(
+        &self,
+        steps: impl IntoIterator<Item = (&'p Placed<'p>, Option<&'p str>)>,
+    ) -> Result<()> {
         let plan = self.plan()?;
         let mut script = String::new();
-        for placed in steps {
-            let content = placed.content(self.session().catalog.lab_files(), &self.lab)?;
-            if let (Some(content), Some(name)) = (content, placed.name()) {
-                self.write(name, &content)?;
+        for (placed, change) in steps {
+            if let Some(name) = placed.name() {
+                let content = match change {
+                    Some(change) => Some(change.as_bytes().to_vec()),
+                    None => placed.content(self.session().catalog.lab_files(), &self.lab)?,
+                };
+                self.write(name, &content.unwrap_or_default())?;
             }
-            if let Some(command) = placed.command(&self.lab)? {
+            let command = match change {
+                Some(change) if placed.step.run.is_some() => {
+                    Some(self.lab.variables.render(change)?)
+                }
+                _ => placed.command(&self.lab)?,
+            };
+            if let Some(command) = command {
                 script.push_str(&command);
                 script.push('\n');
             }

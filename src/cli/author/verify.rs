@@ -9,6 +9,7 @@ use crate::session::Session;
 
 /// Prove on real seats that right solutions pass, wrong ones fail as promised, and nothing is disturbed
 #[derive(Debug, clap::Args)]
+#[expect(clippy::struct_excessive_bools, reason = "switches of the command line")]
 pub struct Args {
     /// The labs; all of them when left out
     labs: Vec<String>,
@@ -21,6 +22,9 @@ pub struct Args {
     /// Check the right solutions once more with the checks in another order
     #[arg(long)]
     shuffle: bool,
+    /// Try machine-made mutants of the right solutions too; takes minutes
+    #[arg(long)]
+    mutants: bool,
     /// Try this rule alone; may be given several times
     #[arg(long = "rule", value_name = "RULE")]
     rules: Vec<Rule>,
@@ -40,6 +44,7 @@ impl Args {
             jobs: self.jobs,
             repeat: self.repeat,
             shuffle: self.shuffle,
+            mutants: self.mutants || self.rules.contains(&Rule::Mutants),
             rules: self.rules,
             anew: self.anew,
         };
