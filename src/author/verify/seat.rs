@@ -9,6 +9,7 @@ use crate::engine::ExecSpec;
 use crate::error::{Error, Result};
 use crate::event::Events;
 use crate::probe::fresh;
+use crate::seed::Seed;
 use crate::session::plan::{Plan, WORKBENCH};
 use crate::session::scratch::Scratch;
 use crate::session::start::{Started, Wanted};
@@ -45,13 +46,9 @@ impl Seat {
 
     async fn start(scratch: &Scratch, slug: &str) -> Result<(SeatRow, Lab, String)> {
         let session = &scratch.session;
-        let lab = session.catalog.lab(slug)?;
         // Each seat has values of its own, so that the checks are tried with more than one set.
-        let wanted = Wanted {
-            workspace: Some(scratch.workspace()),
-            seed: Some(fresh::random("verify")),
-            learner: None,
-        };
+        let lab = session.catalog.lab_with(slug, &Seed::given(&fresh::random("verify"))?)?;
+        let wanted = Wanted { workspace: Some(scratch.workspace()), ..Wanted::default() };
         let Started { seat, lab, .. } = session.start(&lab, wanted).await?;
         let pristine = session.digest(&session.plan(&lab, seat.clone())?).await?;
         Ok((seat, lab, pristine))
