@@ -1,5 +1,6 @@
 //! The command line: parse, call, print, exit code. One file a command.
 
+mod author;
 mod check;
 mod doctor;
 mod exec;
@@ -71,6 +72,7 @@ enum Command {
     Reset(reset::Args),
     Stop(stop::Args),
     Gc(gc::Args),
+    Author(author::Args),
     Images(images::Args),
     Doctor(doctor::Args),
 }
@@ -95,6 +97,7 @@ fn run(cli: Cli) -> Result<u8> {
         Command::List(args) => Ok(args.run(&catalog)),
         Command::Info(args) => args.run(&catalog),
         Command::Questions(args) => args.run(&catalog),
+        Command::Author(args) => args.run(&catalog),
         command => {
             let runtime = runtime()?;
             let result = runtime.block_on(dispatch(command, catalog));
@@ -115,7 +118,7 @@ async fn dispatch(command: Command, catalog: Catalog) -> Result<u8> {
 
 async fn execute(command: Command, catalog: Catalog, events: Events) -> Result<u8> {
     match command {
-        Command::List(_) | Command::Info(_) | Command::Questions(_) => Ok(0),
+        Command::List(_) | Command::Info(_) | Command::Questions(_) | Command::Author(_) => Ok(0),
         Command::Run(args) => args.run(catalog, events).await,
         Command::Status(args) => args.run(catalog).await,
         Command::Tasks(args) => args.run(&catalog),
@@ -167,6 +170,7 @@ impl Command {
             Self::Reset(a) => a.json,
             Self::Stop(a) => a.json,
             Self::Gc(a) => a.json,
+            Self::Author(a) => a.json(),
             Self::Images(a) => a.json(),
             Self::Doctor(a) => a.json,
             Self::Shell(_) | Self::Exec(_) | Self::Logs(_) => false,

@@ -1,4 +1,5 @@
 //! Reports: consumers of events and results, one format a file.
 
+pub mod problems;
 pub mod progress;
 pub mod text;
