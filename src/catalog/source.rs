@@ -4,7 +4,7 @@
 use std::collections::HashMap;
 use std::ops::Range;
 
-use granit_parser::{Event, Parser, ScalarStyle, Span, StrInput};
+use granit_parser::{ErrorKind, Event, Parser, ScalarStyle, Span, StrInput};
 use serde_json::Value;
 
 use super::files::Files;
@@ -296,6 +296,9 @@ impl<'t> Builder<'t> {
             Some(Ok((event, span))) => Ok((event, self.range(&span))),
             Some(Err(error)) => {
                 let at = self.offset(*error.marker());
+                if matches!(error.kind(), ErrorKind::RecursionLimitExceeded) {
+                    return self.too_deep(at);
+                }
                 let fault = self.text.problem(at, "This is not YAML").because(error.info());
                 Err(Box::new(fault))
             }

@@ -104,7 +104,7 @@ fn each_file_of_the_corpus_is_refused_for_what_it_is() {
         ("invalid-utf8", "UTF-8"),
         ("merge-key", "<<"),
         ("no-such-anchor", "YAML"),
-        ("not-a-map", "list"),
+        ("not-a-map", "expected"),
         ("program-escapes", "not inside"),
         ("tag", "tag"),
         ("two-documents", "document"),
@@ -133,6 +133,15 @@ fn a_hundred_megabytes_are_not_read() {
 #[test]
 fn a_mebibyte_of_anything_ends_soon() {
     let full = |piece: &str| piece.repeat((1 << 20) / piece.len());
+    let mut many_tasks = String::from(
+        "format: 1\ntitle: t\ntopic: redis\nlevel: beginner\nminutes: 1\nsummary: s\nquestions: []\n\
+         services: { redis: {} }\ntasks:\n",
+    );
+    for n in 0..8_000 {
+        many_tasks.push_str(&format!(
+            "- {{ id: t{n}, title: t, points: 1, needs: [u{n}], checks: [] }}\n"
+        ));
+    }
     let mut variables = String::from("variables: [x");
     variables.push_str(&full(", \"${a}\""));
     for (yaml, said) in [
@@ -140,13 +149,15 @@ fn a_mebibyte_of_anything_ends_soon() {
         (full("- 1\n"), "too many"),
         (full("["), "nest"),
         (full("{a: "), "nest"),
-        (full("? "), "nest"),
+        (full("? "), "key is not a text"),
         (full("- "), "nest"),
         (full("# nothing\n"), "empty"),
         (format!("title: {}", full("x")), "missing"),
         (format!("title: \"{}", full("x")), "YAML"),
         (format!("a: &a {}\nb: [{}*a]", "x".repeat(1 << 19), "*a, ".repeat(1 << 15)), "too many"),
-        (format!("tasks:\n{}", full("- { id: a, needs: [b] }\n")), "missing"),
+        (format!("tasks:\n{}", full("- { id: a, needs: [b] }\n")), "too many"),
+        (format!("tasks:\n{}", "- { id: a, needs: [b] }\n".repeat(12_000)), "missing"),
+        (many_tasks, "too many tasks"),
         (variables, "lab.yaml"),
     ] {
         let one = OneLab::new(&yaml[..yaml.len().min(1 << 20)]);

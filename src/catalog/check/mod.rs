@@ -46,11 +46,11 @@ const RULES: &[Rule] = &[
     tasks::probes,
     tasks::asked,
     tasks::codes,
-    tasks::markdown,
     solutions::ids,
     solutions::laid_over,
     solutions::steps,
     solutions::fails,
+    tasks::markdown,
 ];
 
 /// Far more than a person writes; few enough to compare each with each.
