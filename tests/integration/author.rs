@@ -73,6 +73,13 @@ fn every_faulty_lab_has_its_fault_among_the_problems() {
 }
 
 #[test]
+fn a_folder_without_labs_is_no_clean_one() {
+    let ran = Sandbox::new().run(&["author", "lint", "--labs-dir", "/nonexistent"]);
+    assert_eq!(ran.code, 2);
+    assert!(ran.stderr.contains("/nonexistent"), "{ran:#?}");
+}
+
+#[test]
 fn the_schema_is_printed() {
     let ran = Sandbox::new().ok(&["author", "schema"]);
     assert_eq!(ran.stdout, schema::text());

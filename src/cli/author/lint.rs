@@ -3,7 +3,7 @@ use serde_json::json;
 use crate::author::lint;
 use crate::catalog::Catalog;
 use crate::cli::output;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::report::problems;
 
 /// Find every problem of labs: all labs, or those named
@@ -19,6 +19,12 @@ pub struct Args {
 impl Args {
     pub fn run(self, catalog: &Catalog) -> Result<u8> {
         let slugs = if self.labs.is_empty() { catalog.slugs() } else { self.labs };
+        if slugs.is_empty() {
+            let nowhere = catalog.lab_files().place("");
+            return Err(Error::usage("There is no lab to look at")
+                .at(nowhere)
+                .help("name the folder that holds the labs' folders with --labs-dir"));
+        }
         let mut labs = Vec::new();
         for slug in slugs {
             labs.push((lint::lint(catalog, &slug)?, slug));
