@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use rust_embed::RustEmbed;
 
-use super::source::Text;
+use super::text::Text;
 use crate::error::{Error, Result};
 
 #[derive(RustEmbed)]

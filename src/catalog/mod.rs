@@ -10,6 +10,7 @@ pub mod schema;
 pub mod service;
 pub mod solution;
 pub mod source;
+pub mod text;
 
 use std::path::PathBuf;
 

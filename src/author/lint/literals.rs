@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use crate::catalog::check::Subject;
 use crate::catalog::check::tasks::checks;
 use crate::catalog::problem::Problem;
-use crate::catalog::source::Text;
+use crate::catalog::text::Text;
 
 /// The keys of a check that say what is asked of the work.
 const PROBES: [&str; 4] = ["state", "trace", "workload", "fault"];

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::Subject;
 use crate::catalog::problem::{MAX_PROBLEMS, Problem};
-use crate::catalog::source::Text;
+use crate::catalog::text::Text;
 use crate::template;
 
 /// The parts of `lab.yaml` in which variables are put.
