@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::time::Duration;
 
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::de::{self, DeserializeOwned, Deserializer, Visitor};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -11,7 +12,7 @@ use serde_json::Value;
 use crate::error::{Error, Result};
 
 /// The values that `${name}` stands for in one seat.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(transparent)]
 pub struct Variables(pub BTreeMap<String, Value>);
 
@@ -193,11 +194,21 @@ fn whole_reference(text: &str) -> Option<&str> {
     (!name.contains(['$', '{', '}'])).then_some(name)
 }
 
-/// The names of all variables that a text refers to.
-pub fn references(text: &str) -> impl Iterator<Item = &str> {
-    Pieces::of(text).filter_map(|(_, piece)| match piece {
-        Piece::Reference(name) => Some(name),
-        _ => None,
+/// A `${name}` in a text.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Reference<'a> {
+    /// Where its `$` is, in bytes.
+    pub at: usize,
+    /// `None`: it is not closed.
+    pub name: Option<&'a str>,
+}
+
+/// What a text refers to, as [`Variables::render`] reads it.
+pub fn references(text: &str) -> impl Iterator<Item = Reference<'_>> {
+    Pieces::of(text).filter_map(|(at, piece)| match piece {
+        Piece::Text(_) => None,
+        Piece::Reference(name) => Some(Reference { at, name: Some(name) }),
+        Piece::Unclosed => Some(Reference { at, name: None }),
     })
 }
 
@@ -239,6 +250,8 @@ impl<T: Default> Default for Var<T> {
 /// Types that can stand in a lab file as a plain scalar.
 pub trait Scalar: Sized {
     const EXPECTED: &'static str;
+    /// The scalar, or a reference.
+    fn schema() -> Schema;
     fn from_integer(_: u64) -> Option<Self> {
         None
     }
@@ -251,6 +264,14 @@ macro_rules! integer_scalar {
     ($($t:ty),*) => {$(
         impl Scalar for $t {
             const EXPECTED: &'static str = "a whole number or ${variable}";
+            fn schema() -> Schema {
+                json_schema!({
+                    "title": Self::EXPECTED,
+                    "type": ["integer", "string"],
+                    "minimum": 0,
+                    "pattern": r"^\$\{[^${}]+\}$",
+                })
+            }
             fn from_integer(n: u64) -> Option<Self> {
                 <$t>::try_from(n).ok()
             }
@@ -265,6 +286,13 @@ pub struct Span(pub Duration);
 
 impl Scalar for Span {
     const EXPECTED: &'static str = "a duration such as 250ms, 2s or 1m, or ${variable}";
+    fn schema() -> Schema {
+        json_schema!({
+            "title": Self::EXPECTED,
+            "type": "string",
+            "pattern": r"^([0-9]+(ms|s|m)|\$\{[^${}]+\})$",
+        })
+    }
     fn from_text(text: &str) -> Option<Self> {
         let digits = text.find(|c: char| !c.is_ascii_digit())?;
         let number: u64 = text[..digits].parse().ok()?;
@@ -275,6 +303,18 @@ impl Scalar for Span {
             _ => return None,
         };
         Some(Self(Duration::from_millis(millis)))
+    }
+}
+
+impl<T: Scalar> JsonSchema for Var<T> {
+    fn inline_schema() -> bool {
+        true
+    }
+    fn schema_name() -> std::borrow::Cow<'static, str> {
+        T::EXPECTED.into()
+    }
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        T::schema()
     }
 }
 
@@ -339,9 +379,9 @@ mod tests {
     }
 
     #[test]
-    fn what_a_text_refers_to_is_what_is_rendered() {
-        let found: Vec<_> = references("${a} $${b} $$${c} ${d").collect();
-        assert_eq!(found, ["a"]);
+    fn references_are_found_where_render_puts_values() {
+        let found: Vec<_> = references("${a} $${b} $$${c} ${d").map(|r| (r.at, r.name)).collect();
+        assert_eq!(found, [(0, Some("a")), (18, None)]);
         assert_eq!(variables().render("$$${n} $ $$ {n} $").unwrap(), "$${n} $ $$ {n} $");
     }
 

@@ -1,15 +1,18 @@
 //! Where the catalog's files come from: the binary itself, or a folder.
 
 use std::borrow::Cow;
+use std::io::Read;
 use std::path::{Path, PathBuf};
 
 use rust_embed::RustEmbed;
 
+use super::text::Text;
 use crate::error::{Error, Result};
 
 #[derive(RustEmbed)]
 #[folder = "labs"]
 #[exclude = "*/__pycache__/*"]
+#[exclude = "lab.schema.json"]
 struct EmbeddedLabs;
 
 #[derive(RustEmbed)]
@@ -46,7 +49,7 @@ impl Files {
             Self::Labs => EmbeddedLabs::get(path),
             Self::Docker => EmbeddedDocker::get(path),
             Self::Questions => EmbeddedQuestions::get(path),
-            Self::Folder(root) => return read_bounded(&root.join(path)).map(Cow::Owned),
+            Self::Folder(root) => return read_bounded(root, path).map(Cow::Owned),
         };
         embedded.map(|file| file.data).ok_or_else(|| missing(path))
     }
@@ -56,20 +59,12 @@ impl Files {
     /// # Errors
     /// As [`Files::read`], and when it is not UTF-8.
     pub fn read_text(&self, path: &str) -> Result<String> {
-        String::from_utf8(self.read(path)?.into_owned()).map_err(|e| {
-            let valid =
-                String::from_utf8_lossy(&e.as_bytes()[..e.utf8_error().valid_up_to()]).into_owned();
-            let line = valid.matches('\n').count() + 1;
-            let column = valid.rsplit('\n').next().unwrap_or_default().chars().count() + 1;
-            Error::usage("A file is not UTF-8 text")
-                .at(format!("{}:{line}:{column}", self.place(path)))
-                .because("the byte there belongs to no character")
-        })
+        Ok(Text::read(self, path)?.into_string())
     }
 
     pub fn exists(&self, path: &str) -> bool {
         match self {
-            Self::Folder(root) => root.join(path).is_file(),
+            Self::Folder(root) => inside(root, path).is_ok_and(|path| path.is_file()),
             _ => self.all().any(|file| file == path),
         }
     }
@@ -93,7 +88,8 @@ impl Files {
                 .into_iter()
                 .flatten()
                 .flatten()
-                .filter(|entry| entry.path().join(file).is_file())
+                // Whatever it is: reading says what is wrong with it.
+                .filter(|entry| entry.path().join(file).symlink_metadata().is_ok())
                 .filter_map(|entry| entry.file_name().into_string().ok())
                 .collect(),
             _ => self
@@ -133,18 +129,52 @@ fn missing(path: &str) -> Error {
     Error::usage("A file of the catalog does not exist").at(path)
 }
 
-fn read_bounded(path: &Path) -> Result<Vec<u8>> {
-    let place = path.display().to_string();
-    let size = std::fs::metadata(path)
-        .map_err(|e| Error::usage("A file of the catalog cannot be read").at(&place).because(e))?
-        .len();
-    if size > MAX_FILE_BYTES {
-        return Err(Error::usage("A file of the catalog is too large")
-            .at(place)
-            .because(format!("it has {size} bytes, at most {MAX_FILE_BYTES} are read")));
+fn read_bounded(root: &Path, path: &str) -> Result<Vec<u8>> {
+    let place = root.join(path).display().to_string();
+    let unreadable = |why: &dyn std::fmt::Display| {
+        Error::usage("A file of the catalog cannot be read").at(&place).because(why)
+    };
+    let path = inside(root, path).map_err(|e| e.at(&place))?;
+    let metadata = std::fs::metadata(&path).map_err(|e| unreadable(&e))?;
+    if metadata.is_dir() {
+        return Err(unreadable(&"it is a folder"));
     }
-    std::fs::read(path)
-        .map_err(|e| Error::usage("A file of the catalog cannot be read").at(place).because(e))
+    // Reading a pipe or a device might never end.
+    if !metadata.is_file() {
+        return Err(unreadable(&"it is no ordinary file"));
+    }
+    let too_large = |size: u64| {
+        Error::usage("A file of the catalog is too large")
+            .at(&place)
+            .because(format!("it has {size} bytes, at most {MAX_FILE_BYTES} are read"))
+    };
+    if metadata.len() > MAX_FILE_BYTES {
+        return Err(too_large(metadata.len()));
+    }
+    let mut content = Vec::new();
+    let file = std::fs::File::open(&path).map_err(|e| unreadable(&e))?;
+    file.take(MAX_FILE_BYTES + 1).read_to_end(&mut content).map_err(|e| unreadable(&e))?;
+    if content.len() as u64 > MAX_FILE_BYTES {
+        return Err(too_large(content.len() as u64));
+    }
+    Ok(content)
+}
+
+/// The path with every link followed, if that stays in the folder of its lab.
+///
+/// # Errors
+/// It leads out, or nowhere.
+fn inside(root: &Path, path: &str) -> Result<PathBuf> {
+    let cannot = || Error::usage("A file of the catalog cannot be read");
+    let lab = root.join(path.split('/').next().unwrap_or_default());
+    let real = |path: &Path| path.canonicalize().map_err(|e| cannot().because(e));
+    let (lab, path) = (real(&lab)?, real(&root.join(path))?);
+    if path.starts_with(&lab) {
+        return Ok(path);
+    }
+    Err(cannot()
+        .because(format!("it leads out of the lab's folder, to {}", path.display()))
+        .help("put the file itself there instead of a link"))
 }
 
 /// Files only: links are not followed, so a catalog cannot reach out of its folder.

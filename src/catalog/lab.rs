@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::load::Spanned;
@@ -13,23 +14,32 @@ use crate::template::Variables;
 /// The format of `lab.yaml` that this program reads.
 pub const FORMAT: u32 = 1;
 
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Lab {
+    /// The version of this format: 1.
+    #[schemars(with = "u32")]
     pub format: Spanned<u32>,
     /// The name of the folder; not in the file.
     #[serde(skip)]
     pub slug: String,
     pub title: String,
+    /// What `labs list` groups by.
     pub topic: String,
     pub level: Level,
     /// How long a learner needs for all tasks, in minutes.
     pub minutes: u32,
+    /// One or two sentences for `labs info`.
     pub summary: String,
+    /// Ids of the question bank that the lab answers.
+    #[schemars(with = "Vec<String>")]
     pub questions: Vec<Spanned<String>>,
+    /// Name, which is the host name in the seat, and definition.
+    #[schemars(with = "BTreeMap<String, ServiceUse>")]
     pub services: BTreeMap<String, Spanned<ServiceUse>>,
+    /// What `${name}` stands for in prompts, hints, templates, set-up, checks and solutions.
     #[serde(default, rename = "variables")]
-    pub declared: BTreeMap<String, Spanned<Variable>>,
+    pub declared: BTreeMap<String, Variable>,
     /// What the declared variables are in one seat; not in the file.
     #[serde(skip)]
     pub variables: Variables,
@@ -38,6 +48,7 @@ pub struct Lab {
     pub seed: Seed,
     /// Done once, on fresh services.
     #[serde(default)]
+    #[schemars(with = "Vec<Setup>")]
     pub setup: Vec<Spanned<Setup>>,
     pub tasks: Vec<Task>,
     #[serde(default)]
@@ -49,7 +60,7 @@ pub struct Lab {
     pub equivalent: Vec<Equivalent>,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Level {
     Beginner,
@@ -68,29 +79,36 @@ impl std::fmt::Display for Level {
 }
 
 /// A service of the seat.
-#[derive(Debug, Clone, Default, Deserialize)]
+#[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ServiceUse {
     /// The definition under `docker/`, when it is not the service's own name.
     #[serde(rename = "use")]
+    #[schemars(with = "Option<String>")]
     pub definition: Option<Spanned<String>>,
 }
 
 /// One step of the set-up: the service's name and the command it gets.
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(transparent)]
 pub struct Setup(pub BTreeMap<String, Vec<String>>);
 
-#[derive(Debug, Clone, Deserialize)]
+/// One practical thing to do.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Task {
+    #[schemars(with = "String")]
     pub id: Spanned<String>,
     pub title: String,
+    /// Given when all checks pass; all or none.
     pub points: u32,
     /// The file in the workspace that the checks of this task run.
+    #[schemars(with = "Option<String>")]
     pub program: Option<Spanned<String>>,
     #[serde(default)]
+    #[schemars(with = "Vec<String>")]
     pub needs: Vec<Spanned<String>>,
+    /// Markdown, from nudge to near-solution.
     #[serde(default)]
     pub hints: Vec<String>,
     pub checks: Vec<Check>,
@@ -103,14 +121,16 @@ pub struct Task {
 }
 
 /// One claim about the learner's work.
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Check {
+    #[schemars(with = "String")]
     pub id: Spanned<String>,
     /// The sentence the learner reads.
     pub claim: String,
     /// Checks of the same task that must pass first.
     #[serde(default)]
+    #[schemars(with = "Vec<String>")]
     pub needs: Vec<Spanned<String>>,
     /// Holds on a fresh lab and must go on holding.
     #[serde(default)]
@@ -118,9 +138,13 @@ pub struct Check {
     /// What to tell a learner whose work fails with a code.
     #[serde(default)]
     pub misconceptions: BTreeMap<String, String>,
+    /// Ask the live service, match the answer.
     state: Option<state::Spec>,
+    /// What the service saw: how the work is done.
     trace: Option<trace::Spec>,
+    /// Drive the program from several processes, hold what happens against a model.
     workload: Option<workload::Spec>,
+    /// The same, with harm done meanwhile.
     fault: Option<fault::Spec>,
 }
 
@@ -141,23 +165,27 @@ impl Check {
 }
 
 /// A right solution: every check passes.
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Solution {
+    #[schemars(with = "String")]
     pub id: Spanned<String>,
     pub title: String,
     /// The solution whose steps serve the tasks not mentioned here.
+    #[schemars(with = "Option<String>")]
     pub over: Option<Spanned<String>>,
     pub steps: Vec<Step>,
 }
 
 /// A wrong solution: a mistake people make, and the checks that catch it.
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Wrong {
+    #[schemars(with = "String")]
     pub id: Spanned<String>,
     /// The mistake in one sentence.
     pub mistake: String,
+    #[schemars(with = "String")]
     pub over: Spanned<String>,
     pub steps: Vec<Step>,
     /// `task/check` → the failure code it must fail with.
@@ -165,23 +193,26 @@ pub struct Wrong {
 }
 
 /// A mutant of a right solution that no check can tell from it.
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Equivalent {
-    /// As [`crate::author::mutants::Mutant::id`].
+    /// The id of the mutant, as `labs author verify --mutants` lists it.
+    #[schemars(with = "String")]
     pub mutant: Spanned<String>,
     /// Why what it does is right.
     pub reason: String,
 }
 
 /// One step of a solution.
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Step {
+    #[schemars(with = "String")]
     pub task: Spanned<String>,
     /// A command line for the workbench's shell.
     pub run: Option<String>,
     /// A file from the solution's folder, copied into the workspace.
+    #[schemars(with = "Option<String>")]
     pub copy: Option<Spanned<String>>,
 }
 

@@ -4,10 +4,14 @@ pub mod check;
 pub mod files;
 pub mod lab;
 pub mod load;
+pub mod problem;
 pub mod question;
 pub mod rendered;
+pub mod schema;
 pub mod service;
 pub mod solution;
+pub mod source;
+pub mod text;
 pub mod variable;
 
 use std::path::PathBuf;
@@ -66,11 +70,20 @@ impl Catalog {
     /// # Errors
     /// As [`Catalog::lab`].
     pub fn lab_of_seat(&self, slug: &str, seed: &Seed, kept: &Variables) -> Result<Lab> {
-        let slugs = self.slugs();
-        if !slugs.iter().any(|s| s == slug) {
-            return Err(unknown("lab", slug, &slugs, "see 'labs list'"));
-        }
+        self.named(slug)?;
         check::load(&self.labs, slug, self, seed, kept)
+    }
+
+    /// That there is a lab of this name, faulty or not.
+    ///
+    /// # Errors
+    /// An unknown name, with the nearest one.
+    pub fn named(&self, slug: &str) -> Result<()> {
+        let slugs = self.slugs();
+        if slugs.iter().any(|s| s == slug) {
+            return Ok(());
+        }
+        Err(unknown("lab", slug, &slugs, "see 'labs list'"))
     }
 
     /// All labs; a faulty one is an error of its own.

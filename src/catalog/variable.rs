@@ -3,12 +3,12 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::Deserialize;
 use serde::de::value::{MapAccessDeserializer, SeqAccessDeserializer};
 use serde::de::{Deserializer, Error as _, MapAccess, SeqAccess, Visitor};
 use serde_json::Value;
 
-use super::load::Spanned;
 use crate::error::{Error, Result};
 use crate::seed::{Dice, Seed};
 use crate::template::{Variables, references, undefined};
@@ -28,8 +28,25 @@ pub enum Variable {
     Keyed(Keyed),
 }
 
+impl JsonSchema for Variable {
+    fn schema_name() -> std::borrow::Cow<'static, str> {
+        "Variable".into()
+    }
+
+    fn json_schema(generator: &mut SchemaGenerator) -> Schema {
+        json_schema!({
+            "description": "A value, or how it is drawn from the seat's seed",
+            "if": { "type": "object", "required": ["keyed"] },
+            "then": {
+                "properties": { "keyed": generator.subschema_for::<Keyed>() },
+                "additionalProperties": false,
+            },
+        })
+    }
+}
+
 /// How a keyed value is drawn.
-#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Keyed {
     /// One of the listed values.
@@ -43,14 +60,14 @@ pub enum Keyed {
 }
 
 /// Both bounds can be drawn.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Bounds {
     pub from: i64,
     pub to: i64,
 }
 
-#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Rows {
     pub of: Vec<Value>,
@@ -130,7 +147,7 @@ impl Variable {
 
 fn collect<'a>(value: &'a Value, names: &mut BTreeSet<&'a str>) {
     match value {
-        Value::String(text) => names.extend(references(text)),
+        Value::String(text) => names.extend(references(text).filter_map(|r| r.name)),
         Value::Array(items) => items.iter().for_each(|item| collect(item, names)),
         Value::Object(map) => map.values().for_each(|value| collect(value, names)),
         _ => {}
@@ -150,21 +167,21 @@ fn depth(value: &Value) -> usize {
 /// # Errors
 /// With the variable it is about: a name that is not defined, references in a circle, a keyed value that cannot be drawn.
 pub fn settle<'a>(
-    declared: &'a BTreeMap<String, Spanned<Variable>>,
+    declared: &'a BTreeMap<String, Variable>,
     kept: &Variables,
     seed: &Seed,
     lab: &str,
-) -> Result<Variables, (&'a Spanned<Variable>, Error)> {
+) -> Result<Variables, (&'a str, Error)> {
     let mut settled = kept.clone();
     let mut waiting = BTreeMap::new();
     let mut needed_by: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
     let mut ready = Vec::new();
     for (name, variable) in declared.iter().filter(|(name, _)| !kept.0.contains_key(*name)) {
-        let mut needs = variable.value.needs();
+        let mut needs = variable.needs();
         if let Some(unknown) =
             needs.iter().find(|n| !declared.contains_key(**n) && !kept.0.contains_key(**n))
         {
-            return Err((variable, undefined(unknown, declared.keys().map(String::as_str))));
+            return Err((name, undefined(unknown, declared.keys().map(String::as_str))));
         }
         needs.retain(|need| !kept.0.contains_key(*need));
         for need in &needs {
@@ -178,7 +195,7 @@ pub fn settle<'a>(
     }
     while let Some(name) = ready.pop() {
         let variable = &declared[name];
-        let value = one(name, &variable.value, &settled, seed, lab).map_err(|e| (variable, e))?;
+        let value = one(name, variable, &settled, seed, lab).map_err(|e| (name, e))?;
         settled.0.insert(name.to_owned(), value);
         for &other in needed_by.get(name).into_iter().flatten() {
             if let Some(needs) = waiting.get_mut(other) {
@@ -192,7 +209,7 @@ pub fn settle<'a>(
     }
     match circle(&waiting) {
         Some(names) => Err((
-            &declared[names[0]],
+            names[0],
             Error::usage("Variables refer to each other in a circle")
                 .because(names.join(" → "))
                 .help("give one of them a value of its own"),
@@ -311,7 +328,7 @@ mod tests {
     use proptest::prelude::*;
     use serde_json::json;
 
-    type Declared = BTreeMap<String, Spanned<Variable>>;
+    type Declared = BTreeMap<String, Variable>;
 
     fn declared(yaml: &str) -> Declared {
         serde_yaml::from_str(yaml).unwrap_or_else(|e| panic!("{e}\n{yaml}"))
@@ -324,12 +341,12 @@ mod tests {
         serde_json::to_value(variables.unwrap()).unwrap()
     }
 
-    /// The error, and the line of the variable it is about.
-    fn refused(yaml: &str) -> (Error, u64) {
+    /// The error, and the variable it is about.
+    fn refused(yaml: &str) -> (Error, String) {
         let declared = declared(yaml);
         let (at, error) =
             settle(&declared, &Variables::default(), &Seed::sample(), "lab").unwrap_err();
-        (error, at.referenced.line())
+        (error, at.to_owned())
     }
 
     const ALL: &str = "
@@ -379,16 +396,19 @@ as_it_is: \"${first}\"
 
     #[test]
     fn a_circle_is_shown_with_its_way() {
-        let (error, line) = refused("a: 1\nb: [\"${c}\"]\nc: x${d}\nd: ${b}\ne: ${b}\n");
+        let (error, name) = refused("a: 1\nb: [\"${c}\"]\nc: x${d}\nd: ${b}\ne: ${b}\n");
         assert_eq!(error.why.as_deref(), Some("b → c → d → b"));
-        assert_eq!(line, 2);
+        assert_eq!(name, "b");
         assert_eq!(refused("a: ${a}").0.why.as_deref(), Some("a → a"));
     }
 
     #[test]
     fn an_undefined_name_is_shown_with_the_nearest() {
-        let (error, line) = refused("place: x\ndesk: ${plcae}:waiting\n");
-        assert_eq!((error.help.as_deref(), line), (Some("did you mean \"place\"?"), 2));
+        let (error, name) = refused("place: x\ndesk: ${plcae}:waiting\n");
+        assert_eq!(
+            (error.help.as_deref(), name.as_str()),
+            (Some("did you mean \"place\"?"), "desk")
+        );
         refused("rows: { keyed: { choose: [\"${gone}\"] } }");
     }
 

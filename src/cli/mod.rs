@@ -73,9 +73,9 @@ enum Command {
     Reset(reset::Args),
     Stop(stop::Args),
     Gc(gc::Args),
+    Author(author::Args),
     Images(images::Args),
     Doctor(doctor::Args),
-    Author(author::Args),
 }
 
 /// Parses the command line and does what it says; answers the exit code.

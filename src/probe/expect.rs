@@ -1,5 +1,6 @@
 //! Matchers: what an observation is expected to be. One set for all probe families.
 
+use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::Value;
 
@@ -7,7 +8,7 @@ use crate::error::{Error, Result};
 use crate::template::{Var, Variables};
 
 /// Every matcher that is given must hold.
-#[derive(Debug, Clone, Default, Deserialize)]
+#[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Matcher {
     /// The same value; numbers and their text are the same.

@@ -2,6 +2,7 @@
 
 pub mod call;
 pub mod clock;
+mod codes;
 pub mod expect;
 pub mod fault;
 pub mod finding;
@@ -14,6 +15,7 @@ pub mod state;
 pub mod trace;
 pub mod workload;
 
+use schemars::JsonSchema;
 use serde::Deserialize;
 
 use finding::Finding;
@@ -64,7 +66,7 @@ impl Probe {
 }
 
 /// A function of the learner's program, and the values it is called with.
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Call {
     pub call: String,

@@ -281,7 +281,7 @@ fn a_missing_field_is_named_with_where_it_belongs() {
 
 #[test]
 fn a_key_written_twice_is_shown_with_its_place() {
-    faulty("duplicate-key", ":6:1", &["duplicate", "title"]);
+    faulty("duplicate-key", ":6:1", &["title", "written twice", "line 2"]);
 }
 
 #[test]
@@ -336,7 +336,7 @@ fn a_task_that_exists_twice_is_shown_with_both_places() {
 
 #[test]
 fn an_undefined_variable_is_shown_with_its_place_and_the_nearest() {
-    faulty("undefined-variable", ":17:13", &["kee", "did you mean \\\"key\\\"?"]);
+    faulty("undefined-variable", ":19:42", &["kee", "did you mean \\\"key\\\"?"]);
 }
 
 #[test]

@@ -1,8 +1,10 @@
 //! Tests against the real engine and real services, one file a command or rule.
 
+mod author;
 mod cli;
 mod docker;
 mod engine;
+mod hostile;
 mod interrupt;
 mod keyed;
 mod mutants;

@@ -2,7 +2,7 @@ use crate::author::verify::result::Rule;
 use crate::author::verify::{Options, verify};
 use crate::catalog::Catalog;
 use crate::cli::{interrupted, output};
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::event::Events;
 use crate::report;
 use crate::session::Session;
@@ -53,7 +53,7 @@ impl Args {
             for lab in &labs {
                 found.push(verify(&session, lab, &options).await?);
             }
-            Ok(found)
+            Ok::<_, Error>(found)
         };
         let found = tokio::select! {
             found = work => found?,

@@ -3,6 +3,7 @@
 mod crash;
 mod inject;
 
+use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::finding::Finding;
@@ -13,8 +14,9 @@ use crate::model::Model;
 use crate::template::Variables;
 
 /// A fault, and the workload that must survive it.
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
+#[schemars(rename = "Fault")]
 pub struct Spec {
     pub kill: Option<Kill>,
     pub inject: Option<Inject>,
@@ -22,7 +24,7 @@ pub struct Spec {
 }
 
 /// Kills a process of the learner's program.
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Kill {
     pub role: Victim,
@@ -30,7 +32,7 @@ pub struct Kill {
 }
 
 /// The role whose call is disturbed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Victim {
     Take,
@@ -38,7 +40,7 @@ pub enum Victim {
     Recover,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Moment {
     /// Before each command of the call in turn, and before its return.
@@ -48,7 +50,7 @@ pub enum Moment {
 }
 
 /// Lets another client put values before each command of a call in turn.
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Inject {
     pub before: Victim,

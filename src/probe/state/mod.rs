@@ -2,6 +2,7 @@
 
 mod redis;
 
+use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::finding::Finding;
@@ -11,8 +12,9 @@ use crate::probe::expect::Matcher;
 use crate::template::Variables;
 
 /// One question to a service of the seat.
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
+#[schemars(rename = "State")]
 pub struct Spec {
     /// The name of the service.
     pub on: String,

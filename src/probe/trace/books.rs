@@ -1,5 +1,6 @@
 //! What a Redis server has counted itself: `INFO commandstats`.
 
+use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::Value;
 
@@ -10,7 +11,7 @@ use crate::probe::scene::Scene;
 use crate::template::Variables;
 
 /// How often commands have been called since the server started.
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Books {
     pub on: String,

@@ -4,6 +4,7 @@ mod books;
 mod scenario;
 mod seen;
 
+use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::finding::Finding;
@@ -16,8 +17,9 @@ pub use scenario::{Given, Step};
 pub use seen::Seen;
 
 /// Either the service's own books, or a scenario that is watched at the relay.
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
+#[schemars(rename = "Trace")]
 pub struct Spec {
     pub books: Option<Books>,
     /// The service whose twin is watched; the only one when left out.

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::Value;
 
@@ -22,7 +23,7 @@ use crate::template::{Span, Var, Variables};
 const SENT_WITHIN: Duration = Duration::from_secs(3);
 
 /// What the twin holds before the first step.
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Given {
     /// A command that the checker sends to the twin itself.
@@ -31,7 +32,7 @@ pub enum Given {
     Copy(String),
 }
 
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Step {
     /// A call that returns before the next step.
@@ -44,7 +45,7 @@ pub enum Step {
     Finish(Finish),
 }
 
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Returns {
     pub call: String,
@@ -53,7 +54,7 @@ pub struct Returns {
     pub expect: Option<Matcher>,
 }
 
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Start {
     pub call: String,
@@ -63,7 +64,7 @@ pub struct Start {
     pub name: String,
 }
 
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Finish {
     pub of: String,

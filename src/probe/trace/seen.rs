@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Deserializer};
 use serde_json::Value;
 
@@ -15,7 +16,7 @@ use crate::template::{Var, Variables};
 pub const LOOK_EVERY: Duration = Duration::from_millis(20);
 
 /// What the relay must have seen: how many commands, how large the replies.
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Seen {
     pub commands: Commands,
@@ -33,7 +34,7 @@ pub struct Seen {
     pub waiting: Option<Matcher>,
 }
 
-#[derive(Debug, Clone, Copy, Deserialize)]
+#[derive(Debug, Clone, Copy, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum During {
     Watch,
@@ -57,6 +58,23 @@ impl<'de> Deserialize<'de> for Commands {
             }
             _ => Err(wrong()),
         }
+    }
+}
+
+impl JsonSchema for Commands {
+    fn inline_schema() -> bool {
+        true
+    }
+    fn schema_name() -> std::borrow::Cow<'static, str> {
+        "Commands".into()
+    }
+    fn json_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
+        schemars::json_schema!({
+            "title": "any, or a list of command names",
+            "type": ["string", "array"],
+            "pattern": "^any$",
+            "items": { "type": "string" },
+        })
     }
 }
 

@@ -10,6 +10,7 @@ pub mod roles;
 use std::str::FromStr;
 use std::time::Duration;
 
+use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::finding::{Evidence, Finding};
@@ -26,10 +27,13 @@ const JUDGE_WITHIN: Duration = Duration::from_secs(20);
 /// Histories are decided in milliseconds up to here.
 const MAX_OPERATIONS: u64 = 1_000;
 
-#[derive(Debug, Clone, Deserialize)]
+/// Calls from several processes, and the model that must explain them.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
+#[schemars(rename = "Workload")]
 pub struct Spec {
     #[serde(deserialize_with = "model_name")]
+    #[schemars(schema_with = "model_names")]
     pub model: Model,
     pub roles: Roles,
     /// How many values go through.
@@ -41,6 +45,11 @@ pub struct Spec {
 
 fn model_name<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Model, D::Error> {
     Model::from_str(&String::deserialize(deserializer)?).map_err(serde::de::Error::custom)
+}
+
+fn model_names(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
+    let names: Vec<_> = Model::ALL.iter().map(|model| model.name()).collect();
+    schemars::json_schema!({ "type": "string", "enum": names })
 }
 
 impl Spec {

@@ -1,5 +1,6 @@
 //! Which function of the program plays which part.
 
+use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::Value;
 
@@ -10,7 +11,7 @@ use crate::probe::Call;
 use crate::probe::fresh::Fresh;
 use crate::template::{Var, Variables};
 
-#[derive(Debug, Clone, Default, Deserialize)]
+#[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Roles {
     pub put: Option<Role>,
@@ -24,7 +25,7 @@ pub struct Roles {
 }
 
 /// A function, what it is called with, and by how many processes.
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Role {
     pub call: String,

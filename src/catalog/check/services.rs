@@ -1,0 +1,63 @@
+//! The services of a lab and their set-up.
+
+use super::{Subject, is_slug};
+use crate::catalog::problem::Problem;
+use crate::catalog::source::escape;
+
+/// Names that the parts of every seat have.
+const RESERVED: [&str; 2] = ["workbench", "gate"];
+
+pub fn defined(subject: &Subject, problems: &mut Vec<Problem>) {
+    let known = subject.catalog.services();
+    for (name, service) in &subject.lab.services {
+        let definition = subject.lab.definition(name);
+        if known.iter().any(|k| k == definition) {
+            continue;
+        }
+        let what = format!("There is no service {definition:?}");
+        let pointer = format!("/services/{}", escape(name));
+        let problem = match &service.value.definition {
+            Some(_) => subject.source.problem(&format!("{pointer}/use"), what),
+            None => subject.source.problem_of_key(&pointer, what),
+        };
+        let known = known.iter().map(String::as_str);
+        problems.push(problem.nearest(definition, known, "services are the folders under docker/"));
+    }
+}
+
+pub fn named(subject: &Subject, problems: &mut Vec<Problem>) {
+    for name in subject.lab.services.keys() {
+        if !is_slug(name) || RESERVED.contains(&name.as_str()) {
+            let what = format!("A service cannot be named {name:?}");
+            let pointer = format!("/services/{}", escape(name));
+            problems.push(subject.source.problem_of_key(&pointer, what).help(
+                "use small letters, digits and hyphens; workbench and gate are parts of every seat",
+            ));
+        }
+    }
+}
+
+pub fn set_up(subject: &Subject, problems: &mut Vec<Problem>) {
+    for (index, setup) in subject.lab.setup.iter().enumerate() {
+        for name in setup.value.0.keys() {
+            let pointer = format!("/setup/{index}/{}", escape(name));
+            known(subject, name, &pointer, true, problems);
+        }
+    }
+}
+
+/// A name that must be one of the lab's services.
+pub fn known(subject: &Subject, name: &str, pointer: &str, key: bool, problems: &mut Vec<Problem>) {
+    let services = &subject.lab.services;
+    if services.contains_key(name) {
+        return;
+    }
+    let what = format!("There is no service {name:?}");
+    let problem = if key {
+        subject.source.problem_of_key(pointer, what)
+    } else {
+        subject.source.problem(pointer, what)
+    };
+    let names = services.keys().map(String::as_str);
+    problems.push(problem.nearest(name, names, "name one of the lab's services"));
+}

@@ -1,0 +1,47 @@
+//! The failure codes that a probe can give. What each means is in docs/lab-format.md.
+
+use super::Probe;
+use crate::model::Model;
+
+/// From every probe that runs the learner's program.
+const PROGRAMS: &[&str] = &[
+    "commands",
+    "died",
+    "flooded",
+    "load",
+    "missing",
+    "protocol",
+    "raised",
+    "result",
+    "service-broken",
+    "timeout",
+    "unwritten",
+    "workspace",
+];
+
+impl Probe {
+    /// The codes that a check with this probe can fail with.
+    pub fn codes(&self) -> Vec<&'static str> {
+        let own: &[&str] = match self {
+            Self::State(_) => &["nothing", "value"],
+            Self::Trace(spec) if !spec.drives_program() => &["commands"],
+            Self::Trace(_) => &["changed", "patience", "reply_bytes", "reply_items", "too-soon"],
+            Self::Workload(spec) => of_model(spec.model),
+            Self::Fault(spec) => of_model(spec.workload.model),
+        };
+        let programs = if self.drives_program() { PROGRAMS } else { &[] };
+        let mut codes = [own, programs, &["service-stopped"]].concat();
+        codes.sort_unstable();
+        codes
+    }
+}
+
+fn of_model(model: Model) -> &'static [&'static str] {
+    match model {
+        Model::Fifo | Model::Lifo | Model::Priority => {
+            &["duplicate", "empty", "invented", "lost", "order"]
+        }
+        Model::AtLeastOnce => &["duplicate", "empty", "invented", "lost"],
+        Model::FanOut => &["bypassed", "duplicate", "ended", "invented", "late", "lost", "order"],
+    }
+}
