@@ -1,11 +1,14 @@
 //! The results of checks, as every report shows them.
 
-use serde::Serialize;
+use std::time::Duration;
 
+use serde::{Deserialize, Serialize};
+
+use crate::catalog::lab::{Check, Lab, Task};
 use crate::error::Error;
 use crate::probe::finding::Failure;
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Verdict {
     Pass,
@@ -41,7 +44,7 @@ impl std::fmt::Display for Verdict {
 }
 
 /// One check, checked once.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct CheckResult {
     pub id: String,
     pub claim: String,
@@ -60,7 +63,23 @@ pub struct CheckResult {
     pub milliseconds: u64,
 }
 
-#[derive(Debug, Clone, Serialize)]
+impl CheckResult {
+    /// A verdict with nothing to say about it yet.
+    pub fn new(check: &Check, verdict: Verdict) -> Self {
+        Self {
+            id: check.id.value.clone(),
+            claim: check.claim.clone(),
+            verdict,
+            failure: None,
+            misconception: None,
+            error: None,
+            blocked_by: None,
+            milliseconds: 0,
+        }
+    }
+}
+
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct TaskResult {
     pub id: String,
     pub title: String,
@@ -74,8 +93,25 @@ pub struct TaskResult {
     pub explanation: Option<String>,
 }
 
+impl TaskResult {
+    /// A task with its checks; its verdict and points follow from theirs.
+    pub fn new(task: &Task, checks: Vec<CheckResult>) -> Self {
+        let verdict = Verdict::of(checks.iter().map(|c| c.verdict));
+        let pass = verdict == Verdict::Pass;
+        Self {
+            id: task.id.value.clone(),
+            title: task.title.clone(),
+            verdict,
+            points: if pass { task.points } else { 0 },
+            max_points: task.points,
+            checks,
+            explanation: pass.then(|| task.explanation.clone()),
+        }
+    }
+}
+
 /// The result of one `labs check`.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct LabResult {
     pub lab: String,
     pub seat: String,
@@ -86,8 +122,70 @@ pub struct LabResult {
     pub milliseconds: u64,
 }
 
+impl LabResult {
+    /// A lab with its tasks; its verdict and points follow from theirs.
+    pub fn new(lab: &Lab, seat: &str, tasks: Vec<TaskResult>, took: Duration) -> Self {
+        Self {
+            lab: lab.slug.clone(),
+            seat: seat.to_owned(),
+            verdict: Verdict::of(tasks.iter().map(|t| t.verdict)),
+            points: tasks.iter().map(|t| t.points).sum(),
+            max_points: tasks.iter().map(|t| t.max_points).sum(),
+            tasks,
+            milliseconds: millis(took),
+        }
+    }
+
+    /// How many tasks pass.
+    pub fn passed(&self) -> usize {
+        self.tasks.iter().filter(|t| t.verdict == Verdict::Pass).count()
+    }
+}
+
+/// The result of grading one submission.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Grade {
+    pub submission: String,
+    pub verdict: Verdict,
+    /// The points earned; none where the verdict is an error.
+    pub score: Option<u32>,
+    pub max_score: u32,
+    /// RFC 3339 in UTC.
+    pub graded_at: String,
+    pub basis: Basis,
+    /// How many throw-away seats it took: 2 after an error on the first.
+    pub seats: u32,
+    /// What of the submission was not taken over, and why.
+    pub left_out: Vec<String>,
+    /// How the submission's `apply.sh` ended, where it has one.
+    pub apply: Option<Applied>,
+    pub result: LabResult,
+}
+
+/// What a grade rests on: an equal one would come to the same.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Basis {
+    /// A digest of the submission's files.
+    pub submission: String,
+    /// A digest of the lab and of the images it runs.
+    pub lab: String,
+    /// The version of `labs`.
+    pub version: String,
+}
+
+/// How a submission's script ended.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Applied {
+    /// None where it was stopped.
+    pub exit_code: Option<i64>,
+    /// Why it was stopped, or what else is to be said.
+    pub note: Option<String>,
+    /// What it printed, the beginning of it where that is much.
+    pub output: String,
+}
+
 /// An error, taken apart for a document.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct ErrorReport {
     pub what: String,
     #[serde(rename = "where", skip_serializing_if = "Option::is_none")]
@@ -103,4 +201,9 @@ impl From<Error> for ErrorReport {
         let Error { what, place, why, help, .. } = error;
         Self { what, place, why, help }
     }
+}
+
+/// A span of time in whole milliseconds.
+pub fn millis(time: Duration) -> u64 {
+    u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
 }
