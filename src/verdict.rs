@@ -1,5 +1,6 @@
 //! The results of checks, as every report shows them.
 
+use std::path::PathBuf;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
@@ -155,6 +156,8 @@ pub struct Grade {
     pub basis: Basis,
     /// How many throw-away seats it took: 2 after an error on the first.
     pub seats: u32,
+    /// Its time was over before the checks had ended.
+    pub timed_out: bool,
     /// What of the submission was not taken over, and why.
     pub left_out: Vec<String>,
     /// How the submission's `apply.sh` ended, where it has one.
@@ -182,6 +185,71 @@ pub struct Applied {
     pub note: Option<String>,
     /// What it printed, the beginning of it where that is much.
     pub output: String,
+}
+
+/// The result of grading many submissions.
+#[derive(Debug, Serialize)]
+pub struct BatchResult {
+    pub lab: String,
+    pub output: PathBuf,
+    /// In the order of their names.
+    pub submissions: Vec<Row>,
+    pub milliseconds: u64,
+}
+
+/// One submission of a batch.
+#[derive(Debug, Serialize)]
+pub struct Row {
+    pub submission: String,
+    pub verdict: Verdict,
+    pub score: Option<u32>,
+    pub max_score: u32,
+    /// It was graded by an earlier run.
+    pub kept: bool,
+    /// The checks that failed, as `task/check: code`.
+    pub failed: Vec<String>,
+    /// What went wrong that is not the submission's fault.
+    pub error: Option<String>,
+    pub milliseconds: u64,
+    /// Points by task.
+    #[serde(skip)]
+    pub tasks: Vec<(String, u32)>,
+}
+
+impl BatchResult {
+    /// How many ended so.
+    pub fn count(&self, verdict: Verdict) -> usize {
+        self.submissions.iter().filter(|row| row.verdict == verdict).count()
+    }
+
+    pub fn kept(&self) -> usize {
+        self.submissions.iter().filter(|row| row.kept).count()
+    }
+}
+
+impl Row {
+    pub fn new(grade: &Grade, kept: bool) -> Self {
+        let checks = || {
+            let tasks = grade.result.tasks.iter();
+            tasks.flat_map(|t| t.checks.iter().map(move |c| (t, c)))
+        };
+        let failed = checks().filter_map(|(task, check)| {
+            let code = &check.failure.as_ref()?.code;
+            Some(format!("{}/{}: {code}", task.id, check.id))
+        });
+        let error = checks().find_map(|(_, check)| Some(check.error.as_ref()?.what.clone()));
+        Self {
+            submission: grade.submission.clone(),
+            verdict: grade.verdict,
+            score: grade.score,
+            max_score: grade.max_score,
+            kept,
+            failed: failed.collect(),
+            error,
+            milliseconds: grade.result.milliseconds,
+            tasks: grade.result.tasks.iter().map(|t| (t.id.clone(), t.points)).collect(),
+        }
+    }
 }
 
 /// An error, taken apart for a document.

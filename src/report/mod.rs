@@ -1,5 +1,6 @@
 //! Reports: consumers of events and results, one format a file.
 
+pub mod csv;
 pub mod format;
 mod gradescope;
 mod json;

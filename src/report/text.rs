@@ -7,7 +7,7 @@ use console::{Style, style};
 use crate::probe::finding::Failure;
 use crate::term::escape::visible;
 use crate::term::markdown;
-use crate::verdict::{CheckResult, Grade, LabResult, TaskResult, Verdict};
+use crate::verdict::{BatchResult, CheckResult, Grade, LabResult, Row, TaskResult, Verdict};
 
 /// Longer values are shortened unless `--verbose` asks for all.
 const SHORT: usize = 400;
@@ -85,6 +85,64 @@ pub fn remarks(grade: &Grade) -> Vec<String> {
 pub fn plain_reason(result: &CheckResult) -> String {
     let styled = reason(result, Detail { verbose: true, width: PLAIN_WIDTH });
     textwrap::dedent(&console::strip_ansi_codes(&styled)).trim_end().to_owned()
+}
+
+/// A batch: a table of its submissions, and what it came to.
+pub fn batch(summary: &BatchResult) -> String {
+    let names: Vec<String> = summary.submissions.iter().map(|r| visible(&r.submission)).collect();
+    let width = names.iter().map(|n| console::measure_text_width(n)).max().unwrap_or(0);
+    let mut out = String::new();
+    for (row, name) in summary.submissions.iter().zip(&names) {
+        let _ = writeln!(
+            out,
+            "{} {}  {:<7}  {:>9}  {:>8}  {}",
+            mark(row.verdict),
+            console::pad_str(name, width, console::Alignment::Left, None),
+            row.verdict,
+            score(row),
+            seconds(row.milliseconds),
+            style(cause(row)).dim()
+        );
+    }
+    let count = |verdict| summary.count(verdict);
+    let _ = writeln!(
+        out,
+        "\n{} graded in {}: {} pass, {} fail, {} error; {} kept from before\nresults in {}",
+        summary.submissions.len(),
+        seconds(summary.milliseconds),
+        count(Verdict::Pass),
+        count(Verdict::Fail) + count(Verdict::Blocked),
+        count(Verdict::Error),
+        summary.kept(),
+        summary.output.display()
+    );
+    out
+}
+
+/// One submission of a batch, in a few words.
+pub fn row(row: &Row) -> String {
+    let kept = if row.kept { ", kept" } else { "" };
+    format!("{}: {}, {}{kept}", visible(&row.submission), row.verdict, score(row))
+}
+
+fn score(row: &Row) -> String {
+    match row.score {
+        Some(score) => format!("{score} of {}", row.max_score),
+        None => "no score".to_owned(),
+    }
+}
+
+/// Why a submission has not passed, as far as a line tells.
+fn cause(row: &Row) -> String {
+    const SHOWN: usize = 2;
+    if let Some(error) = &row.error {
+        return visible(error.lines().next().unwrap_or_default());
+    }
+    let mut parts: Vec<String> = row.failed.iter().take(SHOWN).cloned().collect();
+    if row.failed.len() > SHOWN {
+        parts.push(format!("{} more", row.failed.len() - SHOWN));
+    }
+    parts.join(", ")
 }
 
 fn seconds(milliseconds: u64) -> String {

@@ -3,6 +3,7 @@
 mod cli;
 mod docker;
 mod engine;
+mod grade;
 mod interrupt;
 mod keyed;
 mod mutants;

@@ -97,6 +97,7 @@ fn grade(with_error: bool) -> Grade {
             version: "0.1.0".to_owned(),
         },
         seats: if with_error { 2 } else { 1 },
+        timed_out: false,
         left_out: vec!["queue.py: a symbolic link".to_owned()],
         apply: Some(Applied { exit_code: Some(1), note: None, output: format!("{HOSTILE}\n") }),
         result,
