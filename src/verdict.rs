@@ -172,6 +172,8 @@ pub struct Basis {
     pub submission: String,
     /// A digest of the lab and of the images it runs.
     pub lab: String,
+    /// What the lab's keyed values were drawn from.
+    pub seed: String,
     /// The version of `labs`.
     pub version: String,
 }

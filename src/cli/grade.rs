@@ -3,9 +3,10 @@ use std::time::Duration;
 
 use tokio::sync::watch;
 
+use super::keyed::Keyed;
 use super::output;
 use crate::catalog::Catalog;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::event::Events;
 use crate::grade::Grader;
 use crate::grade::batch::{self, Batch};
@@ -39,6 +40,8 @@ pub struct Args {
     /// How long one submission may take, such as 90s or 10m
     #[arg(long, value_name = "TIME", default_value = "10m", value_parser = time)]
     timeout: Duration,
+    #[command(flatten)]
+    keyed: Keyed,
     /// Print one JSON document
     #[arg(long)]
     pub json: bool,
@@ -46,14 +49,12 @@ pub struct Args {
 
 impl Args {
     pub async fn run(self, catalog: Catalog, events: Events) -> Result<u8> {
-        let lab = catalog.lab(&self.lab)?;
         let session = Session::open(catalog, events)?;
         let (stop, stopped) = watch::channel(false);
-        let grader = Grader::new(&session, &lab, self.timeout, stopped)?;
         let work = async {
             match &self.submissions {
-                Some(folder) => self.many(&grader, folder).await,
-                None => self.one(&session, &grader).await,
+                Some(folder) => self.many(&session, stopped, folder).await,
+                None => self.one(&session, stopped).await,
             }
         };
         tokio::pin!(work);
@@ -69,7 +70,8 @@ impl Args {
     }
 
     /// One submission; answers the exit code, or nothing when it was ended before.
-    async fn one(&self, session: &Session, grader: &Grader<'_>) -> Result<Option<u8>> {
+    async fn one(&self, session: &Session, stopped: Stopped) -> Result<Option<u8>> {
+        let grader = self.grader(session, stopped, &self.keyed)?;
         let submission = Submission::open(self.submission.as_deref().unwrap_or(Path::new(".")))?;
         if grader.prepare().await?.is_none() {
             return Ok(None);
@@ -97,7 +99,11 @@ impl Args {
     }
 
     /// A batch: how many points somebody has earned is no failure of the command.
-    async fn many(&self, grader: &Grader<'_>, folder: &Path) -> Result<Option<u8>> {
+    async fn many(&self, session: &Session, stopped: Stopped, folder: &Path) -> Result<Option<u8>> {
+        if self.keyed.learner.is_some() {
+            return Err(Error::usage("The submissions of a batch are not all of one learner")
+                .help("leave --learner out: each folder is named after its learner; or give the --seed of all"));
+        }
         let batch = Batch {
             submissions: folder.to_owned(),
             output: match &self.output {
@@ -107,18 +113,40 @@ impl Args {
             format: self.format,
             jobs: self.jobs.map_or_else(default_jobs, usize::from),
         };
+        let grader = self.grader(session, stopped.clone(), &self.keyed)?;
         if grader.prepare().await?.is_none() {
             return Ok(None);
         }
-        let Some(summary) = grader.batch(&batch).await? else { return Ok(None) };
+        let each = |name: &str| {
+            let mut keyed = self.keyed.clone();
+            if keyed.seed.is_none() {
+                keyed.learner = Some(name.to_owned());
+            }
+            self.grader(session, stopped.clone(), &keyed)
+        };
+        let Some(result) = grader.batch(&batch, &each).await? else { return Ok(None) };
+        session.events.shown().await;
         if self.json {
-            output::json(&summary);
+            output::json(&result);
         } else {
-            output::print_text(&text::batch(&summary));
+            output::print_text(&text::batch(&result));
         }
-        Ok(Some(exit_code(&summary)))
+        Ok(Some(exit_code(&result)))
+    }
+
+    fn grader<'a>(
+        &self,
+        session: &'a Session,
+        stopped: Stopped,
+        keyed: &Keyed,
+    ) -> Result<Grader<'a>> {
+        let seed = keyed.seed(&session.store, &self.lab)?;
+        let lab = session.catalog.lab_with(&self.lab, &seed)?;
+        Grader::new(session, lab, self.timeout, stopped)
     }
 }
+
+type Stopped = watch::Receiver<bool>;
 
 fn exit_code(summary: &BatchResult) -> u8 {
     if summary.count(Verdict::Error) == 0 { 0 } else { 3 }

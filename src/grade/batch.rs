@@ -28,12 +28,15 @@ pub struct Batch {
     pub jobs: usize,
 }
 
+/// Makes the grader of one submission, by its name.
+pub type ForEach<'a> = &'a dyn Fn(&str) -> Result<Grader<'a>>;
+
 impl Grader<'_> {
     /// Grades every submission that has no grade yet; `None` when it was ended before.
     ///
     /// # Errors
     /// The folder of submissions cannot be read, or that of the results not be written.
-    pub async fn batch(&self, batch: &Batch) -> Result<Option<BatchResult>> {
+    pub async fn batch(&self, batch: &Batch, each: ForEach<'_>) -> Result<Option<BatchResult>> {
         let began = Instant::now();
         let events = &self.session.events;
         let names = folder::submissions(&batch.submissions, events)?;
@@ -41,7 +44,7 @@ impl Grader<'_> {
         let output = Output::open(&batch.output, batch.format)?;
         let mut tally = Tally { began, total: names.len(), rows: Vec::new() };
         let mut work = futures_util::stream::iter(&names)
-            .map(|name| self.one(batch, &output, name))
+            .map(|name| self.one(batch, &output, name, each))
             .buffer_unordered(batch.jobs);
         events.send(Event::Begun { step: GRADING.to_owned() });
         while let Some(row) = work.next().await {
@@ -63,20 +66,28 @@ impl Grader<'_> {
     }
 
     /// The grade of one submission, kept from an earlier run or made now, and written.
-    async fn one(&self, batch: &Batch, output: &Output, name: &str) -> Option<Row> {
+    async fn one(
+        &self,
+        batch: &Batch,
+        output: &Output,
+        name: &str,
+        each: ForEach<'_>,
+    ) -> Option<Row> {
         if *self.stop.borrow() {
             return None;
         }
-        let submission = match Submission::open_in(&batch.submissions, name) {
-            Ok(submission) => submission,
+        let opened =
+            Submission::open_in(&batch.submissions, name).and_then(|s| Ok((s, each(name)?)));
+        let (submission, grader) = match opened {
+            Ok(opened) => opened,
             Err(error) => return Some(output.keep(&self.ungraded(name, error), false)),
         };
-        if let Some(grade) = output.earlier(name, &self.basis(&submission)) {
+        if let Some(grade) = output.earlier(name, &grader.basis(&submission)) {
             return Some(output.keep(&grade, true));
         }
         // Only what was decided is of interest; several seats at once would be confusing to watch.
         let quiet = |_| {};
-        let grading = self.grade(&submission, &quiet);
+        let grading = grader.grade(&submission, &quiet);
         let grade = self.session.events.passing(name, grading).await?;
         Some(output.keep(&grade, false))
     }

@@ -26,10 +26,11 @@ use submission::Submission;
 /// After an error of ours a submission gets one more seat.
 const SEATS: u32 = 2;
 
-/// What all submissions of a lab are graded with.
+/// What a submission is graded with.
 pub struct Grader<'a> {
     session: &'a Session,
-    lab: &'a Lab,
+    /// With the values that the submission was made for.
+    lab: Lab,
     /// A submission takes no longer, on all its seats together.
     limit: Duration,
     /// Turns true when the person wants it to end.
@@ -50,11 +51,11 @@ impl<'a> Grader<'a> {
     /// The lab's files cannot be read.
     pub fn new(
         session: &'a Session,
-        lab: &'a Lab,
+        lab: Lab,
         limit: Duration,
         stop: watch::Receiver<bool>,
     ) -> Result<Self> {
-        Ok(Self { basis: basis(session, lab)?, session, lab, limit, stop })
+        Ok(Self { basis: basis(session, &lab)?, session, lab, limit, stop })
     }
 
     /// Makes the images that are missing, so that no submission waits for them; `None` when it was ended.
@@ -63,7 +64,7 @@ impl<'a> Grader<'a> {
     /// As [`crate::image::Images::ensure`].
     pub async fn prepare(&self) -> Result<Option<()>> {
         let Session { images, engine, events, .. } = self.session;
-        let names = plan::image_names(self.lab);
+        let names = plan::image_names(&self.lab);
         tokio::select! {
             made = images.ensure(engine, &names, events) => made.map(Some),
             () = self.stopped() => Ok(None),
@@ -118,6 +119,7 @@ impl<'a> Grader<'a> {
         Basis {
             submission: submission.digest(),
             lab: self.basis.clone(),
+            seed: self.lab.seed.text.clone(),
             version: env!("CARGO_PKG_VERSION").to_owned(),
         }
     }
@@ -151,7 +153,7 @@ impl<'a> Grader<'a> {
             TaskResult::new(task, checks.map(|check| judge(task, check)).collect())
         };
         let tasks = self.lab.tasks.iter().map(task).collect();
-        let result = LabResult::new(self.lab, seat, tasks, took);
+        let result = LabResult::new(&self.lab, seat, tasks, took);
         Outcome { result, apply: None, timed_out: false }
     }
 

@@ -14,6 +14,7 @@ use crate::event::{Event, Events};
 use crate::probe::finding::Evidence;
 use crate::session::plan::WORKBENCH;
 use crate::session::scratch::Scratch;
+use crate::session::start::Wanted;
 use crate::session::workspace;
 use crate::verdict::{Applied, CheckResult, ErrorReport, LabResult, Verdict};
 
@@ -103,7 +104,8 @@ impl Grader<'_> {
         progress: &Progress,
     ) -> Result<End> {
         let session = &scratch.session;
-        let start = session.start(self.lab, Some(scratch.workspace()));
+        let wanted = Wanted { workspace: Some(scratch.workspace()), ..Wanted::default() };
+        let start = session.start(&self.lab, wanted);
         let over = async {
             let end = self.over(deadline).await;
             sleep(GRACE).await;
@@ -117,12 +119,12 @@ impl Grader<'_> {
             workspace::put(&seat.workspace, submission.files(), workspace::owner(&seat.workspace))?;
             if submission.has_script() {
                 progress.applying.set(true);
-                let workbench = session.plan(self.lab, seat.clone())?.container(WORKBENCH);
+                let workbench = session.plan(&self.lab, seat.clone())?.container(WORKBENCH);
                 let applied = apply::run(&session.engine, &workbench).await?;
                 progress.applied.replace(Some(applied));
                 progress.applying.set(false);
             }
-            session.check(self.lab, &seat, None).await
+            session.check(&self.lab, &seat, None).await
         };
         tokio::select! {
             biased;

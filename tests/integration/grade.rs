@@ -476,3 +476,44 @@ fn a_lab_without_a_program_is_graded_by_its_script() {
     assert_eq!((&graded.0["verdict"], graded.1), (&json!("fail"), 1), "{:#}", graded.0);
     assert_eq!(graded.0["apply"], Value::Null);
 }
+
+#[test]
+fn a_submission_is_graded_with_the_values_of_its_learner() {
+    const KEYED: &str = "tiny-keyed";
+    let sandbox = sandbox();
+    sandbox.ok(&["run", KEYED, "--detach", "--learner", "ada"]);
+    let solution = sandbox.json(&["solution", KEYED, "box"]);
+    let seed = sandbox.json(&["status"])["seats"][0]["seed"].as_str().unwrap().to_owned();
+    let handed_in = HandedIn::new();
+    // A copied answer is that of somebody else.
+    for name in ["ada", "bob"] {
+        let folder = handed_in.one(name);
+        for step in solution["steps"].as_array().unwrap() {
+            if let Some(run) = step["run"].as_str() {
+                fs::write(folder.join("apply.sh"), run).unwrap();
+            }
+            if let Some(file) = step["file"].as_str() {
+                fs::write(folder.join(file), step["content"].as_str().unwrap()).unwrap();
+            }
+        }
+    }
+    sandbox.ok(&["stop", KEYED]);
+    let folder = handed_in.folder();
+    let args = ["grade", KEYED, "--submissions", folder.to_str().unwrap()];
+    let verdicts = |extra: &[&str]| {
+        let result = sandbox.json(&[&args[..], extra].concat());
+        let rows = result["submissions"].as_array().unwrap();
+        let verdict = |row: &Value| row["verdict"].as_str().unwrap().to_owned();
+        rows.iter().map(verdict).collect::<Vec<_>>()
+    };
+    assert_eq!(verdicts(&[]), ["pass", "fail"]);
+    assert_eq!(handed_in.grade("ada")["basis"]["seed"].as_str(), Some(seed.as_str()));
+    assert_eq!(verdicts(&["--seed", &seed]), ["pass", "pass"]);
+    let ran = sandbox.run(&[&args[..], &["--learner", "ada"]].concat());
+    assert_eq!(ran.code, 2, "{ran:#?}");
+
+    let folder = folder.join("bob");
+    let wrong = grade_with(&sandbox, KEYED, &folder, &["--learner", "bob"]);
+    let right = grade_with(&sandbox, KEYED, &folder, &["--learner", "ada"]);
+    assert_eq!((wrong.1, right.1), (1, 0), "{wrong:#?} {right:#?}");
+}

@@ -94,6 +94,7 @@ fn grade(with_error: bool) -> Grade {
         basis: Basis {
             submission: "a1".to_owned(),
             lab: "b2".to_owned(),
+            seed: "c3".to_owned(),
             version: "0.1.0".to_owned(),
         },
         seats: if with_error { 2 } else { 1 },
