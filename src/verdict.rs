@@ -163,6 +163,8 @@ pub struct Grade {
     /// How the submission's `apply.sh` ended, where it has one.
     pub apply: Option<Applied>,
     pub result: LabResult,
+    /// The whole of it, seats and script and checks.
+    pub milliseconds: u64,
 }
 
 /// What a grade rests on: an equal one would come to the same.
@@ -248,7 +250,7 @@ impl Row {
             kept,
             failed: failed.collect(),
             error,
-            milliseconds: grade.result.milliseconds,
+            milliseconds: grade.milliseconds,
             tasks: grade.result.tasks.iter().map(|t| (t.id.clone(), t.points)).collect(),
         }
     }

@@ -19,7 +19,7 @@ use crate::session::Session;
 use crate::session::plan;
 use crate::store;
 use crate::verdict::{
-    Applied, Basis, CheckResult, ErrorReport, Grade, LabResult, TaskResult, Verdict,
+    Applied, Basis, CheckResult, ErrorReport, Grade, LabResult, TaskResult, Verdict, millis,
 };
 use submission::Submission;
 
@@ -73,7 +73,8 @@ impl<'a> Grader<'a> {
 
     /// Grades one submission; `None` when it was ended before.
     pub async fn grade(&self, submission: &Submission, show: &dyn Fn(Event)) -> Option<Grade> {
-        let deadline = Instant::now() + self.limit;
+        let began = Instant::now();
+        let deadline = began + self.limit;
         let mut seats = 0;
         let outcome = loop {
             seats += 1;
@@ -88,16 +89,22 @@ impl<'a> Grader<'a> {
             let name = &submission.name;
             show(Event::Note(format!("{name}: an error that is not its own; trying a new seat")));
         };
-        Some(self.grade_of(submission, outcome, seats))
+        Some(self.grade_of(submission, outcome, seats, began.elapsed()))
     }
 
     /// The grade of a submission that cannot be had, for no fault of its own.
     fn ungraded(&self, name: &str, error: Error) -> Grade {
         let outcome = self.error(error);
-        self.grade_of(&Submission::absent(name), outcome, 0)
+        self.grade_of(&Submission::absent(name), outcome, 0, Duration::ZERO)
     }
 
-    fn grade_of(&self, submission: &Submission, outcome: Outcome, seats: u32) -> Grade {
+    fn grade_of(
+        &self,
+        submission: &Submission,
+        outcome: Outcome,
+        seats: u32,
+        took: Duration,
+    ) -> Grade {
         let Outcome { result, apply, timed_out } = outcome;
         Grade {
             submission: submission.name.clone(),
@@ -111,6 +118,7 @@ impl<'a> Grader<'a> {
             left_out: submission.left_out.clone(),
             apply,
             result,
+            milliseconds: millis(took),
         }
     }
 

@@ -41,7 +41,7 @@ pub fn grade(grade: &Grade) -> String {
     let tests = grade.result.tasks.iter().zip(1..).map(|(task, n)| test(task, n, grade)).collect();
     pretty(&Results {
         score: grade.score,
-        execution_time: super::seconds(grade.result.milliseconds),
+        execution_time: super::seconds(grade.milliseconds),
         output: about(grade),
         output_format: "text",
         visibility: "visible",

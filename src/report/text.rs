@@ -61,7 +61,7 @@ pub fn summary(grade: &Grade) -> String {
         grade.verdict,
         grade.result.passed(),
         grade.result.tasks.len(),
-        seconds(grade.result.milliseconds)
+        seconds(grade.milliseconds)
     )
 }
 
@@ -93,16 +93,16 @@ pub fn batch(summary: &BatchResult) -> String {
     let width = names.iter().map(|n| console::measure_text_width(n)).max().unwrap_or(0);
     let mut out = String::new();
     for (row, name) in summary.submissions.iter().zip(&names) {
-        let _ = writeln!(
-            out,
-            "{} {}  {:<7}  {:>9}  {:>8}  {}",
+        let line = format!(
+            "{} {}  {:<7}  {:>10}  {:>8}  {}",
             mark(row.verdict),
             console::pad_str(name, width, console::Alignment::Left, None),
             row.verdict,
             score(row),
             seconds(row.milliseconds),
-            style(cause(row)).dim()
+            cause(row)
         );
+        let _ = writeln!(out, "{}", line.trim_end());
     }
     let count = |verdict| summary.count(verdict);
     let _ = writeln!(

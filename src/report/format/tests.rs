@@ -102,6 +102,7 @@ fn grade(with_error: bool) -> Grade {
         left_out: vec!["queue.py: a symbolic link".to_owned()],
         apply: Some(Applied { exit_code: Some(1), note: None, output: format!("{HOSTILE}\n") }),
         result,
+        milliseconds: 9876,
     }
 }
 
