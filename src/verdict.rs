@@ -154,7 +154,7 @@ pub struct Grade {
     /// RFC 3339 in UTC.
     pub graded_at: String,
     pub basis: Basis,
-    /// How many throw-away seats it took: 2 after an error on the first.
+    /// How many throw-away seats it took: 2 after an error on the first, 0 where none was of use.
     pub seats: u32,
     /// Its time was over before the checks had ended.
     pub timed_out: bool,

@@ -47,14 +47,22 @@ impl Grader<'_> {
             .map(|name| self.one(batch, &output, name, each))
             .buffer_unordered(batch.jobs);
         events.send(Event::Begun { step: GRADING.to_owned() });
+        let mut table = Ok(());
         while let Some(row) = work.next().await {
             let Some(row) = row else { continue };
             tally.add(row, events);
-            output.table(&tally.rows)?;
+            // Seats are in use: they end by themselves, whatever becomes of the table.
+            table = output.table(&tally.rows);
         }
         drop(work);
         events.send(Event::Over { step: GRADING.to_owned() });
+        table?;
         if *self.stop.borrow() {
+            events.note(format!(
+                "{} of {} are graded; the same command goes on with the rest",
+                tally.rows.len(),
+                tally.total
+            ));
             return Ok(None);
         }
         Ok(Some(BatchResult {

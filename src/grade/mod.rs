@@ -77,11 +77,11 @@ impl<'a> Grader<'a> {
         let deadline = began + self.limit;
         let mut seats = 0;
         let outcome = loop {
+            if let Some(why) = submission.refused() {
+                break self.refused(why);
+            }
             seats += 1;
-            let outcome = match submission.refused() {
-                Some(why) => self.refused(why),
-                None => self.on_seat(submission, deadline, show).await?,
-            };
+            let outcome = self.on_seat(submission, deadline, show).await?;
             let ours = outcome.result.verdict == Verdict::Error;
             if !ours || seats == SEATS || Instant::now() >= deadline {
                 break outcome;
