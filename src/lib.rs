@@ -7,6 +7,7 @@ pub mod digest;
 pub mod engine;
 pub mod error;
 pub mod event;
+pub mod grade;
 pub mod image;
 pub mod model;
 pub mod probe;

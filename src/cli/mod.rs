@@ -5,6 +5,7 @@ mod check;
 mod doctor;
 mod exec;
 mod gc;
+mod grade;
 mod hint;
 mod images;
 mod info;
@@ -74,6 +75,7 @@ enum Command {
     Stop(stop::Args),
     Gc(gc::Args),
     Author(author::Args),
+    Grade(grade::Args),
     Images(images::Args),
     Doctor(doctor::Args),
 }
@@ -132,6 +134,7 @@ async fn execute(command: Command, catalog: Catalog, events: Events) -> Result<u
         Command::Reset(args) => args.run(catalog, events).await,
         Command::Stop(args) => args.run(catalog, events).await,
         Command::Gc(args) => args.run(catalog, events).await,
+        Command::Grade(args) => args.run(catalog, events).await,
         Command::Images(args) => args.run(catalog, events).await,
         Command::Doctor(args) => args.run(catalog).await,
         Command::Author(args) => args.run(catalog, events).await,
@@ -171,6 +174,7 @@ impl Command {
             Self::Reset(a) => a.json,
             Self::Stop(a) => a.json,
             Self::Gc(a) => a.json,
+            Self::Grade(a) => a.json,
             Self::Images(a) => a.json(),
             Self::Doctor(a) => a.json,
             Self::Author(a) => a.json(),

@@ -102,7 +102,7 @@ impl Engine {
         };
         let docker = docker
             .map_err(|error| super::fault::explain("reach the Docker engine", &endpoint, &error))?;
-        Ok(Self { docker, endpoint: Arc::new(endpoint) })
+        Ok(Self { docker, endpoint: Arc::new(endpoint), making: Arc::default() })
     }
 
     /// Where the engine was found.

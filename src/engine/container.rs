@@ -11,7 +11,7 @@ use bollard::models::{
 use bollard::query_parameters::CreateContainerOptions;
 
 use super::{CHANGE, Engine};
-use crate::error::Result;
+use crate::error::{Error, Result};
 
 /// A container to be made. It always has every capability dropped but `cap_add`, and may gain no privileges.
 #[derive(Debug, Clone, Default)]
@@ -112,7 +112,28 @@ pub enum Source {
 
 impl Engine {
     /// Makes a container on all its networks, without starting it; returns its id. On failure nothing is left.
+    /// Goes on when nobody waits for it any more: see [`Engine::settled`].
     pub async fn create(&self, spec: &ContainerSpec) -> Result<String> {
+        let making = self.making.clone().read_owned().await;
+        let (engine, spec) = (self.clone(), spec.clone());
+        let name = spec.name.clone();
+        let made = tokio::spawn(async move {
+            let made = engine.create_now(&spec).await;
+            drop(making);
+            made
+        });
+        made.await.map_err(|e| {
+            Error::infrastructure(format!("cannot create the container {name}")).because(e)
+        })?
+    }
+
+    /// Waits until every container that was asked for, be it by somebody who gave up, is there or refused: what is
+    /// removed then does not appear afterwards.
+    pub async fn settled(&self) {
+        drop(self.making.write().await);
+    }
+
+    async fn create_now(&self, spec: &ContainerSpec) -> Result<String> {
         let options =
             CreateContainerOptions { name: Some(spec.name.clone()), ..Default::default() };
         let made = self

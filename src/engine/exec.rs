@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::future::Future;
+use std::time::Duration;
 
 use bollard::models::ExecConfig;
 use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt};
@@ -11,6 +12,9 @@ use super::hijack::{Input, RawOutput, hijack};
 use super::process::Process;
 use super::{CHANGE, Engine, fault};
 use crate::error::Result;
+
+/// How long the last output of a command may take to come after its end.
+const LAST_WORDS: Duration = Duration::from_millis(200);
 
 /// A command to be run in a container.
 #[derive(Debug, Clone, Default)]
@@ -58,6 +62,44 @@ impl Running {
     /// Waits until the command has ended, and returns its exit code. Its outputs end first: read them.
     pub async fn wait(&self) -> Result<i64> {
         self.process.wait().await
+    }
+
+    /// Waits until the command itself has ended; what it left running may hold its outputs open. Each piece of them
+    /// goes to `take`, as long as that answers `true`; else `None`.
+    pub async fn finish(&mut self, mut take: impl FnMut(&[u8]) -> bool) -> Result<Option<i64>> {
+        let Self { stdout, stderr, process, .. } = self;
+        let mut open = [true; 2];
+        let mut pieces = async || loop {
+            let (output, piece) = tokio::select! {
+                piece = stdout.chunk(), if open[0] => (0, piece),
+                piece = stderr.chunk(), if open[1] => (1, piece),
+                else => return true,
+            };
+            match piece {
+                Some(Ok(bytes)) if !take(&bytes) => return false,
+                Some(Ok(_)) => {}
+                Some(Err(_)) | None => open[output] = false,
+            }
+        };
+        let code = tokio::select! {
+            wanted = pieces() => {
+                if !wanted {
+                    return Ok(None);
+                }
+                process.wait().await?
+            }
+            code = process.wait() => code?,
+        };
+        // What it printed last comes a moment after its end.
+        let last = tokio::time::timeout(LAST_WORDS, pieces()).await;
+        Ok((last != Ok(false)).then_some(code))
+    }
+
+    /// As [`Running::kill`], for a command whose outputs nobody reads any more: a full one would hold its end up.
+    pub async fn abandon(self) -> Result<()> {
+        let Self { stdin, stdout, stderr, process } = self;
+        drop((stdin, stdout, stderr));
+        process.kill().await
     }
 
     /// Kills the command and all that it started, except what became another user.

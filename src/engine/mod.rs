@@ -68,6 +68,8 @@ const CHANGE: Duration = Duration::from_secs(120);
 pub struct Engine {
     docker: Docker,
     endpoint: Arc<Endpoint>,
+    /// Held for reading by each creation that is under way.
+    making: Arc<tokio::sync::RwLock<()>>,
 }
 
 impl Engine {

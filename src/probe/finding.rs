@@ -1,6 +1,6 @@
 //! What a probe found, and the evidence for it.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::expect::Mismatch;
 use crate::error::Error;
@@ -16,7 +16,7 @@ pub enum Finding {
 }
 
 /// Why a check failed.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Failure {
     /// The kind of failure, e.g. `order`, `lost`, `commands`: misconceptions hang on it.
     pub code: String,
@@ -24,12 +24,12 @@ pub struct Failure {
 }
 
 /// What a failed probe shows. Generated from the observation, never authored.
-#[derive(Debug, Clone, Default, Serialize)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub struct Evidence {
     /// What happened, in one sentence.
     pub summary: String,
     /// The commands, calls or requests that were sent.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub sent: Vec<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub expected: Option<String>,
@@ -39,7 +39,7 @@ pub struct Evidence {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub difference: Option<String>,
     /// The shortest piece of history that shows the failure.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub history: Vec<String>,
     /// What the learner's program printed, or its traceback.
     #[serde(skip_serializing_if = "Option::is_none")]

@@ -7,10 +7,13 @@ use console::{Style, style};
 use crate::probe::finding::Failure;
 use crate::term::escape::visible;
 use crate::term::markdown;
-use crate::verdict::{CheckResult, LabResult, TaskResult, Verdict};
+use crate::verdict::{BatchResult, CheckResult, Grade, LabResult, Row, TaskResult, Verdict};
 
 /// Longer values are shortened unless `--verbose` asks for all.
 const SHORT: usize = 400;
+
+/// The columns of text that no terminal shows.
+const PLAIN_WIDTH: usize = 100;
 
 /// How much is shown.
 #[derive(Debug, Clone, Copy)]
@@ -24,16 +27,126 @@ pub fn lab(result: &LabResult, detail: Detail) -> String {
     // An explanation is for who has just passed that task, not one of many.
     let alone = result.tasks.len() == 1;
     let mut out: String = result.tasks.iter().map(|t| task(t, alone, detail)).collect();
-    let passed = result.tasks.iter().filter(|t| t.verdict == Verdict::Pass).count();
     let _ = writeln!(
         out,
-        "{passed} of {} tasks pass, {} of {} points, {:.1} s",
+        "{} of {} tasks pass, {} of {} points, {}",
+        result.passed(),
         result.tasks.len(),
         result.points,
         result.max_points,
-        std::time::Duration::from_millis(result.milliseconds).as_secs_f64()
+        seconds(result.milliseconds)
     );
     out
+}
+
+/// A grade: the checks, then the submission, its score, and what is to be said about it.
+pub fn grade(grade: &Grade, detail: Detail) -> String {
+    let mut out: String = grade.result.tasks.iter().map(|t| task(t, false, detail)).collect();
+    for line in remarks(grade) {
+        let _ = writeln!(out, "{line}");
+    }
+    let _ = writeln!(out, "{}", summary(grade));
+    out
+}
+
+/// The submission, its verdict and its score on one line.
+pub fn summary(grade: &Grade) -> String {
+    let score = match grade.score {
+        Some(score) => format!("{score} of {} points", grade.max_score),
+        None => "no score: this is not the submission's fault".to_owned(),
+    };
+    format!(
+        "{}: {}, {} of {} tasks pass, {score}, {}",
+        visible(&grade.submission),
+        grade.verdict,
+        grade.result.passed(),
+        grade.result.tasks.len(),
+        seconds(grade.milliseconds)
+    )
+}
+
+/// What is to be said of a submission besides its checks, unstyled.
+pub fn remarks(grade: &Grade) -> Vec<String> {
+    let mut lines: Vec<String> =
+        grade.left_out.iter().map(|what| format!("left out: {}", visible(what))).collect();
+    if let Some(apply) = &grade.apply {
+        let end = match (apply.exit_code, &apply.note) {
+            (Some(code), None) => format!("exit code {code}"),
+            (Some(code), Some(note)) => format!("exit code {code}; {note}"),
+            (None, note) => note.clone().unwrap_or_default(),
+        };
+        lines.push(format!("apply.sh: {end}"));
+        lines.extend(visible(&apply.output).lines().map(|line| format!("    {line}")));
+    }
+    lines
+}
+
+/// Why a check has not passed, in full and unstyled, as other formats carry it.
+pub fn plain_reason(result: &CheckResult) -> String {
+    let styled = reason(result, Detail { verbose: true, width: PLAIN_WIDTH });
+    textwrap::dedent(&console::strip_ansi_codes(&styled)).trim_end().to_owned()
+}
+
+/// A batch: a table of its submissions, and what it came to.
+pub fn batch(summary: &BatchResult) -> String {
+    let names: Vec<String> = summary.submissions.iter().map(|r| visible(&r.submission)).collect();
+    let width = names.iter().map(|n| console::measure_text_width(n)).max().unwrap_or(0);
+    let mut out = String::new();
+    for (row, name) in summary.submissions.iter().zip(&names) {
+        let line = format!(
+            "{} {}  {:<7}  {:>10}  {:>8}  {}",
+            mark(row.verdict),
+            console::pad_str(name, width, console::Alignment::Left, None),
+            row.verdict,
+            score(row),
+            seconds(row.milliseconds),
+            cause(row)
+        );
+        let _ = writeln!(out, "{}", line.trim_end());
+    }
+    let count = |verdict| summary.count(verdict);
+    let _ = writeln!(
+        out,
+        "\n{} graded in {}: {} pass, {} fail, {} error; {} kept from before\nresults in {}",
+        summary.submissions.len(),
+        seconds(summary.milliseconds),
+        count(Verdict::Pass),
+        count(Verdict::Fail) + count(Verdict::Blocked),
+        count(Verdict::Error),
+        summary.kept(),
+        summary.output.display()
+    );
+    out
+}
+
+/// One submission of a batch, in a few words.
+pub fn row(row: &Row) -> String {
+    let kept = if row.kept { ", kept" } else { "" };
+    format!("{}: {}, {}{kept}", visible(&row.submission), row.verdict, score(row))
+}
+
+fn score(row: &Row) -> String {
+    match row.score {
+        Some(score) => format!("{score} of {}", row.max_score),
+        None => "no score".to_owned(),
+    }
+}
+
+/// Why a submission has not passed, as far as a line tells.
+fn cause(row: &Row) -> String {
+    const SHOWN: usize = 2;
+    if let Some(error) = &row.error {
+        return visible(error.lines().next().unwrap_or_default());
+    }
+    let mut parts: Vec<String> = row.failed.iter().take(SHOWN).cloned().collect();
+    if row.failed.len() > SHOWN {
+        parts.push(format!("{} more", row.failed.len() - SHOWN));
+    }
+    parts.join(", ")
+}
+
+fn seconds(milliseconds: u64) -> String {
+    format!("{:.1} s", super::seconds(milliseconds))
 }
 
 /// One task with its checks.
@@ -51,7 +164,12 @@ fn task(result: &TaskResult, explain: bool, detail: Detail) -> String {
 }
 
 fn check(result: &CheckResult, detail: Detail) -> String {
-    let mut out = format!("  {} {}\n", mark(result.verdict), result.claim);
+    format!("  {} {}\n{}", mark(result.verdict), result.claim, reason(result, detail))
+}
+
+/// Why a check has not passed, line by line.
+fn reason(result: &CheckResult, detail: Detail) -> String {
+    let mut out = String::new();
     if let Some(failure) = &result.failure {
         out.push_str(&evidence(failure, detail));
     }
@@ -79,7 +197,9 @@ fn check(result: &CheckResult, detail: Detail) -> String {
 fn evidence(failure: &Failure, detail: Detail) -> String {
     let e = &failure.evidence;
     let mut out = String::new();
-    let _ = writeln!(out, "      {}", visible(&e.summary));
+    for line in visible(&e.summary).lines() {
+        let _ = writeln!(out, "      {line}");
+    }
     for line in &e.sent {
         field(&mut out, "sent", line, detail);
     }

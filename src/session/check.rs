@@ -21,7 +21,7 @@ use crate::probe::finding::{Evidence, Failure, Finding};
 use crate::probe::scene::{Scene, Services};
 use crate::store::{Attempt, SeatRow};
 use crate::template::Variables;
-use crate::verdict::{CheckResult, LabResult, TaskResult, Verdict};
+use crate::verdict::{CheckResult, LabResult, TaskResult, Verdict, millis};
 
 /// No check goes on longer, whatever the program does.
 const CHECK_WITHIN: Duration = Duration::from_secs(60);
@@ -63,15 +63,7 @@ impl Session {
         };
         let mut results = round.tasks(&tasks).await?;
         results.sort_by_key(|r| lab.tasks.iter().position(|t| t.id.value == r.id));
-        Ok(LabResult {
-            lab: lab.slug.clone(),
-            seat: seat.id.clone(),
-            verdict: Verdict::of(results.iter().map(|r| r.verdict)),
-            points: results.iter().map(|r| r.points).sum(),
-            max_points: results.iter().map(|r| r.max_points).sum(),
-            tasks: results,
-            milliseconds: millis(began.elapsed()),
-        })
+        Ok(LabResult::new(lab, &seat.id, results, began.elapsed()))
     }
 }
 
@@ -215,8 +207,8 @@ impl Round<'_> {
             self.session.events.send(event);
             checks.push(result);
         }
-        let verdict = Verdict::of(checks.iter().map(|c| c.verdict));
-        let pass = verdict == Verdict::Pass;
+        let result = TaskResult::new(task, checks);
+        let pass = result.verdict == Verdict::Pass;
         self.decided.send_modify(|decided| {
             let state = decided.entry(task.id.value.clone()).or_insert(State::Failed);
             // What passed once stays passed.
@@ -224,15 +216,6 @@ impl Round<'_> {
                 *state = if pass { State::Passed } else { State::Failed };
             }
         });
-        let result = TaskResult {
-            id: task.id.value.clone(),
-            title: task.title.clone(),
-            verdict,
-            points: if pass { task.points } else { 0 },
-            max_points: task.points,
-            checks,
-            explanation: pass.then(|| task.explanation.clone()),
-        };
         self.record(&result)?;
         self.session.events.send(Event::TaskDone(Box::new(result.clone())));
         Ok(result)
@@ -341,16 +324,7 @@ fn blocked_by(check: &Check, before: &[CheckResult]) -> Option<String> {
 }
 
 fn unchecked(check: &Check, verdict: Verdict, blocked_by: Option<String>) -> CheckResult {
-    CheckResult {
-        id: check.id.value.clone(),
-        claim: check.claim.clone(),
-        verdict,
-        failure: None,
-        misconception: None,
-        error: None,
-        blocked_by,
-        milliseconds: 0,
-    }
+    CheckResult { blocked_by, ..CheckResult::new(check, verdict) }
 }
 
 /// Bounds an observation. When the time is over it is the program's doing if `ours_is_well`.
@@ -369,8 +343,4 @@ async fn within(
         Error::infrastructure(what)
             .help("check again; if it happens each time, tell the lab's author"),
     )
-}
-
-fn millis(time: Duration) -> u64 {
-    u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
 }

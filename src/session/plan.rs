@@ -106,6 +106,19 @@ pub fn gates_network(installation: &str) -> String {
     format!("labs-gates-{installation}")
 }
 
+/// The definitions whose images a seat of the lab needs.
+pub fn image_names(lab: &Lab) -> Vec<&str> {
+    with_own(lab.services.keys().map(|name| lab.definition(name)))
+}
+
+/// The definitions of some services, and those that every seat has.
+fn with_own<'a>(services: impl Iterator<Item = &'a str>) -> Vec<&'a str> {
+    let mut names: Vec<&str> = services.chain([GATE, WORKBENCH]).collect();
+    names.sort_unstable();
+    names.dedup();
+    names
+}
+
 impl Plan {
     /// # Errors
     /// A faulty service definition, or more services than a seat's network holds.
@@ -149,11 +162,7 @@ impl Plan {
 
     /// The definitions whose images the seat needs.
     pub fn image_names(&self) -> Vec<&str> {
-        let mut names = vec![GATE, WORKBENCH];
-        names.extend(self.members.iter().map(|m| m.definition.name.as_str()));
-        names.sort_unstable();
-        names.dedup();
-        names
+        with_own(self.members.iter().map(|m| m.definition.name.as_str()))
     }
 
     pub fn network(&self) -> String {

@@ -1,6 +1,6 @@
 //! Whose fault it is that a service died.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use super::Session;
 use super::plan::{Member, Plan};
@@ -9,22 +9,30 @@ use crate::error::Error;
 use crate::probe::finding::{Evidence, Finding};
 
 const LOG_WITHIN: Duration = Duration::from_secs(5);
+/// How long a service that no longer answers may take to be booked as ended.
+const ENDS_WITHIN: Duration = Duration::from_secs(2);
+const LOOK_EVERY: Duration = Duration::from_millis(50);
 /// How servers' logs begin to speak of a signal: "Received SIGTERM …".
 const BY_SIGNAL: &str = "Received SIG";
 /// How many of the last log lines are looked at and shown.
 const LAST_LINES: usize = 20;
 
 impl Session {
-    /// A probe that could not ask: when a service of the seat has stopped, says why.
+    /// A probe that could not ask: when a service of the seat has stopped, says why. One that is just ending closes
+    /// its port a moment before the engine says that it ended.
     pub(super) async fn explain_seat(&self, plan: &Plan, error: Error) -> Finding {
-        for member in &plan.members {
-            let container = plan.container(&member.name);
-            let Ok(state) = self.engine.inspect(&container).await else { continue };
-            if state.as_ref().is_some_and(|s| s.running && !s.paused) {
-                continue;
+        let patience = Instant::now() + ENDS_WITHIN;
+        while Instant::now() < patience {
+            for member in &plan.members {
+                let container = plan.container(&member.name);
+                let Ok(state) = self.engine.inspect(&container).await else { continue };
+                if state.as_ref().is_some_and(|s| s.running && !s.paused) {
+                    continue;
+                }
+                let said = self.words_of_last_run(&container, state.as_ref()).await;
+                return service_died(member, state.as_ref(), &said, Finding::Error(error));
             }
-            let said = self.words_of_last_run(&container, state.as_ref()).await;
-            return service_died(member, state.as_ref(), &said, Finding::Error(error));
+            tokio::time::sleep(LOOK_EVERY).await;
         }
         Finding::Error(error)
     }

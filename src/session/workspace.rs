@@ -3,7 +3,7 @@
 use std::fs;
 use std::io::{self, Read};
 use std::os::fd::OwnedFd;
-use std::os::unix::fs::MetadataExt;
+use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
 use rustix::fs::{AtFlags, Dir, FileType, Mode, OFlags};
@@ -20,6 +20,8 @@ pub const NONCE: &str = ".labs/seat";
 const MAX_BYTES: u64 = 16 << 20;
 const MAX_FILES: usize = 2_000;
 const MAX_DEPTH: usize = 16;
+/// Those that are left out count too.
+const MAX_ENTRIES: usize = 20_000;
 const FOLDER: OFlags = OFlags::DIRECTORY.union(OFlags::NOFOLLOW).union(OFlags::CLOEXEC);
 
 /// The workspace that a lab gets when the learner names none: `~/labs/<slug>`.
@@ -169,26 +171,51 @@ pub fn set_aside(workspace: &Path) -> Result<Option<PathBuf>> {
     Ok(Some(aside))
 }
 
-/// The learner's files as a check sees them: regular files only, no links, nothing hidden.
+/// A file of the learner.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Collected {
+    /// Below the folder, with `/` between names.
+    pub path: String,
+    pub content: Vec<u8>,
+    pub executable: bool,
+}
+
+/// What a folder holds: regular files only, no links, nothing hidden.
+#[derive(Debug, Default)]
+pub struct Collection {
+    /// In the order of their paths.
+    pub files: Vec<Collected>,
+    /// What is neither a file nor a folder, or cannot be read, and why it was left out.
+    pub left_out: Vec<String>,
+    bytes: u64,
+    entries: usize,
+}
+
+/// The learner's files as a check sees them.
 ///
 /// # Errors
-/// They are too many or too large: the learner's to mend, so the caller makes it a failure.
+/// As [`Collection::of`].
 pub fn collect(workspace: &Path) -> Result<Vec<(String, Vec<u8>)>, String> {
     let root = rustix::fs::open(workspace, OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty())
         .map_err(|e| format!("the folder {} cannot be read: {e}", workspace.display()))?;
-    let mut collection = Collection::default();
-    collection.folder(&root, "", 0)?;
-    Ok(collection.files)
+    let files = Collection::of(&root)?.files;
+    Ok(files.into_iter().map(|f| (f.path, f.content)).collect())
 }
 
 /// Files are opened beneath descriptors, never by path: what is swapped for a link meanwhile is not followed.
-#[derive(Default)]
-struct Collection {
-    files: Vec<(String, Vec<u8>)>,
-    bytes: u64,
-}
-
 impl Collection {
+    /// Reads what an open folder holds.
+    ///
+    /// # Errors
+    /// It is too much or too large: the learner's to mend, so the caller makes it a failure.
+    pub fn of(root: &OwnedFd) -> Result<Self, String> {
+        let mut collection = Self::default();
+        collection.folder(root, "", 0)?;
+        collection.files.sort_by(|a, b| a.path.cmp(&b.path));
+        collection.left_out.sort();
+        Ok(collection)
+    }
+
     fn folder(&mut self, folder: &OwnedFd, prefix: &str, depth: usize) -> Result<(), String> {
         if depth > MAX_DEPTH {
             return Err(format!("{prefix} is nested too deeply"));
@@ -196,27 +223,47 @@ impl Collection {
         let unreadable = |e: rustix::io::Errno| format!("the folder {prefix} cannot be read: {e}");
         for entry in Dir::read_from(folder).map_err(unreadable)? {
             let entry = entry.map_err(unreadable)?;
-            let Ok(name) = entry.file_name().to_str() else { continue };
-            if name.starts_with('.') || name == "__pycache__" {
+            self.entries += 1;
+            if self.entries > MAX_ENTRIES {
+                return Err(format!(
+                    "the workspace holds more than {MAX_ENTRIES} files, folders and links"
+                ));
+            }
+            let name = entry.file_name().to_bytes();
+            if name.starts_with(b".") || name == b"__pycache__" {
                 continue;
             }
+            let Ok(name) = std::str::from_utf8(name) else {
+                let name = String::from_utf8_lossy(name);
+                self.left_out.push(format!("{prefix}{name}: its name is not UTF-8"));
+                continue;
+            };
             let path = format!("{prefix}{name}");
             let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
-            // A link, a socket, a file of somebody else: not the learner's program.
-            let Ok(opened) = rustix::fs::openat(folder, name, flags, Mode::empty()) else {
-                continue;
+            let opened = match rustix::fs::openat(folder, name, flags, Mode::empty()) {
+                Ok(opened) => opened,
+                Err(rustix::io::Errno::LOOP) => {
+                    self.left_out.push(format!("{path}: a symbolic link"));
+                    continue;
+                }
+                Err(e) => {
+                    self.left_out.push(format!("{path}: cannot be opened: {e}"));
+                    continue;
+                }
             };
             let Ok(stat) = rustix::fs::fstat(&opened) else { continue };
             match FileType::from_raw_mode(stat.st_mode) {
                 FileType::Directory => self.folder(&opened, &format!("{path}/"), depth + 1)?,
-                FileType::RegularFile => self.file(path, fs::File::from(opened))?,
-                _ => {}
+                FileType::RegularFile => {
+                    self.file(path, stat.st_mode & 0o100 != 0, fs::File::from(opened))?;
+                }
+                _ => self.left_out.push(format!("{path}: neither a file nor a folder")),
             }
         }
         Ok(())
     }
 
-    fn file(&mut self, path: String, file: fs::File) -> Result<(), String> {
+    fn file(&mut self, path: String, executable: bool, file: fs::File) -> Result<(), String> {
         let left = MAX_BYTES - self.bytes;
         let mut content = Vec::new();
         file.take(left + 1)
@@ -229,12 +276,45 @@ impl Collection {
                 MAX_BYTES >> 20
             ));
         }
-        self.files.push((path, content));
+        self.files.push(Collected { path, content, executable });
         if self.files.len() > MAX_FILES {
             return Err(format!("the workspace holds more than {MAX_FILES} files"));
         }
         Ok(())
     }
+}
+
+/// Puts files into a workspace, in the place of what is there. Nobody else may have written to it yet.
+///
+/// # Errors
+/// The folder cannot be written.
+pub fn put(workspace: &Path, files: &[Collected], owner: (u32, u32)) -> Result<()> {
+    for file in files {
+        let path = workspace.join(&file.path);
+        put_one(workspace, &path, file, owner).map_err(|e| {
+            Error::infrastructure("A file cannot be put into the workspace")
+                .at(path.display().to_string())
+                .because(e)
+        })?;
+    }
+    Ok(())
+}
+
+fn put_one(workspace: &Path, path: &Path, file: &Collected, owner: (u32, u32)) -> io::Result<()> {
+    // A folder may stand where a file of the lab was, and a file where a folder was.
+    for above in path.ancestors().skip(1).take_while(|above| *above != workspace) {
+        if above.is_file() {
+            fs::remove_file(above)?;
+        }
+    }
+    if path.is_dir() {
+        fs::remove_dir_all(path)?;
+    } else if path.exists() {
+        fs::remove_file(path)?;
+    }
+    write_new(path, &file.content, owner)?;
+    let mode = if file.executable { 0o755 } else { 0o644 };
+    fs::set_permissions(path, fs::Permissions::from_mode(mode))
 }
 
 /// Who the workspace belongs to: the owner of the folder, else the person who called.

@@ -4,6 +4,7 @@ mod author;
 mod cli;
 mod docker;
 mod engine;
+mod grade;
 mod hostile;
 mod interrupt;
 mod keyed;

@@ -1,0 +1,198 @@
+//! Grading: a submission on a throw-away seat, of which only the grade stays.
+
+mod apply;
+pub mod batch;
+mod seat;
+pub mod submission;
+
+use std::time::Duration;
+
+use tokio::sync::watch;
+use tokio::time::Instant;
+
+use crate::catalog::lab::{Lab, Task};
+use crate::digest;
+use crate::error::{Error, Result};
+use crate::event::Event;
+use crate::probe::finding::{Evidence, Finding};
+use crate::session::Session;
+use crate::session::plan;
+use crate::store;
+use crate::verdict::{
+    Applied, Basis, CheckResult, ErrorReport, Grade, LabResult, TaskResult, Verdict, millis,
+};
+use submission::Submission;
+
+/// After an error of ours a submission gets one more seat.
+const SEATS: u32 = 2;
+
+/// What a submission is graded with.
+pub struct Grader<'a> {
+    session: &'a Session,
+    /// With the values that the submission was made for.
+    lab: Lab,
+    /// A submission takes no longer, on all its seats together.
+    limit: Duration,
+    /// Turns true when the person wants it to end.
+    stop: watch::Receiver<bool>,
+    /// A digest of the lab and the images that it runs.
+    basis: String,
+}
+
+/// What came of one seat.
+struct Outcome {
+    result: LabResult,
+    apply: Option<Applied>,
+    timed_out: bool,
+}
+
+impl<'a> Grader<'a> {
+    /// # Errors
+    /// The lab's files cannot be read.
+    pub fn new(
+        session: &'a Session,
+        lab: Lab,
+        limit: Duration,
+        stop: watch::Receiver<bool>,
+    ) -> Result<Self> {
+        Ok(Self { basis: basis(session, &lab)?, session, lab, limit, stop })
+    }
+
+    /// Makes the images that are missing, so that no submission waits for them; `None` when it was ended.
+    ///
+    /// # Errors
+    /// As [`crate::image::Images::ensure`].
+    pub async fn prepare(&self) -> Result<Option<()>> {
+        let Session { images, engine, events, .. } = self.session;
+        let names = plan::image_names(&self.lab);
+        tokio::select! {
+            made = images.ensure(engine, &names, events) => made.map(Some),
+            () = self.stopped() => Ok(None),
+        }
+    }
+
+    /// Grades one submission; `None` when it was ended before.
+    pub async fn grade(&self, submission: &Submission, show: &dyn Fn(Event)) -> Option<Grade> {
+        let began = Instant::now();
+        let deadline = began + self.limit;
+        let mut seats = 0;
+        let outcome = loop {
+            if let Some(why) = submission.refused() {
+                break self.refused(why);
+            }
+            seats += 1;
+            let outcome = self.on_seat(submission, deadline, show).await?;
+            let ours = outcome.result.verdict == Verdict::Error;
+            if !ours || seats == SEATS || Instant::now() >= deadline {
+                break outcome;
+            }
+            let name = &submission.name;
+            show(Event::Note(format!("{name}: an error that is not its own; trying a new seat")));
+        };
+        Some(self.grade_of(submission, outcome, seats, began.elapsed()))
+    }
+
+    /// The grade of a submission that cannot be had, for no fault of its own.
+    fn ungraded(&self, name: &str, error: Error) -> Grade {
+        let outcome = self.error(error);
+        self.grade_of(&Submission::absent(name), outcome, 0, Duration::ZERO)
+    }
+
+    fn grade_of(
+        &self,
+        submission: &Submission,
+        outcome: Outcome,
+        seats: u32,
+        took: Duration,
+    ) -> Grade {
+        let Outcome { result, apply, timed_out } = outcome;
+        Grade {
+            submission: submission.name.clone(),
+            verdict: result.verdict,
+            score: (result.verdict != Verdict::Error).then_some(result.points),
+            max_score: result.max_points,
+            graded_at: store::now(),
+            basis: self.basis(submission),
+            seats,
+            timed_out,
+            left_out: submission.left_out.clone(),
+            apply,
+            result,
+            milliseconds: millis(took),
+        }
+    }
+
+    /// What the grade of a submission rests on.
+    fn basis(&self, submission: &Submission) -> Basis {
+        Basis {
+            submission: submission.digest(),
+            lab: self.basis.clone(),
+            seed: self.lab.seed.text.clone(),
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+        }
+    }
+
+    /// Files that no check can take are the submission's to mend.
+    fn refused(&self, why: &str) -> Outcome {
+        let mut evidence = Evidence::new("The submission cannot be checked");
+        evidence.observed = Some(why.to_owned());
+        self.all("", Duration::ZERO, |_, check| fail(check, evidence.clone(), "workspace"))
+    }
+
+    /// Nothing could be checked.
+    fn error(&self, error: Error) -> Outcome {
+        let report = ErrorReport::from(error);
+        self.all("", Duration::ZERO, |_, check| CheckResult {
+            verdict: Verdict::Error,
+            error: Some(report.clone()),
+            ..check
+        })
+    }
+
+    /// A result in which every check is what `judge` makes of it.
+    fn all(
+        &self,
+        seat: &str,
+        took: Duration,
+        judge: impl Fn(&Task, CheckResult) -> CheckResult,
+    ) -> Outcome {
+        let task = |task: &Task| {
+            let checks = task.checks.iter().map(|c| CheckResult::new(c, Verdict::Pass));
+            TaskResult::new(task, checks.map(|check| judge(task, check)).collect())
+        };
+        let tasks = self.lab.tasks.iter().map(task).collect();
+        let result = LabResult::new(&self.lab, seat, tasks, took);
+        Outcome { result, apply: None, timed_out: false }
+    }
+
+    /// Returns when the person wants it to end.
+    async fn stopped(&self) {
+        if self.stop.clone().wait_for(|stop| *stop).await.is_err() {
+            // Nobody is left to say so.
+            std::future::pending::<()>().await;
+        }
+    }
+}
+
+/// A check that failed.
+fn fail(check: CheckResult, evidence: Evidence, code: &str) -> CheckResult {
+    match evidence.fail(code) {
+        Finding::Fail(failure) => {
+            CheckResult { verdict: Verdict::Fail, failure: Some(*failure), ..check }
+        }
+        Finding::Pass | Finding::Error(_) => check,
+    }
+}
+
+fn basis(session: &Session, lab: &Lab) -> Result<String> {
+    let files = session.catalog.lab_files();
+    let mut text = String::new();
+    for path in files.below(&lab.slug) {
+        let content = files.read(&format!("{}/{path}", lab.slug))?;
+        text.push_str(&format!("{path}\0{}\n", digest::sha256(&content)));
+    }
+    for name in plan::image_names(lab) {
+        text.push_str(&format!("{}\n", session.images.tag(name)?));
+    }
+    Ok(digest::sha256(text))
+}
