@@ -85,6 +85,12 @@ impl Operation {
             Effect::Certain | Effect::None => self.end.unwrap_or(u64::MAX),
         }
     }
+
+    /// As [`Operation::deadline`], where an unknown operation with an end is over by then: its process was dead
+    /// and its connections closed.
+    pub(super) fn over_by(&self) -> u64 {
+        self.end.unwrap_or(u64::MAX)
+    }
 }
 
 impl History {

@@ -21,7 +21,7 @@ pub fn relevant(history: &History, life: &Life, recovers: &[usize]) -> Vec<usize
     let last = life.takes.iter().map(|&take| history.operations[take].deadline()).max();
     let (Some(first), Some(last)) = (first, last) else { return Vec::new() };
     let between = |&&recover: &&usize| {
-        history.operations[recover].start <= last && history.operations[recover].deadline() >= first
+        history.operations[recover].start <= last && history.operations[recover].over_by() >= first
     };
     recovers.iter().filter(between).copied().collect()
 }
@@ -53,9 +53,12 @@ pub fn explained(history: &History, life: &Life, recovers: &[usize]) -> Result<b
         if left().all(|(_, operation)| operation.effect() == Effect::Possible) {
             return Ok(true);
         }
-        let first_end = left().map(|(_, operation)| operation.deadline()).min().unwrap_or(u64::MAX);
+        let first_end = left().map(|(_, operation)| operation.over_by()).min().unwrap_or(u64::MAX);
         for (i, operation) in left().filter(|(_, operation)| operation.start <= first_end) {
-            let next = after(&operation.action, state, !life.acks.is_empty());
+            let mut next = after(&operation.action, state, !life.acks.is_empty());
+            if operation.effect() == Effect::Possible {
+                next.push(state);
+            }
             open.extend(next.into_iter().map(|state| (done | (1 << i), state)));
         }
     }

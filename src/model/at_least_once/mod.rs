@@ -8,9 +8,9 @@
 //! value taken twice is `duplicate` only when no recover can have come between, or when it had been
 //! acknowledged for good.
 //!
-//! An unknown take may have left one value in flight; here, an unknown take with an end is over by
-//! then (its process is dead, its connection closed), so a recover that starts later must bring
-//! that value back.
+//! An unknown operation with an end is over by then: its process is dead, its connection closed. So an
+//! unknown take may have left one value in flight, which a recover that starts later must bring back; and
+//! an unknown recover cannot bring back what is taken after its end.
 
 mod delivery;
 mod presence;

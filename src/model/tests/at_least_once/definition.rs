@@ -40,10 +40,14 @@ fn search(history: &History, left: &[Pending], states: &BTreeMap<String, State>)
     if left.iter().all(|pending| at(pending).effect() == Effect::Possible) {
         return true;
     }
-    let first_end = left.iter().map(|pending| at(pending).deadline()).min().unwrap_or(u64::MAX);
+    let first_end = left.iter().map(|pending| at(pending).over_by()).min().unwrap_or(u64::MAX);
     (0..left.len()).filter(|&i| at(&left[i]).start <= first_end).any(|i| {
         let mut rest = left.to_vec();
         let next = rest.remove(i);
+        // What is unknown may never have taken effect.
+        if at(&next).effect() == Effect::Possible && search(history, &rest, states) {
+            return true;
+        }
         outcomes(history, &next, left, states).iter().any(|states| search(history, &rest, states))
     })
 }

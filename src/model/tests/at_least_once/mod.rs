@@ -59,7 +59,10 @@ fn noise(calls: &[Call]) -> impl Strategy<Value = History> + use<> {
                 Call::Recover => recover(start, end),
                 Call::Empty => empty(start, end),
                 Call::UnknownTake => dead_take(start, end),
-                Call::UnknownRecover => operation(Action::Recover, start, None, Outcome::Unknown),
+                Call::UnknownRecover => {
+                    let end = (length % 2 == 0).then_some(end);
+                    operation(Action::Recover, start, end, Outcome::Unknown)
+                }
                 Call::UnknownAck => {
                     Operation { outcome: Outcome::Unknown, ..ack(value, start, end) }
                 }
@@ -89,6 +92,18 @@ fn compare(calls: &[Call], exact: bool) {
         "{} of {CASES} legal",
         legal.get()
     );
+}
+
+/// A recovery that was cut short, and left the value both given back and held.
+#[test]
+fn a_recover_that_died_explains_nothing_after_its_end() {
+    let died = |end| operation(Action::Recover, 4, end, Outcome::Unknown);
+    let mut operations = vec![put("a", 0, 1), take("a", 2, 3), died(Some(5)), recover(6, 7)];
+    operations.extend([take("a", 8, 9), ack("a", 10, 11), take("a", 12, 13)]);
+    let mut history = History { operations };
+    assert_eq!(violation(MODEL, &history).code, "duplicate");
+    history.operations[2] = died(None);
+    assert_eq!(MODEL.check(&history), Judgement::Legal);
 }
 
 #[test]
