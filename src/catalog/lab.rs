@@ -192,14 +192,14 @@ pub struct Wrong {
     pub fails: BTreeMap<String, String>,
 }
 
-/// A mutant of a right solution that no check can tell from it.
+/// Mutants of right solutions that no check can tell from them.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Equivalent {
-    /// The id of the mutant, as `labs author verify --mutants` lists it.
-    #[schemars(with = "String")]
-    pub mutant: Spanned<String>,
-    /// Why what it does is right.
+    /// The ids, as `labs author verify --mutants` lists them.
+    #[schemars(with = "Vec<String>")]
+    pub mutants: Vec<Spanned<String>>,
+    /// Why what they do is right.
     pub reason: String,
 }
 

@@ -12,6 +12,5 @@ mod mutants;
 mod sandbox;
 mod seat;
 mod shell;
-mod solutions;
 mod verdicts;
 mod verify;

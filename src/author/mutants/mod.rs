@@ -77,17 +77,18 @@ pub async fn of_solution(
     Ok(made)
 }
 
-/// The entries of the lab's `equivalent` that name none of these mutants: of all the lab's solutions.
-pub fn stale<'a>(lab: &'a Lab, mutants: &[Mutant]) -> Vec<&'a Equivalent> {
+/// The ids under the lab's `equivalent` that name none of these mutants: of all the lab's solutions.
+pub fn stale<'a>(lab: &'a Lab, mutants: &[Mutant]) -> Vec<&'a str> {
     let ids: BTreeSet<&str> = mutants.iter().map(|mutant| mutant.id.as_str()).collect();
-    lab.equivalent.iter().filter(|entry| !ids.contains(entry.mutant.value.as_str())).collect()
+    let named = lab.equivalent.iter().flat_map(|entry| &entry.mutants);
+    named.map(|id| id.value.as_str()).filter(|id| !ids.contains(id)).collect()
 }
 
 impl Mutant {
     /// Why its author says that it is right.
     pub fn equivalent<'a>(&self, lab: &'a Lab) -> Option<&'a str> {
-        let entry = lab.equivalent.iter().find(|entry| entry.mutant.value == self.id)?;
-        Some(&entry.reason)
+        let names = |entry: &&Equivalent| entry.mutants.iter().any(|id| id.value == self.id);
+        lab.equivalent.iter().find(names).map(|entry| entry.reason.as_str())
     }
 
     /// What takes the place of a step of its solution, at that place in what

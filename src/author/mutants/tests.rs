@@ -100,13 +100,12 @@ fn an_equivalent_is_found_by_its_id_and_stale_when_there_is_none() {
     let mutant = mutant(&lab.solutions[0], &subject("rpush\n", 0), &change("rpush", "lpush"));
     assert_eq!(mutant.equivalent(&lab), None);
     let entries = format!(
-        "[{{ mutant: {}, reason: Both ends are one }}, {{ mutant: lists/fifo.py/00000000, reason: Gone }}]",
+        "[{{ mutants: [{}], reason: Both ends are one }}, {{ mutants: [lists/fifo.py/00000000], reason: Gone }}]",
         mutant.id
     );
     lab.equivalent = serde_yaml::from_str(&entries).unwrap();
     assert_eq!(mutant.equivalent(&lab), Some("Both ends are one"));
-    let stale: Vec<_> =
-        super::stale(&lab, &[mutant]).iter().map(|e| e.mutant.value.as_str()).collect();
+    let stale: Vec<_> = super::stale(&lab, &[mutant]);
     assert_eq!(stale, ["lists/fifo.py/00000000"]);
 }
 

@@ -172,7 +172,7 @@ impl Tries<'_> {
         for stale in mutants::stale(lab, &made) {
             found.breaches.push(Breach {
                 rule: Rule::Mutants,
-                case: format!("equivalent {}", stale.mutant.value),
+                case: format!("equivalent {stale}"),
                 what: "there is no such mutant any more: remove the entry".to_owned(),
                 seed: None,
             });
