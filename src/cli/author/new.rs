@@ -35,8 +35,9 @@ impl Args {
         }
         let (slug, labs) = (&self.slug, labs.display());
         text.push_str(&format!(
-            "\nNext:\n  labs author lint {slug} --labs-dir {labs}   find what is wrong with it\n  \
-             labs run {slug} --labs-dir {labs}           try it\n"
+            "\nNext:\n  labs author lint {slug} --labs-dir {labs}     find what is wrong with it\n  \
+             labs author verify {slug} --labs-dir {labs}   prove its checks\n  \
+             labs run {slug} --labs-dir {labs}             try it\n"
         ));
         output::print_text(&text);
         Ok(0)
