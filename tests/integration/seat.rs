@@ -457,7 +457,8 @@ fn every_container_of_a_seat_is_confined() {
         names = of_seat(&started).containers;
         ["runner", "twin"].iter().all(|part| names.iter().any(|name| name.contains(part)))
     });
-    assert_eq!(names.len(), 5, "{names:?}");
+    // Each lane has its own runner and twin, and they come up side by side.
+    assert!(names.len() >= 5, "{names:?}");
     for name in &names {
         assert_confined(name, &started);
         let container = docker::container(name).unwrap();
