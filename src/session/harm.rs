@@ -1,10 +1,15 @@
 //! What is done to a throw-away seat to see that its checks notice, and what its services keep.
 
+use std::time::Duration;
+
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+
 use super::Session;
 use super::plan::{Member, Plan};
 use super::start::reach;
 use crate::catalog::service::Protocol;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::probe::redis::Redis;
 
 /// Says the same to whatever it is asked, once for each request that arrives together with others.
@@ -22,6 +27,10 @@ while (my $client = $listener->accept) {
   exit;
 }
 "#;
+
+const ANSWERS_WITHIN: Duration = Duration::from_secs(20);
+const ASK_WITHIN: Duration = Duration::from_secs(1);
+const PAUSE: Duration = Duration::from_millis(20);
 
 /// Where an impostor stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -72,6 +81,29 @@ impl Session {
             killed += usize::from(self.engine.kill(&container, "SIGKILL").await.is_ok());
         }
         Ok(killed)
+    }
+
+    /// Waits until the impostor says its word to who asks the service.
+    ///
+    /// # Errors
+    /// It does not, so that nothing would be proven.
+    pub async fn answers(&self, plan: &Plan, member: &Member, word: &str) -> Result<()> {
+        let address = reach(member, None, &self.gate(plan).await?)?;
+        let deadline = tokio::time::Instant::now() + ANSWERS_WITHIN;
+        while tokio::time::Instant::now() < deadline {
+            let asked = async {
+                let mut stream = TcpStream::connect(address).await?;
+                stream.write_all(b"x\r\n").await?;
+                let mut said = vec![0; word.len() + 1];
+                stream.read_exact(&mut said).await?;
+                Ok::<_, std::io::Error>(said[1..] == *word.as_bytes())
+            };
+            if let Ok(Ok(true)) = tokio::time::timeout(ASK_WITHIN, asked).await {
+                return Ok(());
+            }
+            tokio::time::sleep(PAUSE).await;
+        }
+        Err(Error::infrastructure(format!("An impostor of {} does not answer", member.name)))
     }
 
     /// Puts something in a service's place that says `word` to everything. Only a reset brings the service back.

@@ -60,13 +60,17 @@ impl Session {
             }
             let alive = store::try_lock(&folder.join(ALIVE));
             if let Ok(None) = alive {
-                living.extend(self.store.open_beside(&folder)?.seats()?.into_iter().map(|s| s.id));
+                // One that is just going has no ledger any more.
+                living.extend(store::seats_in(&folder));
                 continue;
             }
             let Ok(Some(alive)) = alive else { continue };
             let session = self.beside(&folder, Events::nowhere())?;
             removed.add(session.remove_seats().await?);
-            remove_folder(&folder)?;
+            // One folder that stays must not keep the rest.
+            if let Err(error) = remove_folder(&folder) {
+                self.events.note(error.to_string());
+            }
             drop(alive);
         }
         Ok((removed, living))

@@ -89,6 +89,8 @@ impl Session {
 
     /// Removes a seat whose start was interrupted; one that was there before stays.
     pub async fn abandon(&self, lab: &str) -> Result<()> {
+        // What the engine was asked to make is made all the same: it is removed when it is there.
+        self.engine.settled().await;
         match self.store.seat_of(lab)? {
             Some(seat) if !seat.ready => self.stop(&seat).await.map(drop),
             _ => Ok(()),

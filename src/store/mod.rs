@@ -13,7 +13,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use etcetera::BaseStrategy;
-use rusqlite::Connection;
+use rusqlite::{Connection, OpenFlags};
 
 use crate::error::{Error, Result};
 
@@ -117,6 +117,19 @@ impl Store {
                 .because(e)
         }
     }
+}
+
+/// The ids of the seats in the database of a folder that another process may be removing; none when it cannot be read.
+pub fn seats_in(folder: &Path) -> Vec<String> {
+    let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let read = || {
+        let connection = Connection::open_with_flags(folder.join(FILE), flags)?;
+        connection.busy_timeout(BUSY_TIMEOUT)?;
+        let mut query = connection.prepare("SELECT id FROM seats")?;
+        let ids = query.query_map([], |row| row.get(0))?;
+        ids.collect::<rusqlite::Result<Vec<String>>>()
+    };
+    read().unwrap_or_default()
 }
 
 /// The lock of a file, `None` while another process has it.

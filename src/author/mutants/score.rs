@@ -10,6 +10,8 @@ pub struct Score {
     pub caught: usize,
     /// Said to be right by the lab's author.
     pub equivalent: usize,
+    /// Not tried: a file has no more than its limit.
+    pub left_out: usize,
 }
 
 impl Score {

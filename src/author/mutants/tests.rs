@@ -111,7 +111,7 @@ fn an_equivalent_is_found_by_its_id_and_stale_when_there_is_none() {
 
 #[test]
 fn the_score_leaves_equivalents_out() {
-    let score = Score { made: 12, caught: 9, equivalent: 2 };
+    let score = Score { made: 12, caught: 9, equivalent: 2, left_out: 0 };
     assert!((score.ratio() - 0.9).abs() < f64::EPSILON);
     assert!((Score::default().ratio() - 1.0).abs() < f64::EPSILON);
 }

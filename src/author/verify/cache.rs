@@ -22,7 +22,7 @@ impl Cache {
     /// # Errors
     /// A file of the lab or a service definition cannot be read.
     pub fn of(session: &Session, lab: &Lab, options: &Options) -> Result<Self> {
-        let mut parts = vec![this_binary()];
+        let mut parts = vec![this_binary(), lab.slug.clone()];
         let Options { repeat, shuffle, mutants, rules, jobs: _, anew: _ } = options;
         parts.push(format!("{repeat} {shuffle} {mutants} {rules:?}"));
         let files = session.catalog.lab_files();

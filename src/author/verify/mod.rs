@@ -92,19 +92,28 @@ async fn verify_anew(
         if options.mutants {
             tries.add_mutants(&first).await?;
         }
-        let more = (1..options.jobs.max(1))
+        let more = (1..options.jobs.min(tries.all.get()).max(1))
             .map(|_| async { tries.run_on(Seat::open(session, slug).await?).await });
         let rest = futures_util::future::try_join_all(more);
         futures_util::future::try_join(tries.run_on(first), rest).await.map(drop)
     };
     let ended = work.await;
     session.events.send(Event::Over { step: tries.step.clone() });
-    if ended.is_err() {
-        // Seats were given up as they were.
-        session.collect_scratch().await?;
+    if let Err(error) = ended {
+        // Seats were given up as they were; what goes wrong with that is the lesser news.
+        session.engine.settled().await;
+        let _ = session.collect_scratch().await;
+        return Err(error);
     }
-    ended?;
     let mut found = tries.found.into_inner();
+    if lab.solutions.is_empty() {
+        found.breaches.push(Breach {
+            rule: Rule::Right,
+            case: "solutions".to_owned(),
+            what: "the lab has none, so nothing shows that its tasks can be done".to_owned(),
+            seed: None,
+        });
+    }
     let guards = if options.includes(Rule::Guards) { guards(lab) } else { Vec::new() };
     for (guard, broken) in guards {
         found.rules.entry(Rule::Guards).or_default().count(broken);
@@ -153,7 +162,7 @@ impl Tries<'_> {
     async fn add_mutants(&self, seat: &Seat) -> Result<()> {
         let (session, lab) = (self.session, &seat.lab);
         let container = seat.plan()?.container(WORKBENCH);
-        let mut made = Vec::new();
+        let (mut made, mut left_out) = (Vec::new(), 0);
         for right in &lab.solutions {
             let files = session.catalog.lab_files();
             let found =
@@ -164,11 +173,12 @@ impl Tries<'_> {
                     self.waiting.borrow_mut().push_back(case);
                 }
             }
+            left_out += found.left_out;
             made.extend(found.mutants);
         }
         let mut found = self.found.borrow_mut();
         let equivalent = made.iter().filter(|m| m.equivalent(lab).is_some()).count();
-        found.mutants = Some(Score { made: made.len(), caught: 0, equivalent });
+        found.mutants = Some(Score { made: made.len(), caught: 0, equivalent, left_out });
         for stale in mutants::stale(lab, &made) {
             found.breaches.push(Breach {
                 rule: Rule::Mutants,
@@ -183,8 +193,8 @@ impl Tries<'_> {
 
     fn tries(&self, rule: Rule) -> bool {
         match rule {
-            Rule::Flakes => self.options.repeat > 0,
-            Rule::Order => self.options.shuffle,
+            Rule::Flakes if self.options.repeat == 0 => false,
+            Rule::Order if !self.options.shuffle => false,
             Rule::Mutants => self.options.mutants,
             _ => self.options.includes(rule),
         }
@@ -200,6 +210,7 @@ impl Tries<'_> {
             let good = !ran.iter().any(|breach| breach.rule == rule);
             found.rules.entry(rule).or_default().count(good);
         }
+        let ran: Vec<Breach> = ran.into_iter().filter(|b| self.tries(b.rule)).collect();
         found.flakes += ran.iter().filter(|b| b.rule == Rule::Flakes).count();
         found.breaches.extend(ran);
         drop(found);

@@ -14,8 +14,8 @@ pub struct Args {
     /// The labs; all of them when left out
     labs: Vec<String>,
     /// How many seats work side by side
-    #[arg(short, long, default_value_t = jobs())]
-    jobs: usize,
+    #[arg(short, long, default_value_t = jobs(), value_parser = clap::value_parser!(u16).range(1..=32))]
+    jobs: u16,
     /// Check every solution this many times more, in search of flakes
     #[arg(long, default_value_t = 0, value_name = "N")]
     repeat: usize,
@@ -41,9 +41,9 @@ impl Args {
         let session = Session::open(catalog, events)?;
         let labs = if self.labs.is_empty() { session.catalog.slugs() } else { self.labs };
         let options = Options {
-            jobs: self.jobs,
-            repeat: self.repeat,
-            shuffle: self.shuffle,
+            jobs: usize::from(self.jobs),
+            repeat: self.repeat.max(usize::from(self.rules.contains(&Rule::Flakes))),
+            shuffle: self.shuffle || self.rules.contains(&Rule::Order),
             mutants: self.mutants || self.rules.contains(&Rule::Mutants),
             rules: self.rules,
             anew: self.anew,
@@ -58,6 +58,7 @@ impl Args {
         let found = tokio::select! {
             found = work => found?,
             signal = interrupted() => {
+                session.engine.settled().await;
                 session.collect_scratch().await?;
                 return Ok(signal);
             }
@@ -73,6 +74,7 @@ impl Args {
 }
 
 /// Checks wait now and then: one seat more than there are cores.
-fn jobs() -> usize {
-    std::thread::available_parallelism().map_or(2, usize::from) + 1
+fn jobs() -> u16 {
+    let cores = std::thread::available_parallelism().map_or(2, usize::from);
+    u16::try_from(cores + 1).unwrap_or(3).min(32)
 }

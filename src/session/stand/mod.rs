@@ -195,6 +195,7 @@ impl Session {
     /// Removes the runners of checks that were cut short, unless a check goes on right now. Twins stay: the next
     /// check cleans them or makes them anew.
     pub async fn remove_abandoned_stands(&self, seat: &str) -> Result<Vec<String>> {
+        self.engine.settled().await;
         let Some(row) = self.store.seats()?.into_iter().find(|s| s.id == seat) else {
             return Ok(Vec::new());
         };
