@@ -52,7 +52,12 @@ impl Store {
         std::fs::create_dir_all(folder).map_err(|e| fail(&e))?;
         let mut connection = Connection::open(&path).map_err(|e| fail(&e))?;
         connection.busy_timeout(BUSY_TIMEOUT).map_err(|e| fail(&e))?;
-        schema::migrate(&mut connection).map_err(|e| fail(&e))?;
+        if !schema::is_current(&connection).map_err(|e| fail(&e))? {
+            // SQLite does not wait for others when it begins to keep a write-ahead log: one at a time.
+            let alone = File::create(folder.join("migration.lock")).map_err(|e| fail(&e))?;
+            alone.lock().map_err(|e| fail(&e))?;
+            schema::migrate(&mut connection).map_err(|e| fail(&e))?;
+        }
         Ok(Self { connection, path, shared: folder.to_owned() })
     }
 
@@ -181,4 +186,22 @@ pub fn data_dir() -> Result<PathBuf> {
 /// Now, as it is stored: RFC 3339 in UTC.
 pub fn now() -> String {
     jiff::Timestamp::now().strftime("%Y-%m-%dT%H:%M:%SZ").to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn many_open_a_new_database_at_once() {
+        for _ in 0..20 {
+            let folder = tempfile::tempdir().unwrap();
+            let ids: Vec<String> = std::thread::scope(|scope| {
+                let open = || Store::open_in(folder.path()).unwrap().installation().unwrap();
+                let threads: Vec<_> = (0..8).map(|_| scope.spawn(open)).collect();
+                threads.into_iter().map(|t| t.join().unwrap()).collect()
+            });
+            assert!(ids.iter().all(|id| *id == ids[0]), "{ids:?}");
+        }
+    }
 }

@@ -50,6 +50,10 @@ const MIGRATIONS: &[&str] = &[
 ",
 ];
 
+pub fn is_current(connection: &Connection) -> rusqlite::Result<bool> {
+    Ok(version(connection)? == MIGRATIONS.len())
+}
+
 /// Brings a database to the newest schema.
 pub fn migrate(connection: &mut Connection) -> rusqlite::Result<()> {
     let found = version(connection)?;
