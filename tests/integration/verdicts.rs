@@ -462,8 +462,8 @@ fn connections_to(address: SocketAddr) -> usize {
     table.lines().skip(1).filter(established).count()
 }
 
-#[test]
-fn a_twin_killed_from_outside_during_a_check_is_an_error_and_the_next_check_has_a_new_one() {
+/// A check whose program works on its twin without end: the sandbox, the seat's id, and the check.
+fn at_work() -> (Sandbox, String, Child) {
     let sandbox = seat_with(&with_put("r.set('begun', 1)\nwhile True:\n    r.ping()"));
     let seat = seat_id(&sandbox);
     let checking = begin(&sandbox, &[QUEUE, "solo"]);
@@ -472,29 +472,29 @@ fn a_twin_killed_from_outside_during_a_check_is_an_error_and_the_next_check_has_
             .and_then(|mut twin| redis::cmd("EXISTS").arg("begun").query(&mut twin).ok());
         begun == Some(1)
     });
-    assert!(docker::kill(&format!("labs-{seat}-twin-redis-1")));
+    (sandbox, seat, checking)
+}
+
+fn assert_error_that_costs_nothing(sandbox: &Sandbox, checking: Child) {
     let (result, code) = end(checking);
     assert_eq!((&result["verdict"], code), (&json!("error"), 3), "{result:#}");
-    assert_eq!(attempts(&sandbox, QUEUE, "solo"), 0);
-    assert_solo_passes(&sandbox);
+    assert_eq!(attempts(sandbox, QUEUE, "solo"), 0);
+    assert_solo_passes(sandbox);
+}
+
+#[test]
+fn a_twin_killed_from_outside_during_a_check_is_an_error_and_the_next_check_has_a_new_one() {
+    let (sandbox, seat, checking) = at_work();
+    assert!(docker::kill(&format!("labs-{seat}-twin-redis-1")));
+    assert_error_that_costs_nothing(&sandbox, checking);
 }
 
 #[test]
 fn a_runner_killed_from_outside_during_a_check_is_an_error() {
-    let sandbox = seat_with(&with_put("r.set('begun', 1)\nwhile True:\n    r.ping()"));
-    let seat = seat_id(&sandbox);
-    let checking = begin(&sandbox, &[QUEUE, "solo"]);
-    until("the program is at work", || {
-        let begun = session(twin_address(&seat))
-            .and_then(|mut twin| redis::cmd("EXISTS").arg("begun").query(&mut twin).ok());
-        begun == Some(1)
-    });
+    let (sandbox, seat, checking) = at_work();
     let found = docker::labelled(&format!("labs.seat={seat}")).containers;
     assert!(docker::kill(found.iter().find(|name| name.contains("runner")).unwrap()));
-    let (result, code) = end(checking);
-    assert_eq!((&result["verdict"], code), (&json!("error"), 3), "{result:#}");
-    assert_eq!(attempts(&sandbox, QUEUE, "solo"), 0);
-    assert_solo_passes(&sandbox);
+    assert_error_that_costs_nothing(&sandbox, checking);
 }
 
 #[test]
