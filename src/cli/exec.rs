@@ -34,8 +34,13 @@ impl Args {
                 &format!("there are: {}", names.join(", ")),
             ));
         }
-        let container = plan.container(&self.service);
-        session.must_run(&container, &self.service).await?;
+        let container = if self.service == WORKBENCH {
+            session.workbench(&plan).await?
+        } else {
+            let container = plan.container(&self.service);
+            session.must_run(&container, &self.service).await?;
+            container
+        };
         shell::plain(&session.engine, &container, &ExecSpec::new(self.command)).await
     }
 }

@@ -37,8 +37,7 @@ impl Args {
                 member.client()
             }
         };
-        let container = plan.container(WORKBENCH);
-        session.must_run(&container, WORKBENCH).await?;
+        let container = session.workbench(&plan).await?;
         let code = shell::run(&session.engine, &container, ExecSpec::new(command)).await;
         output::print_text("");
         code

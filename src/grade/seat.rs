@@ -12,7 +12,6 @@ use super::{Grader, Outcome, apply, fail};
 use crate::error::{Error, Result};
 use crate::event::{Event, Events};
 use crate::probe::finding::Evidence;
-use crate::session::plan::WORKBENCH;
 use crate::session::scratch::Scratch;
 use crate::session::start::Wanted;
 use crate::session::workspace;
@@ -119,7 +118,7 @@ impl Grader<'_> {
             workspace::put(&seat.workspace, submission.files(), workspace::owner(&seat.workspace))?;
             if submission.has_script() {
                 progress.applying.set(true);
-                let workbench = session.plan(&self.lab, seat.clone())?.container(WORKBENCH);
+                let workbench = session.workbench(&session.plan(&self.lab, seat.clone())?).await?;
                 let applied = apply::run(&session.engine, &workbench).await?;
                 progress.applied.replace(Some(applied));
                 progress.applying.set(false);

@@ -11,7 +11,6 @@ use crate::engine::ExecSpec;
 use crate::error::Result;
 use crate::report::text::{self, Detail};
 use crate::session::Session;
-use crate::session::plan::WORKBENCH;
 use crate::store::SeatRow;
 use crate::term::{self, markdown};
 use crate::verdict::Verdict;
@@ -157,8 +156,7 @@ impl Screen<'_> {
 
     async fn shell(&self) -> Result<()> {
         let plan = self.session.plan(self.lab, self.seat.clone())?;
-        let container = plan.container(WORKBENCH);
-        self.session.must_run(&container, WORKBENCH).await?;
+        let container = self.session.workbench(&plan).await?;
         shell::run(&self.session.engine, &container, ExecSpec::new(["bash", "-l"])).await?;
         Ok(())
     }

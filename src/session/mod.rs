@@ -12,6 +12,7 @@ pub mod start;
 pub mod status;
 pub mod stop;
 mod trouble;
+mod workbench;
 pub mod workspace;
 
 use crate::catalog::Catalog;
@@ -57,12 +58,16 @@ impl Session {
     /// # Errors
     /// The container does not run, with what brings it back.
     pub async fn must_run(&self, container: &str, part: &str) -> Result<()> {
-        let state = self.engine.inspect(container).await?;
-        if state.is_some_and(|s| s.running && !s.paused) {
+        if self.runs(container).await? {
             return Ok(());
         }
         Err(Error::infrastructure(format!("{part} does not run"))
             .at(container)
             .help("run 'labs run LAB' to bring the seat back"))
+    }
+
+    async fn runs(&self, container: &str) -> Result<bool> {
+        let state = self.engine.inspect(container).await?;
+        Ok(state.is_some_and(|s| s.running && !s.paused))
     }
 }

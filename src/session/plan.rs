@@ -193,21 +193,18 @@ impl Plan {
         ])
     }
 
-    /// The containers that make up the seat, in the order of their names in `labs status`.
+    /// The containers that a seat starts with: its services and the gate.
     pub fn containers(&self, networks: &Networks) -> Vec<ContainerSpec> {
-        let mut containers: Vec<_> =
-            self.members.iter().map(|m| self.service(m, networks)).collect();
-        containers.push(self.workbench(networks));
-        containers.push(self.gate(networks));
+        let services = self.members.iter().map(|m| self.service(m, networks));
+        let specs = services.chain([self.gate(networks)]);
+        specs.map(|spec| planned(spec, "")).collect()
+    }
+
+    /// The container of the learner's shell.
+    pub fn workbench(&self, networks: &Networks) -> ContainerSpec {
         // A mount goes on showing a folder that was replaced, so the folder itself is part of the plan.
         let folder = std::fs::metadata(&self.seat.workspace).ok().map(|m| (m.dev(), m.ino()));
-        for spec in &mut containers {
-            let mounted = spec.mounts.iter().any(|m| matches!(m.source, Source::Bind(_)));
-            let mut plan = digest::sha256(format!("{spec:?} {:?}", folder.filter(|_| mounted)));
-            plan.truncate(12);
-            spec.labels.insert(PLAN_LABEL.to_owned(), plan);
-        }
-        containers
+        planned(self.workbench_spec(networks), &format!("{folder:?}"))
     }
 
     /// The gate's port for a service, or for its twin in a lane.
@@ -261,7 +258,7 @@ impl Plan {
         spec
     }
 
-    fn workbench(&self, networks: &Networks) -> ContainerSpec {
+    fn workbench_spec(&self, networks: &Networks) -> ContainerSpec {
         let mut spec = self.base(&self.workbench, &self.workbench_image, self.container(WORKBENCH));
         spec.network =
             link(networks, host(networks.subnet, WORKBENCH_HOST), vec![WORKBENCH.to_owned()]);
@@ -336,6 +333,14 @@ impl Plan {
     pub fn owner(&self) -> (u32, u32) {
         (self.uid, self.gid)
     }
+}
+
+/// Labelled with a digest of what it is made from, and of what else it depends on.
+fn planned(mut spec: ContainerSpec, also: &str) -> ContainerSpec {
+    let mut plan = digest::sha256(format!("{spec:?} {also}"));
+    plan.truncate(12);
+    spec.labels.insert(PLAN_LABEL.to_owned(), plan);
+    spec
 }
 
 fn link(networks: &Networks, address: Ipv4Addr, aliases: Vec<String>) -> NetworkChoice {

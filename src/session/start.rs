@@ -8,10 +8,10 @@ use futures_util::future::try_join_all;
 use rand::RngExt;
 use serde::Serialize;
 
-use super::plan::{Member, Networks, PLAN_LABEL, Plan, WORKBENCH};
+use super::plan::{Member, Networks, PLAN_LABEL, Plan};
 use super::{Session, workspace};
 use crate::catalog::lab::Lab;
-use crate::engine::{ContainerSpec, ContainerState, LogRequest};
+use crate::engine::{ContainerSpec, ContainerState};
 use crate::error::{Error, Result};
 use crate::probe::redis::Redis;
 use crate::ready;
@@ -19,8 +19,6 @@ use crate::store::{ResourceKind, SeatRow};
 
 /// A service that does not answer by then will not.
 const READY_WITHIN: Duration = Duration::from_secs(60);
-/// The workbench prints the nonce before anything else.
-const NONCE_WITHIN: Duration = Duration::from_secs(10);
 /// How often a starting container is looked at, in case it died.
 const LOOK_EVERY: Duration = Duration::from_millis(250);
 
@@ -131,18 +129,14 @@ impl Session {
             let ready = self.ready(plan, member, &gate);
             let reach = self.events.step(format!("{} ready", member.name), ready).await?;
             self.set_up(lab, plan, member, reach.address).await?;
-            Ok::<_, Error>(reach)
+            Ok(reach)
         });
-        let (services, ()) = tokio::try_join!(
-            try_join_all(ready),
-            self.events.step("workspace", self.prove_workspace(plan))
-        )?;
-        Ok(services)
+        try_join_all(ready).await
     }
 
     /// Makes a container, or brings back the one there is. One whose making was cut short, or that was made to
     /// another plan and keeps no data, is made anew.
-    async fn raise(&self, plan: &Plan, spec: &ContainerSpec) -> Result<()> {
+    pub(super) async fn raise(&self, plan: &Plan, spec: &ContainerSpec) -> Result<()> {
         let part = spec.name.strip_prefix(&format!("{}-", plan.network())).unwrap_or(&spec.name);
         let work = async {
             let Some(state) = self.engine.inspect(&spec.name).await? else {
@@ -283,23 +277,6 @@ impl Session {
             self.store.note_resource(kind, &name, DONE)
         };
         self.events.step(format!("{} set-up", member.name), work).await
-    }
-
-    /// A bind path that is missing on the engine's machine appears as an empty folder: the workbench
-    /// prints the nonce it found, and it must be ours.
-    async fn prove_workspace(&self, plan: &Plan) -> Result<()> {
-        let container = plan.container(WORKBENCH);
-        let mut logs =
-            self.engine.logs(&container, &LogRequest { follow: true, ..LogRequest::default() });
-        let first =
-            tokio::time::timeout(NONCE_WITHIN, logs.next()).await.ok().flatten().transpose()?;
-        if first.is_some_and(|line| line.bytes.trim_ascii() == plan.seat.id.as_bytes()) {
-            return Ok(());
-        }
-        Err(Error::infrastructure("The engine does not see the workspace of this machine")
-            .at(plan.workspace().display().to_string())
-            .because("the folder mounted in the workbench is another one")
-            .help("choose a folder that the engine shares, with --workspace DIR"))
     }
 }
 

@@ -13,6 +13,9 @@ use crate::error::Result;
 use crate::seed::Seed;
 use crate::store::SeatRow;
 
+/// The state of a workbench that nobody has used yet.
+const UNUSED: &str = "not used yet";
+
 #[derive(Debug, Serialize)]
 pub struct SeatStatus {
     pub seat: String,
@@ -30,7 +33,7 @@ pub struct SeatStatus {
 #[derive(Debug, Serialize)]
 pub struct Part {
     pub name: String,
-    /// `running`, `paused`, `stopped (exit code N)`, `missing`.
+    /// `running`, `paused`, `stopped (exit code N)`, `missing`; of the workbench also `not used yet`.
     pub state: String,
     /// How a service is reached from this machine.
     pub address: Option<SocketAddr>,
@@ -60,11 +63,9 @@ impl Session {
             });
         }
         let workbench = self.engine.inspect(&plan.container(WORKBENCH)).await?;
-        parts.push(Part {
-            name: WORKBENCH.to_owned(),
-            state: describe(workbench.as_ref()),
-            address: None,
-        });
+        let state =
+            workbench.map_or(UNUSED.to_owned(), |workbench| describe(Some(&workbench)));
+        parts.push(Part { name: WORKBENCH.to_owned(), state, address: None });
         parts.push(Part { name: "gate".to_owned(), state: describe(gate.as_ref()), address: None });
         Ok(SeatStatus {
             seat: plan.seat.id,

@@ -77,7 +77,7 @@ fn has_come_to(sandbox: &Sandbox, moment: Moment) -> bool {
         Moment::ContainerMade => !found().containers.is_empty(),
         Moment::ContainersRun => {
             let containers = found().containers;
-            containers.len() == 3 && containers.iter().all(runs)
+            containers.len() == 2 && containers.iter().all(runs)
         }
         Moment::SettingUp => blocked_clients(&seat) == Some(1),
     }

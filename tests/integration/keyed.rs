@@ -125,6 +125,7 @@ fn the_secret_is_the_owners_alone_and_goes_nowhere() {
     assert_eq!(std::fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
     let hex = labs::digest::hex(&std::fs::read(path).unwrap());
     let id = text(&started["seat"], "id");
+    sandbox.ok(&["exec", "workbench", "--", "true"]);
     let mut said = started.to_string() + &sandbox.json(&["status"]).to_string();
     for part in ["redis", "workbench", "gate"] {
         said += &docker::container(&format!("labs-{id}-{part}")).unwrap().to_string();

@@ -205,6 +205,26 @@ fn status_shows_parts_addresses_and_progress() {
 }
 
 #[test]
+fn the_workbench_comes_up_when_it_is_first_used() {
+    let sandbox = tiny();
+    let started = seat(&sandbox, KEYS);
+    let state = || sandbox.json(&["status", KEYS])["seats"][0]["parts"][1].clone();
+    assert_eq!(state()["state"], "not used yet");
+    // Two at once use the same one.
+    let begin = || {
+        let stdout = Stdio::null();
+        sandbox.command(&["exec", "workbench", "--", "true"]).stdout(stdout).spawn().unwrap()
+    };
+    for mut used in [begin(), begin()] {
+        assert_eq!(used.wait().unwrap().code(), Some(0));
+    }
+    assert_eq!(state()["state"], "running");
+    assert!(docker::kill(&format!("labs-{}-workbench", id(&started))));
+    assert_eq!(state()["state"], "stopped (exit code 137)");
+    sandbox.ok(&["exec", "workbench", "--", "true"]);
+}
+
+#[test]
 fn exec_passes_stdin_stdout_stderr_and_the_exit_code() {
     let sandbox = tiny();
     seat(&sandbox, KEYS);
@@ -363,9 +383,9 @@ fn the_set_up_is_done_once_on_fresh_services() {
 fn stop_leaves_the_workspace_and_nothing_else_and_run_takes_it_up_again() {
     let sandbox = tiny();
     let started = seat(&sandbox, KEYS);
+    sandbox.redis(KEYS, &["SET", "door", "open"]);
     let before = of_seat(&started);
     assert_eq!((before.containers.len(), before.networks.len(), before.volumes.len()), (3, 1, 1));
-    sandbox.redis(KEYS, &["SET", "door", "open"]);
     sandbox.ok(&["check", KEYS, "door"]);
     sandbox.write(KEYS, "notes.txt", "mine");
 

@@ -14,7 +14,7 @@ use crate::catalog::solution::{self, Placed};
 use crate::engine::ExecSpec;
 use crate::error::{Error, Kind, Result};
 use crate::session::harm::Impostor;
-use crate::session::plan::{Member, WORKBENCH};
+use crate::session::plan::Member;
 use crate::verdict::{LabResult, Verdict};
 
 /// How often twins are killed while a check goes on, and how many times at most.
@@ -298,7 +298,7 @@ impl Notes {
         };
         self.shut_down_by_program(seat, &command).await?;
         let engine = &seat.session().engine;
-        let workbench = plan.container(WORKBENCH);
+        let workbench = seat.session().workbench(&plan).await?;
         engine.exec_capture(&workbench, &ExecSpec::new(command), b"", SHUT_DOWN_WITHIN).await?;
         if engine.wait(&plan.container(service), STOPPED_WITHIN).await?.is_none() {
             return Err(Error::infrastructure(format!(

@@ -15,7 +15,6 @@ use crate::catalog::lab::Lab;
 use crate::error::{Error, Result};
 use crate::event::Event;
 use crate::session::Session;
-use crate::session::plan::WORKBENCH;
 use cache::Cache;
 use case::{Case, guards};
 use result::{Breach, Rule, Verification};
@@ -161,7 +160,7 @@ impl Tries<'_> {
     /// The mutants of every right solution, but those that their author argues to be right.
     async fn add_mutants(&self, seat: &Seat) -> Result<()> {
         let (session, lab) = (self.session, &seat.lab);
-        let container = seat.plan()?.container(WORKBENCH);
+        let container = session.workbench(&seat.plan()?).await?;
         let (mut made, mut left_out) = (Vec::new(), 0);
         for right in &lab.solutions {
             let files = session.catalog.lab_files();

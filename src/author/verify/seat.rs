@@ -10,7 +10,7 @@ use crate::error::{Error, Result};
 use crate::event::Events;
 use crate::probe::fresh;
 use crate::seed::Seed;
-use crate::session::plan::{Plan, WORKBENCH};
+use crate::session::plan::Plan;
 use crate::session::scratch::Scratch;
 use crate::session::start::{Started, Wanted};
 use crate::session::{Session, workspace};
@@ -148,8 +148,8 @@ impl Seat {
         if script.is_empty() {
             return Ok(());
         }
-        let (container, shell) =
-            (plan.container(WORKBENCH), ExecSpec::new(["bash", "-ec", &script]));
+        let container = self.session().workbench(&plan).await?;
+        let shell = ExecSpec::new(["bash", "-ec", &script]);
         let engine = &self.session().engine;
         let ran = engine.exec_capture(&container, &shell, b"", STEPS_WITHIN).await?;
         if ran.exit_code == Some(0) {

@@ -8,6 +8,8 @@ use tokio::io::{AsyncRead, AsyncReadExt};
 
 /// Bytes that may be under way on one stream in one direction.
 pub const WINDOW: usize = 256 * 1024;
+/// Credit is given back in steps: a frame for each small message would double the traffic.
+pub const CREDIT_STEP: usize = WINDOW / 4;
 /// The largest piece of a stream in one frame.
 pub const CHUNK: usize = 64 * 1024;
 const MAX_PAYLOAD: usize = 1 << 20;

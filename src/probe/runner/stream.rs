@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use bytes::Bytes;
 use tokio::sync::{Notify, Semaphore, mpsc};
 
-use super::frame::{CHUNK, Frame, Kind, WINDOW};
+use super::frame::{CHUNK, CREDIT_STEP, Frame, Kind, WINDOW};
 
 /// What arrives on a stream, with its time on the shared clock.
 #[derive(Debug)]
@@ -75,6 +75,8 @@ pub struct Incoming {
     pub(super) shared: Arc<Shared>,
     pub(super) frames: mpsc::Sender<Frame>,
     pub(super) unreleased: usize,
+    /// Released bytes that the sender was not told of yet.
+    pub(super) owed: usize,
 }
 
 /// How many received bytes a reader still has to deal with.
@@ -117,8 +119,12 @@ impl Incoming {
     pub async fn release(&mut self) {
         if self.unreleased > 0 {
             self.shared.backlog.fetch_sub(self.unreleased, Ordering::SeqCst);
-            let frame = Frame::credit(self.stream, self.unreleased);
+            self.owed += self.unreleased;
             self.unreleased = 0;
+        }
+        if self.owed >= CREDIT_STEP {
+            let frame = Frame::credit(self.stream, self.owed);
+            self.owed = 0;
             // A closed link shows at the next receive.
             let _ = self.frames.send(frame).await;
         }

@@ -14,6 +14,8 @@ MAX_PAYLOAD = 1 << 20
 # Bytes that may be under way on one stream in one direction.
 WINDOW = 256 * 1024
 CHUNK = 64 * 1024
+# Credit is given back in steps: a frame for each small message would double the traffic.
+CREDIT_STEP = WINDOW // 4
 
 # host -> runner: a request (JSON); runner -> host: its answer, same stream number.
 CONTROL = ord("C")

@@ -22,6 +22,7 @@ class Process:
         self.supervisor = supervisor
         self.id = number
         self.credit = frames.WINDOW
+        self.owed = 0
         self.pending = bytearray()
         self.kept = 0
         self.printed = 0
@@ -135,8 +136,10 @@ class Process:
             self.supervisor.unwatch(self.calls)
 
     def consumed(self, amount):
-        if amount:
-            self.supervisor.output.send(frames.CREDIT, self.id, struct.pack(">I", amount))
+        self.owed += amount
+        if self.owed >= frames.CREDIT_STEP:
+            self.supervisor.output.send(frames.CREDIT, self.id, struct.pack(">I", self.owed))
+            self.owed = 0
 
     def end(self):
         """The host makes no more calls: the harness sees the end and exits."""

@@ -60,6 +60,7 @@ class Tunnel:
         self.stream = supervisor.next_stream
         supervisor.next_stream += 1
         self.credit = frames.WINDOW
+        self.owed = 0
         self.pending = bytearray()
         self.from_program_ended = False
         self.from_host_ended = False
@@ -134,10 +135,12 @@ class Tunnel:
                 self.watch()
 
     def consumed(self, amount):
-        if amount:
+        self.owed += amount
+        if self.owed >= frames.CREDIT_STEP:
             self.supervisor.output.send(
-                frames.CREDIT, self.stream, struct.pack(">I", amount)
+                frames.CREDIT, self.stream, struct.pack(">I", self.owed)
             )
+            self.owed = 0
 
     def end(self):
         """The host will send no more."""

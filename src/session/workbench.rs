@@ -1,0 +1,45 @@
+//! The workbench comes up when it is first used: nothing waits for it, and a seat that is only checked has none.
+
+use std::time::Duration;
+
+use super::Session;
+use super::plan::{Plan, WORKBENCH};
+use crate::engine::LogRequest;
+use crate::error::{Error, Result};
+
+/// The workbench prints the nonce before anything else.
+const NONCE_WITHIN: Duration = Duration::from_secs(10);
+
+impl Session {
+    /// The container of a seat's workbench, which runs from now on.
+    ///
+    /// # Errors
+    /// The seat does not run, or the engine does not see its workspace.
+    pub async fn workbench(&self, plan: &Plan) -> Result<String> {
+        let container = plan.container(WORKBENCH);
+        if self.runs(&container).await? {
+            return Ok(container);
+        }
+        let _lock = self.store.lock_waiting(&plan.seat.lab).await?;
+        self.raise(plan, &plan.workbench(&self.networks(plan).await?)).await?;
+        self.events.step("workspace", self.prove_workspace(plan)).await?;
+        Ok(container)
+    }
+
+    /// A bind path that is missing on the engine's machine appears as an empty folder: the workbench
+    /// prints the nonce it found, and it must be ours.
+    async fn prove_workspace(&self, plan: &Plan) -> Result<()> {
+        let container = plan.container(WORKBENCH);
+        let mut logs =
+            self.engine.logs(&container, &LogRequest { follow: true, ..LogRequest::default() });
+        let first =
+            tokio::time::timeout(NONCE_WITHIN, logs.next()).await.ok().flatten().transpose()?;
+        if first.is_some_and(|line| line.bytes.trim_ascii() == plan.seat.id.as_bytes()) {
+            return Ok(());
+        }
+        Err(Error::infrastructure("The engine does not see the workspace of this machine")
+            .at(plan.workspace().display().to_string())
+            .because("the folder mounted in the workbench is another one")
+            .help("choose a folder that the engine shares, with --workspace DIR"))
+    }
+}
