@@ -63,8 +63,7 @@ impl Session {
             });
         }
         let workbench = self.engine.inspect(&plan.container(WORKBENCH)).await?;
-        let state =
-            workbench.map_or(UNUSED.to_owned(), |workbench| describe(Some(&workbench)));
+        let state = workbench.map_or(UNUSED.to_owned(), |workbench| describe(Some(&workbench)));
         parts.push(Part { name: WORKBENCH.to_owned(), state, address: None });
         parts.push(Part { name: "gate".to_owned(), state: describe(gate.as_ref()), address: None });
         Ok(SeatStatus {

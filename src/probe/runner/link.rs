@@ -125,7 +125,8 @@ impl Link {
         let entry = Stream { arrivals: sender, shared: shared.clone(), process };
         self.state().streams.insert(stream, entry);
         let frames = self.outgoing.clone();
-        let incoming = Incoming { stream, arrivals, shared: shared.clone(), frames, unreleased: 0, owed: 0 };
+        let incoming =
+            Incoming { stream, arrivals, shared: shared.clone(), frames, unreleased: 0, owed: 0 };
         let frames = self.outgoing.clone();
         (incoming, Outgoing { stream, shared, frames, finished: false })
     }
