@@ -7,9 +7,10 @@ use std::time::Duration;
 
 use tokio::sync::Mutex;
 
-use super::redis::Redis;
 use super::relay::Relay;
 use super::runner::Runner;
+use super::service::{self, Session};
+use crate::catalog::service::Protocol;
 use crate::error::{Error, Result};
 use crate::template::Variables;
 
@@ -26,11 +27,14 @@ pub struct Scene<'a> {
     pub program: Option<&'a str>,
 }
 
+/// Where a service is, and what it speaks.
+pub type Place = (Option<Protocol>, SocketAddr);
+
 /// The seat's own services, connected to when first asked.
 #[derive(Default)]
 pub struct Services {
-    addresses: BTreeMap<String, SocketAddr>,
-    sessions: Mutex<BTreeMap<String, Redis>>,
+    places: BTreeMap<String, Place>,
+    sessions: Mutex<BTreeMap<String, Session>>,
 }
 
 /// A runner and the twins its program works on, each behind a relay.
@@ -39,13 +43,13 @@ pub struct Stand {
     /// The learner's files, as they are loaded into the runner.
     pub files: Vec<(String, Vec<u8>)>,
     pub relays: BTreeMap<String, Arc<Relay>>,
-    pub twins: BTreeMap<String, Redis>,
+    pub twins: BTreeMap<String, Session>,
 }
 
 impl Scene<'_> {
     /// A session with a service of the seat: to observe, never to act.
-    pub async fn redis(&self, service: &str) -> Result<Redis> {
-        self.services.redis(service).await
+    pub async fn service(&self, name: &str) -> Result<Session> {
+        self.services.session(name).await
     }
 
     pub fn stand(&self) -> Result<&Stand> {
@@ -60,25 +64,25 @@ impl Scene<'_> {
 }
 
 impl Services {
-    pub fn new(addresses: BTreeMap<String, SocketAddr>) -> Self {
-        Self { addresses, sessions: Mutex::default() }
+    pub fn new(places: BTreeMap<String, Place>) -> Self {
+        Self { places, sessions: Mutex::default() }
     }
 
     pub fn names(&self) -> impl Iterator<Item = &str> {
-        self.addresses.keys().map(String::as_str)
+        self.places.keys().map(String::as_str)
     }
 
-    pub async fn redis(&self, service: &str) -> Result<Redis> {
+    pub async fn session(&self, name: &str) -> Result<Session> {
         let mut sessions = self.sessions.lock().await;
-        if let Some(session) = sessions.get(service) {
+        if let Some(session) = sessions.get(name) {
             return Ok(session.clone());
         }
-        let address = self
-            .addresses
-            .get(service)
-            .ok_or_else(|| Error::usage(format!("The lab has no service {service:?}")))?;
-        let session = Redis::connect(service, *address).await?;
-        sessions.insert(service.to_owned(), session.clone());
+        let (protocol, address) = self
+            .places
+            .get(name)
+            .ok_or_else(|| Error::usage(format!("The lab has no service {name:?}")))?;
+        let session = service::connect(*protocol, name, *address).await?;
+        sessions.insert(name.to_owned(), session.clone());
         Ok(session)
     }
 }
@@ -96,7 +100,7 @@ impl Stand {
         let all = async {
             let mut well = self.runner.clean().await.is_ok();
             for twin in self.twins.values() {
-                well &= twin.ask(&["PING"]).await.is_ok();
+                well &= twin.is_genuine().await.is_ok();
             }
             well
         };
@@ -104,7 +108,7 @@ impl Stand {
     }
 
     /// The twin that a probe means: the named one, else the only one.
-    pub fn twin(&self, name: Option<&str>) -> Result<(&Redis, &Arc<Relay>)> {
+    pub fn twin(&self, name: Option<&str>) -> Result<(&Session, &Arc<Relay>)> {
         let name = match name {
             Some(name) => name,
             None if self.twins.len() == 1 => self.twins.keys().next().map_or("", String::as_str),

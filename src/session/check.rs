@@ -13,12 +13,12 @@ use super::plan::{LANES, Plan};
 use super::stand::Lane;
 use super::start::reach;
 use crate::catalog::lab::{Check, Lab, Task};
-use crate::catalog::service::Protocol;
 use crate::error::{Error, Result};
 use crate::event::Event;
 use crate::probe::Probe;
 use crate::probe::finding::{Evidence, Failure, Finding};
 use crate::probe::scene::{Scene, Services};
+use crate::probe::service;
 use crate::store::{Attempt, SeatRow};
 use crate::template::Variables;
 use crate::verdict::{CheckResult, LabResult, TaskResult, Verdict, millis};
@@ -37,11 +37,11 @@ impl Session {
         let began = Instant::now();
         let plan = self.plan(lab, seat.clone())?;
         let gate = self.gate(&plan).await?;
-        let addresses = plan
+        let places = plan
             .members
             .iter()
             .filter(|m| m.definition.port.is_some())
-            .map(|m| Ok((m.name.clone(), reach(m, None, &gate)?)))
+            .map(|m| Ok((m.name.clone(), (m.definition.ready, reach(m, None, &gate)?))))
             .collect::<Result<BTreeMap<_, _>>>()?;
         let tasks: Vec<&Task> =
             lab.tasks.iter().filter(|t| task.is_none_or(|id| id == t.id.value)).collect();
@@ -52,7 +52,7 @@ impl Session {
                 decided.insert(id, State::Passed);
             }
         }
-        let services = Services::new(addresses);
+        let services = Services::new(places);
         let round = Round {
             session: self,
             lab,
@@ -70,8 +70,8 @@ impl Session {
 impl Session {
     /// Proves that each service of the seat is there and is the genuine one, before anything is asked of it.
     async fn broken(&self, plan: &Plan, services: &Services) -> Option<Finding> {
-        for member in plan.members.iter().filter(|m| m.definition.ready == Some(Protocol::Redis)) {
-            let genuine = async { services.redis(&member.name).await?.is_genuine().await };
+        for member in plan.members.iter().filter(|m| service::known(m.definition.ready)) {
+            let genuine = async { services.session(&member.name).await?.is_genuine().await };
             match genuine.await {
                 Ok(true) => {}
                 Ok(false) => {

@@ -2,15 +2,15 @@
 
 use std::time::Duration;
 
+use futures_util::future::try_join_all;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
 use super::Session;
 use super::plan::{Member, Plan};
 use super::start::reach;
-use crate::catalog::service::Protocol;
 use crate::error::{Error, Result};
-use crate::probe::redis::Redis;
+use crate::probe::service;
 
 /// Says the same to whatever it is asked, once for each request that arrives together with others.
 const YES_MAN: &str = r#"
@@ -48,8 +48,8 @@ impl Session {
     /// One of them does not answer.
     pub async fn digest(&self, plan: &Plan) -> Result<String> {
         let mut parts = Vec::new();
-        for redis in self.redises(plan).await? {
-            parts.push(redis.digest().await?);
+        for service in self.sessions(plan).await? {
+            parts.push(service.digest().await?);
         }
         Ok(parts.join(" "))
     }
@@ -59,19 +59,20 @@ impl Session {
     /// # Errors
     /// One of them does not answer.
     pub async fn forget_books(&self, plan: &Plan) -> Result<()> {
-        for redis in self.redises(plan).await? {
-            redis.forget_books().await?;
+        for service in self.sessions(plan).await? {
+            service.forget_books().await?;
         }
         Ok(())
     }
 
-    async fn redises(&self, plan: &Plan) -> Result<Vec<Redis>> {
+    async fn sessions(&self, plan: &Plan) -> Result<Vec<service::Session>> {
         let gate = self.gate(plan).await?;
-        let mut found = Vec::new();
-        for member in plan.members.iter().filter(|m| m.definition.ready == Some(Protocol::Redis)) {
-            found.push(Redis::connect(&member.name, reach(member, None, &gate)?).await?);
-        }
-        Ok(found)
+        let known = plan.members.iter().filter(|m| service::known(m.definition.ready));
+        let sessions = known.map(|member| async {
+            let address = reach(member, None, &gate)?;
+            service::connect(member.definition.ready, &member.name, address).await
+        });
+        try_join_all(sessions).await
     }
 
     /// Kills the throw-away copies of services that checks run on right now; answers how many.

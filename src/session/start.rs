@@ -13,7 +13,7 @@ use super::{Session, workspace};
 use crate::catalog::lab::Lab;
 use crate::engine::{ContainerSpec, ContainerState};
 use crate::error::{Error, Result};
-use crate::probe::redis::Redis;
+use crate::probe::service;
 use crate::ready;
 use crate::store::{ResourceKind, SeatRow};
 
@@ -268,11 +268,11 @@ impl Session {
             return Ok(());
         }
         let work = async {
-            let redis = Redis::connect(&member.name, address).await?;
+            let service = service::connect(member.definition.ready, &member.name, address).await?;
             for command in commands {
                 let words =
                     command.iter().map(|w| lab.variables.render(w)).collect::<Result<Vec<_>>>()?;
-                redis.demand(&words).await?;
+                service.demand(&words).await?;
             }
             self.store.note_resource(kind, &name, DONE)
         };

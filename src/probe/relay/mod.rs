@@ -7,6 +7,7 @@
 mod connection;
 mod gate;
 mod log;
+mod plain;
 mod protocol;
 mod record;
 pub mod resp;
@@ -28,8 +29,17 @@ pub use record::{Argument, Command, ConnectionInfo, Fate, Record, Reply, ReplyKi
 
 use super::clock::Clock;
 use super::runner::{Connection, Tunnel};
+use crate::catalog::service;
 use connection::Live;
 use log::Log;
+
+/// What the relay knows of what a service speaks.
+pub fn protocol(spoken: Option<service::Protocol>) -> Arc<dyn Protocol> {
+    match spoken {
+        Some(service::Protocol::Redis) => Arc::new(resp::Resp),
+        _ => Arc::new(plain::Plain),
+    }
+}
 
 /// The relay of one service.
 pub struct Relay {

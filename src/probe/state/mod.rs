@@ -1,38 +1,64 @@
 //! State probes: ask the live service, match the answer. They only read.
 
-mod redis;
+mod reads;
 
 use schemars::JsonSchema;
 use serde::Deserialize;
+use serde_json::Value;
 
-use super::finding::Finding;
+use super::finding::{Evidence, Finding};
 use super::scene::Scene;
+use super::service::Answer;
 use crate::error::{Error, Result};
 use crate::probe::expect::Matcher;
 use crate::template::Variables;
+use crate::term::shell_line;
 
-/// One question to a service of the seat.
+/// One question to a service of the seat: one of `send`, `value`, `column` and `rows`.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 #[schemars(rename = "State")]
 pub struct Spec {
     /// The name of the service.
     pub on: String,
-    /// The command and its arguments.
-    pub send: Vec<String>,
+    /// A command of Redis and its arguments.
+    pub send: Option<Vec<String>>,
+    /// An SQL statement whose answer is the first value of its first row; null without rows.
+    pub value: Option<String>,
+    /// An SQL statement whose answer is the list of its first column.
+    pub column: Option<String>,
+    /// An SQL statement whose answer is the list of its rows, each a list.
+    pub rows: Option<String>,
     pub expect: Matcher,
+}
+
+/// What is asked, with the variables in place.
+struct Question {
+    words: Vec<String>,
+    shape: Shape,
+}
+
+/// What of an answer is matched.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Shape {
+    /// All of it.
+    Whole,
+    Value,
+    Column,
 }
 
 impl Spec {
     pub fn lint(&self, variables: &Variables) -> Result<()> {
-        let words = self.words(variables)?;
+        let Question { words, .. } = self.question(variables)?;
         self.expect.lint(variables)?;
         if self.expect.same_as.is_some() {
             return Err(Error::usage(
                 "same_as compares what the program returns; a state probe has no such thing",
             ));
         }
-        if redis::reads_only(&words) {
+        let reads =
+            if self.send.is_some() { reads::command(&words) } else { reads::statement(&words[0]) };
+        if reads {
             return Ok(());
         }
         let command = words.first().map_or("nothing", String::as_str);
@@ -40,12 +66,71 @@ impl Spec {
             .help("state probes observe the learner's service; act on a twin with a trace or workload probe"))
     }
 
-    fn words(&self, variables: &Variables) -> Result<Vec<String>> {
-        self.send.iter().map(|word| variables.render(word)).collect()
+    fn question(&self, variables: &Variables) -> Result<Question> {
+        let statement = |text: &String| variables.render(text).map(|text| vec![text]);
+        let (words, shape) = match (&self.send, &self.value, &self.column, &self.rows) {
+            (Some(words), None, None, None) => {
+                let words = words.iter().map(|word| variables.render(word));
+                (words.collect::<Result<Vec<_>>>()?, Shape::Whole)
+            }
+            (None, Some(text), None, None) => (statement(text)?, Shape::Value),
+            (None, None, Some(text), None) => (statement(text)?, Shape::Column),
+            (None, None, None, Some(text)) => (statement(text)?, Shape::Whole),
+            _ => {
+                return Err(Error::usage("A state probe asks one question")
+                    .help("give it one of send, value, column and rows"));
+            }
+        };
+        Ok(Question { words, shape })
+    }
+}
+
+impl Shape {
+    fn of(self, answer: Value) -> Value {
+        let first = |row: Value| match row {
+            Value::Array(values) => values.into_iter().next().unwrap_or_default(),
+            other => other,
+        };
+        match (self, answer) {
+            (Self::Value, Value::Array(rows)) => {
+                rows.into_iter().next().map(first).unwrap_or_default()
+            }
+            (Self::Column, Value::Array(rows)) => rows.into_iter().map(first).collect(),
+            (_, answer) => answer,
+        }
     }
 }
 
 /// Asks, and compares the answer.
 pub async fn observe(spec: &Spec, scene: &Scene<'_>) -> Result<Finding> {
-    redis::observe(spec, &spec.words(scene.variables)?, scene).await
+    let Question { words, shape } = spec.question(scene.variables)?;
+    let service = scene.service(&spec.on).await?;
+    let line = service.reproduce(&words);
+    let evidence = |summary: &str| {
+        let sent = if spec.send.is_some() { shell_line(&words) } else { words.join(" ") };
+        let mut evidence = Evidence::new(summary).sent([sent]);
+        evidence.reproduce = Some(format!("labs exec workbench -- {line}"));
+        evidence
+    };
+    let asked: Vec<&str> = words.iter().map(String::as_str).collect();
+    Ok(match service.ask(&asked).await? {
+        Answer::Refused(message) => {
+            let mut evidence = evidence(&format!("{} refused the question", spec.on));
+            evidence.observed = Some(message);
+            evidence.fail("value")
+        }
+        Answer::Value(observed) => {
+            let observed = shape.of(observed);
+            match spec.expect.resolve(scene.variables)?.compare(&observed) {
+                None => Finding::Pass,
+                Some(mismatch) => {
+                    let nothing =
+                        observed.is_null() || observed.as_array().is_some_and(Vec::is_empty);
+                    let (code, what) =
+                        if nothing { ("nothing", "nothing") } else { ("value", "something else") };
+                    evidence(&format!("{} answers {what}", spec.on)).mismatch(mismatch).fail(code)
+                }
+            }
+        }
+    })
 }

@@ -26,7 +26,7 @@ impl Books {
     }
 
     pub async fn observe(&self, scene: &Scene<'_>) -> Result<Finding> {
-        let info = scene.redis(&self.on).await?.demand(&["INFO", "commandstats"]).await?;
+        let info = scene.service(&self.on).await?.demand(&["INFO", "commandstats"]).await?;
         let stats = info.as_str().unwrap_or_default();
         let calls: u64 =
             stats.lines().filter_map(counted).filter(|(c, _)| self.counts(c)).map(|(_, n)| n).sum();

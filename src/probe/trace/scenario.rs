@@ -123,8 +123,8 @@ pub async fn observe(spec: &Spec, scene: &Scene<'_>) -> Result<Finding> {
                 twin.demand(&words).await?;
             }
             Given::Copy(key) => {
-                let service = scene.redis(twin.name()).await?;
-                service.copy_key(&scene.variables.render(key)?, twin).await?;
+                let service = scene.service(twin.name()).await?;
+                service.copy(&scene.variables.render(key)?, &**twin).await?;
             }
         }
     }

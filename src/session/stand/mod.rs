@@ -4,7 +4,6 @@ mod runner;
 mod twin;
 
 use std::net::Ipv4Addr;
-use std::sync::Arc;
 
 use super::ledger::check_lock;
 use super::plan::{Member, Networks, Plan, SEAT_LABEL};
@@ -13,9 +12,9 @@ use crate::error::Result;
 use crate::probe::clock::Clock;
 use crate::probe::finding::{Evidence, Finding};
 use crate::probe::fresh;
-use crate::probe::relay::Relay;
-use crate::probe::relay::resp::Resp;
+use crate::probe::relay::{self, Relay};
 use crate::probe::scene::Stand;
+use crate::probe::service;
 use twin::{Place, Twin};
 
 /// Marks the throw-away containers of checks.
@@ -94,7 +93,7 @@ impl<'a> Lane<'a> {
         let clock = Clock::start();
         let gate = self.session.gate(self.plan).await?;
         let members: Vec<&Member> =
-            self.plan.members.iter().filter(|m| m.definition.port.is_some()).collect();
+            self.plan.members.iter().filter(|m| service::known(m.definition.ready)).collect();
         let name = self.plan.container(&fresh::random("runner"));
         let twins = members.iter().map(|member| async {
             let Self { session, plan, number, .. } = *self;
@@ -118,7 +117,7 @@ impl<'a> Lane<'a> {
         };
         let mut stand = Stand { runner, files: Vec::new(), relays: [].into(), twins: [].into() };
         for ((twin, member), host) in twins.iter().zip(members).zip(2u8..) {
-            let relay = Relay::new(clock, twin.address, Arc::new(Resp));
+            let relay = Relay::new(clock, twin.address, relay::protocol(member.definition.ready));
             let port = member.definition.port.unwrap_or_default();
             let address = Ipv4Addr::new(127, 0, 0, host);
             stand.runner.route(&twin.service, address, port, relay.clone()).await?;

@@ -6,7 +6,7 @@ use std::time::Duration;
 use super::{STAND_LABEL, TWIN};
 use crate::engine::ContainerState;
 use crate::error::{Error, Result};
-use crate::probe::redis::Redis;
+use crate::probe::service::{self, Service};
 use crate::ready;
 use crate::session::Session;
 use crate::session::plan::{Member, Networks, Plan};
@@ -20,7 +20,7 @@ pub struct Twin {
     pub container: String,
     pub service: String,
     pub address: SocketAddr,
-    pub session: Redis,
+    pub session: service::Session,
     /// The digest of its configuration before any program could change it.
     pristine: String,
 }
@@ -32,6 +32,12 @@ pub struct Place<'a> {
     pub member: &'a Member,
     pub lane: u8,
     pub networks: &'a Networks,
+}
+
+impl Place<'_> {
+    async fn connect(&self, address: SocketAddr) -> Result<service::Session> {
+        service::connect(self.member.definition.ready, &self.member.name, address).await
+    }
 }
 
 impl Twin {
@@ -57,8 +63,8 @@ impl Twin {
                 Error::infrastructure(what).at(&container).because(met)
             })?;
         }
-        let session = Redis::connect(&place.member.name, address).await?;
-        let pristine = digest(&session).await?;
+        let session = place.connect(address).await?;
+        let pristine = digest(&*session).await?;
         place.session.store.note_resource(ResourceKind::Container, &container, &pristine)?;
         Ok(Self { container, service: place.member.name.clone(), address, session, pristine })
     }
@@ -66,7 +72,7 @@ impl Twin {
     /// Empties it; `false` when something of the last program stays.
     pub async fn clean(&self) -> bool {
         self.session.wipe().await.is_ok()
-            && digest(&self.session).await.is_ok_and(|now| now == self.pristine)
+            && digest(&*self.session).await.is_ok_and(|now| now == self.pristine)
     }
 
     /// Whether the session that the checker had from the beginning is still good for everything.
@@ -85,7 +91,7 @@ impl Twin {
         if !state.is_some_and(|s| s.running && !s.paused && s.image == place.member.image) {
             return Ok(None);
         }
-        let Ok(session) = Redis::connect(&place.member.name, address).await else {
+        let Ok(session) = place.connect(address).await else {
             return Ok(None);
         };
         let service = place.member.name.clone();
@@ -100,6 +106,6 @@ impl Twin {
     }
 }
 
-async fn digest(session: &Redis) -> Result<String> {
+async fn digest(session: &dyn Service) -> Result<String> {
     session.fingerprint().await.map(crate::digest::sha256)
 }

@@ -1,29 +1,23 @@
-//! A quiet Redis session: what the checker sends must not change what it observes.
+//! Redis and what speaks its protocol.
 
 use std::net::SocketAddr;
 use std::time::Duration;
 
+use async_trait::async_trait;
 use redis::aio::MultiplexedConnection;
 use redis::{AsyncConnectionConfig, Client, ErrorKind};
 use serde_json::Value;
 
-use super::fresh;
+use super::{Answer, Service, down, gone};
 use crate::digest;
 use crate::error::{Error, Result};
+use crate::probe::fresh;
+use crate::term::shell_line;
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// What the server says to a command.
-#[derive(Debug, Clone, PartialEq)]
-pub enum Answer {
-    Value(Value),
-    /// An error reply, e.g. `WRONGTYPE …`.
-    Refused(String),
-}
-
-/// A connection that several askers share.
-#[derive(Clone)]
+/// A session that does not touch LRU clocks and is not evicted.
 pub struct Redis {
     name: String,
     connection: MultiplexedConnection,
@@ -35,21 +29,15 @@ impl Redis {
     /// # Errors
     /// Nothing answers at the address within two seconds.
     pub async fn connect(name: &str, address: SocketAddr) -> Result<Self> {
-        let down = |why: String| {
-            Error::infrastructure(format!("The service {name} does not answer"))
-                .at(format!("redis://{address}"))
-                .because(why)
-                .help("see 'labs status' and 'labs logs'")
-        };
-        let client =
-            Client::open(format!("redis://{address}/")).map_err(|e| down(e.to_string()))?;
+        let url = format!("redis://{address}/");
+        let client = Client::open(url).map_err(|e| down(name, address, e))?;
         let config = AsyncConnectionConfig::new()
             .set_connection_timeout(Some(CONNECT_TIMEOUT))
             .set_response_timeout(Some(ANSWER_TIMEOUT));
         let connection = client
             .get_multiplexed_async_connection_with_config(&config)
             .await
-            .map_err(|e| down(e.to_string()))?;
+            .map_err(|e| down(name, address, e))?;
         let session = Self { name: name.to_owned(), connection };
         for words in [["CLIENT", "NO-EVICT", "ON"], ["CLIENT", "NO-TOUCH", "ON"]] {
             session.ask(&words).await?;
@@ -57,13 +45,34 @@ impl Redis {
         Ok(session)
     }
 
-    /// The service's name in the seat.
-    pub fn name(&self) -> &str {
+    async fn demand(&self, words: &[&str]) -> Result<Value> {
+        (self as &dyn Service).demand(words).await
+    }
+}
+
+#[async_trait]
+impl Service for Redis {
+    fn name(&self) -> &str {
         &self.name
     }
 
-    /// Whether a server is there that computes: a listener that says OK or PONG to whatever it is asked does not.
-    pub async fn is_genuine(&self) -> Result<bool> {
+    async fn ask(&self, words: &[&str]) -> Result<Answer> {
+        let mut command = redis::Cmd::new();
+        for word in words {
+            command.arg(*word);
+        }
+        match command.query_async::<redis::Value>(&mut self.connection.clone()).await {
+            Ok(value) => Ok(Answer::Value(to_json(value))),
+            Err(e) if is_reply(&e) => Ok(Answer::Refused(reply_text(&e))),
+            Err(e) => Err(gone(&self.name, e)),
+        }
+    }
+
+    fn reproduce(&self, words: &[String]) -> String {
+        format!("redis-cli -h {} {}", self.name, shell_line(words))
+    }
+
+    async fn is_genuine(&self) -> Result<bool> {
         let nonce = fresh::random("nonce");
         let backwards: String = nonce.chars().rev().collect();
         Ok(match self.ask(&["EVAL", "return string.reverse(ARGV[1])", "0", &nonce]).await? {
@@ -73,8 +82,8 @@ impl Redis {
         })
     }
 
-    /// A digest of all that the server keeps: every key with its value and expiry, and its configuration.
-    pub async fn digest(&self) -> Result<String> {
+    /// Every key with its value and expiry, and the configuration.
+    async fn digest(&self) -> Result<String> {
         let failed = |e: redis::RedisError| {
             Error::infrastructure(format!("The data of {} cannot be read", self.name)).because(e)
         };
@@ -110,16 +119,14 @@ impl Redis {
         Ok(digest::sha256(parts.join("\n")))
     }
 
-    /// Begins the server's own books anew: what was asked, how often, how long it took.
-    pub async fn forget_books(&self) -> Result<()> {
+    async fn forget_books(&self) -> Result<()> {
         for command in [["CONFIG", "RESETSTAT"], ["SLOWLOG", "RESET"]] {
             self.demand(&command).await?;
         }
         Ok(())
     }
 
-    /// Empties the server of everything that a program can leave there.
-    pub async fn wipe(&self) -> Result<()> {
+    async fn wipe(&self) -> Result<()> {
         let commands: [&[&str]; 8] = [
             &["CLIENT", "UNPAUSE"],
             &["CLIENT", "KILL", "TYPE", "normal", "SKIPME", "yes"],
@@ -136,8 +143,8 @@ impl Redis {
         Ok(())
     }
 
-    /// What a program can change that [`Redis::wipe`] does not bring back: configuration, users, role.
-    pub async fn fingerprint(&self) -> Result<String> {
+    /// Configuration, users, role.
+    async fn fingerprint(&self) -> Result<String> {
         let mut parts = Vec::new();
         for command in [&["CONFIG", "GET", "*"][..], &["ACL", "LIST"]] {
             parts.push(self.demand(command).await?.to_string());
@@ -146,8 +153,8 @@ impl Redis {
         Ok(parts.join("\n"))
     }
 
-    /// How many changes the server has counted since its last snapshot.
-    pub async fn writes(&self) -> Result<i64> {
+    /// Counted since the last snapshot.
+    async fn writes(&self) -> Result<i64> {
         let info = self.demand(&["INFO", "persistence"]).await?;
         let count = info.as_str().unwrap_or_default().lines().find_map(|line| {
             line.strip_prefix("rdb_changes_since_last_save:")?.trim().parse().ok()
@@ -157,43 +164,9 @@ impl Redis {
         })
     }
 
-    /// Sends one command.
-    ///
-    /// # Errors
-    /// The server went away or did not answer in time; an error reply is an [`Answer`].
-    pub async fn ask<S: AsRef<str>>(&self, words: &[S]) -> Result<Answer> {
-        let mut command = redis::Cmd::new();
-        for word in words {
-            command.arg(word.as_ref());
-        }
-        match command.query_async::<redis::Value>(&mut self.connection.clone()).await {
-            Ok(value) => Ok(Answer::Value(to_json(value))),
-            Err(e) if is_reply(&e) => Ok(Answer::Refused(reply_text(&e))),
-            Err(e) => {
-                Err(Error::infrastructure(format!("The service {} stopped answering", self.name))
-                    .because(e)
-                    .help("see 'labs status' and 'labs logs'"))
-            }
-        }
-    }
-
-    /// Sends one command that must succeed.
-    ///
-    /// # Errors
-    /// As [`Redis::ask`], and an error reply.
-    pub async fn demand<S: AsRef<str>>(&self, words: &[S]) -> Result<Value> {
-        match self.ask(words).await? {
-            Answer::Value(value) => Ok(value),
-            Answer::Refused(message) => {
-                let line: Vec<&str> = words.iter().map(AsRef::as_ref).take(3).collect();
-                Err(Error::infrastructure(format!("{} refused {}", self.name, line.join(" ")))
-                    .because(message))
-            }
-        }
-    }
-
-    /// Copies a key with its expiry, byte for byte. A key that does not exist is not copied.
-    pub async fn copy_key(&self, key: &str, to: &Self) -> Result<()> {
+    /// A key with its expiry, byte for byte.
+    async fn copy(&self, key: &str, to: &dyn Service) -> Result<()> {
+        let to = to.of::<Self>()?;
         let mut from = self.connection.clone();
         let failed = |e: redis::RedisError| {
             Error::infrastructure(format!("The key {key} could not be copied to a twin")).because(e)

@@ -1,0 +1,132 @@
+//! Quiet sessions with services, one file a protocol: what the checker sends must not change what it observes.
+
+mod mysql;
+mod redis;
+
+use std::any::Any;
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use serde_json::Value;
+
+pub use mysql::Mysql;
+pub use redis::Redis;
+
+use crate::catalog::service::Protocol;
+use crate::error::{Error, Result};
+
+/// A session that several askers share.
+pub type Session = Arc<dyn Service>;
+
+/// What a service says to a command.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Answer {
+    Value(Value),
+    /// An error reply, e.g. `WRONGTYPE …`.
+    Refused(String),
+}
+
+/// What every protocol's session can do.
+#[async_trait]
+pub trait Service: Any + Send + Sync {
+    /// The service's name in the seat.
+    fn name(&self) -> &str;
+
+    /// Sends one command, as the words of Redis or as one SQL statement.
+    ///
+    /// # Errors
+    /// The service went away or did not answer in time; an error reply is an [`Answer`].
+    async fn ask(&self, words: &[&str]) -> Result<Answer>;
+
+    /// The line by which a learner asks the same.
+    fn reproduce(&self, words: &[String]) -> String;
+
+    /// Whether a server is there that computes: a listener that says the same to whatever it is asked does not.
+    async fn is_genuine(&self) -> Result<bool>;
+
+    /// A digest of all that the server keeps: data and configuration.
+    async fn digest(&self) -> Result<String>;
+
+    /// Begins the server's own books anew: what was asked, how often, how long it took.
+    async fn forget_books(&self) -> Result<()>;
+
+    /// Empties the server of everything that a program can leave there.
+    async fn wipe(&self) -> Result<()>;
+
+    /// What a program can change that [`Service::wipe`] does not bring back, e.g. configuration, users, role.
+    async fn fingerprint(&self) -> Result<String>;
+
+    /// How many changes of data the server has counted.
+    async fn writes(&self) -> Result<i64>;
+
+    /// Copies one thing of the learner's, e.g. a key, to a twin as it is. What does not exist is not copied.
+    async fn copy(&self, what: &str, to: &dyn Service) -> Result<()>;
+}
+
+impl dyn Service {
+    /// Sends one command that must succeed.
+    ///
+    /// # Errors
+    /// As [`Service::ask`], and an error reply.
+    pub async fn demand<S: AsRef<str>>(&self, words: &[S]) -> Result<Value> {
+        let words: Vec<&str> = words.iter().map(AsRef::as_ref).collect();
+        match self.ask(&words).await? {
+            Answer::Value(value) => Ok(value),
+            Answer::Refused(message) => {
+                let line = words[..words.len().min(3)].join(" ");
+                Err(Error::infrastructure(format!("{} refused {line}", self.name()))
+                    .because(message))
+            }
+        }
+    }
+
+    /// The session as one of a protocol.
+    ///
+    /// # Errors
+    /// The service speaks another.
+    pub fn of<T: Service>(&self) -> Result<&T> {
+        (self as &dyn Any).downcast_ref().ok_or_else(|| {
+            Error::usage(format!("The service {} does not speak what the probe does", self.name()))
+        })
+    }
+}
+
+/// Whether there are sessions of a protocol.
+pub fn known(protocol: Option<Protocol>) -> bool {
+    matches!(protocol, Some(Protocol::Redis | Protocol::Mysql))
+}
+
+/// Connects to a service.
+///
+/// # Errors
+/// Nothing answers at the address in time, or there are no sessions of its protocol.
+pub async fn connect(
+    protocol: Option<Protocol>,
+    name: &str,
+    address: SocketAddr,
+) -> Result<Session> {
+    Ok(match protocol {
+        Some(Protocol::Redis) => Arc::new(Redis::connect(name, address).await?),
+        Some(Protocol::Mysql) => Arc::new(Mysql::connect(name, address).await?),
+        _ => {
+            return Err(Error::usage(format!("There are no probes for the service {name}"))
+                .because("its protocol is not known to any"));
+        }
+    })
+}
+
+/// The error for a service that cannot be reached.
+fn down(name: &str, address: SocketAddr, why: impl std::fmt::Display) -> Error {
+    Error::infrastructure(format!("The service {name} does not answer"))
+        .at(address.to_string())
+        .because(why)
+        .help("see 'labs status' and 'labs logs'")
+}
+
+/// The error for a service that was there before.
+fn gone(name: &str, why: impl std::fmt::Display) -> Error {
+    Error::infrastructure(format!("The service {name} stopped answering"))
+        .because(why)
+        .help("see 'labs status' and 'labs logs'")
+}

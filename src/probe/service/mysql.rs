@@ -1,0 +1,225 @@
+//! MySQL. The session's statements are not in the binary log and never in the slow-query log.
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use mysql_async::prelude::Queryable;
+use mysql_async::{Conn, OptsBuilder, Pool, PoolConstraints, PoolOpts, Row};
+use serde_json::Value;
+
+use super::{Answer, Service, down, gone};
+use crate::digest;
+use crate::error::{Error, Result};
+use crate::probe::fresh;
+use crate::term::shell_line;
+
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
+const ANSWER_TIMEOUT: Duration = Duration::from_secs(30);
+/// Askers at the same time.
+const CONNECTIONS: usize = 4;
+
+/// The checker's own account, which the image makes: the learner's may change.
+const ACCOUNT: &str = "labs";
+const PASSWORD: &str = "labs";
+/// What makes a connection quiet: the rows it examines are never enough for the slow-query log.
+const QUIET: &str =
+    "SET SESSION sql_log_bin = 0, min_examined_row_limit = 4294967295, time_zone = '+00:00'";
+
+/// Schemas of the server itself.
+const OWN_SCHEMAS: &str = "('mysql', 'sys', 'information_schema', 'performance_schema')";
+/// Who may do what.
+const RIGHTS: &str = "CHECKSUM TABLE mysql.user, mysql.db, mysql.tables_priv, mysql.columns_priv, mysql.procs_priv, \
+                      mysql.global_grants, mysql.role_edges, mysql.default_roles";
+
+/// A few connections that several askers share.
+pub struct Mysql {
+    name: String,
+    pool: Pool,
+}
+
+impl Mysql {
+    /// # Errors
+    /// Nothing answers at the address within five seconds, or the checker's account is gone.
+    pub async fn connect(name: &str, address: SocketAddr) -> Result<Self> {
+        let constraints = PoolConstraints::new(0, CONNECTIONS).unwrap_or_default();
+        let options = OptsBuilder::default()
+            .ip_or_hostname(address.ip().to_string())
+            .tcp_port(address.port())
+            .user(Some(ACCOUNT))
+            .pass(Some(PASSWORD))
+            .prefer_socket(false)
+            .setup(vec![QUIET])
+            .pool_opts(PoolOpts::default().with_constraints(constraints));
+        let session = Self { name: name.to_owned(), pool: Pool::new(options) };
+        match tokio::time::timeout(CONNECT_TIMEOUT, session.pool.get_conn()).await {
+            Ok(Ok(_)) => Ok(session),
+            Ok(Err(error)) => Err(down(name, address, error)),
+            Err(_) => {
+                let why = format!("no connection within {} s", CONNECT_TIMEOUT.as_secs());
+                Err(down(name, address, why))
+            }
+        }
+    }
+
+    /// The rows of the first result, or why the server refused.
+    async fn rows(&self, statement: &str) -> Result<std::result::Result<Vec<Row>, String>> {
+        let work = async {
+            let mut connection: Conn = self.pool.get_conn().await?;
+            connection.query::<Row, _>(statement).await
+        };
+        match tokio::time::timeout(ANSWER_TIMEOUT, work).await {
+            Ok(Ok(rows)) => Ok(Ok(rows)),
+            Ok(Err(mysql_async::Error::Server(refused))) => Ok(Err(refused.to_string())),
+            Ok(Err(error)) => Err(gone(&self.name, error)),
+            Err(_) => {
+                Err(gone(&self.name, format!("no answer within {} s", ANSWER_TIMEOUT.as_secs())))
+            }
+        }
+    }
+
+    /// What a statement that must succeed answers, as rows of values.
+    async fn all(&self, statement: &str) -> Result<Vec<Value>> {
+        match (self as &dyn Service).demand(&[statement]).await? {
+            Value::Array(rows) => Ok(rows),
+            _ => Ok(Vec::new()),
+        }
+    }
+
+    /// The first column of an answer.
+    async fn texts(&self, statement: &str) -> Result<Vec<String>> {
+        let text = |row: Value| row[0].as_str().map_or_else(|| row[0].to_string(), str::to_owned);
+        Ok(self.all(statement).await?.into_iter().map(text).collect())
+    }
+
+    async fn do_all(&self, statements: impl IntoIterator<Item = String>) -> Result<()> {
+        for statement in statements {
+            self.all(&statement).await?;
+        }
+        Ok(())
+    }
+
+    /// The tables that are not the server's own, as they are written in a statement.
+    async fn tables(&self) -> Result<Vec<String>> {
+        let statement = format!(
+            "SELECT CONCAT('`', REPLACE(table_schema, '`', '``'), '`.`', REPLACE(table_name, '`', '``'), '`') \
+             FROM information_schema.tables \
+             WHERE table_type = 'BASE TABLE' AND table_schema NOT IN {OWN_SCHEMAS} ORDER BY 1"
+        );
+        self.texts(&statement).await
+    }
+}
+
+#[async_trait]
+impl Service for Mysql {
+    fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// One statement; the answer is a list of rows, each a list of values.
+    async fn ask(&self, words: &[&str]) -> Result<Answer> {
+        Ok(match self.rows(&words.join(" ")).await? {
+            Ok(rows) => Answer::Value(rows.into_iter().map(row).collect()),
+            Err(refused) => Answer::Refused(refused),
+        })
+    }
+
+    fn reproduce(&self, words: &[String]) -> String {
+        format!("mysql -h {} -u root -plabs -e {}", self.name, shell_line(&[words.join(" ")]))
+    }
+
+    async fn is_genuine(&self) -> Result<bool> {
+        let nonce = fresh::random("nonce");
+        let backwards: String = nonce.chars().rev().collect();
+        let answer = self.texts(&format!("SELECT REVERSE('{nonce}')")).await?;
+        Ok(answer == [backwards])
+    }
+
+    /// Definitions (with the next `AUTO_INCREMENT`), rows, transactions that were logged, and configuration.
+    async fn digest(&self) -> Result<String> {
+        let mut parts = vec![self.fingerprint().await?];
+        for table in self.tables().await? {
+            parts.extend(self.texts_of(&format!("SHOW CREATE TABLE {table}")).await?);
+            parts.extend(self.texts_of(&format!("CHECKSUM TABLE {table}")).await?);
+        }
+        for counted in ["slow_log", "general_log"] {
+            parts.extend(self.texts_of(&format!("SELECT COUNT(*) FROM mysql.{counted}")).await?);
+        }
+        Ok(digest::sha256(parts.join("\n")))
+    }
+
+    async fn forget_books(&self) -> Result<()> {
+        self.do_all(["FLUSH STATUS".to_owned()]).await
+    }
+
+    async fn wipe(&self) -> Result<()> {
+        for connection in self.all("SHOW PROCESSLIST").await? {
+            let own = [ACCOUNT, "system user", "event_scheduler"].map(Value::from);
+            if !own.contains(&connection[1]) {
+                // It may have ended by itself meanwhile.
+                let id = connection[0].as_str().unwrap_or_default();
+                self.rows(&format!("KILL {id}")).await?.ok();
+            }
+        }
+        let schemas = format!(
+            "SELECT CONCAT('DROP DATABASE `', REPLACE(schema_name, '`', '``'), '`') \
+             FROM information_schema.schemata WHERE schema_name NOT IN {OWN_SCHEMAS}"
+        );
+        self.do_all(self.texts(&schemas).await?).await?;
+        let rest = ["TRUNCATE mysql.slow_log", "TRUNCATE mysql.general_log", "FLUSH STATUS"];
+        self.do_all(rest.map(str::to_owned)).await
+    }
+
+    /// Global variables, what is kept of them, and who may do what.
+    async fn fingerprint(&self) -> Result<String> {
+        let mut parts = Vec::new();
+        for statement in ["SHOW GLOBAL VARIABLES", RIGHTS] {
+            parts.extend(self.texts_of(statement).await?);
+        }
+        Ok(parts.join("\n"))
+    }
+
+    async fn writes(&self) -> Result<i64> {
+        let status = self.all("SHOW GLOBAL STATUS LIKE 'Innodb_rows_%'").await?;
+        let counts = |row: &&Value| {
+            ["inserted", "updated", "deleted"]
+                .iter()
+                .any(|what| row[0].as_str().is_some_and(|name| name.to_lowercase().ends_with(what)))
+        };
+        Ok(status
+            .iter()
+            .filter(counts)
+            .filter_map(|row| row[1].as_str()?.parse::<i64>().ok())
+            .sum())
+    }
+
+    async fn copy(&self, what: &str, _to: &dyn Service) -> Result<()> {
+        Err(Error::usage(format!("{what} cannot be copied to a twin of {}", self.name))
+            .because("only keys of Redis are"))
+    }
+}
+
+impl Mysql {
+    /// Each row of an answer as one text.
+    async fn texts_of(&self, statement: &str) -> Result<Vec<String>> {
+        Ok(self.all(statement).await?.iter().map(Value::to_string).collect())
+    }
+}
+
+fn row(row: Row) -> Value {
+    row.unwrap_raw().into_iter().map(|value| value.map_or(Value::Null, to_json)).collect()
+}
+
+/// A value of the text protocol: everything but NULL comes as text.
+fn to_json(value: mysql_async::Value) -> Value {
+    use mysql_async::Value as M;
+    match value {
+        M::NULL => Value::Null,
+        M::Bytes(bytes) => String::from_utf8_lossy(&bytes).into_owned().into(),
+        M::Int(n) => n.into(),
+        M::UInt(n) => n.into(),
+        M::Float(n) => n.into(),
+        M::Double(n) => n.into(),
+        other => other.as_sql(true).into(),
+    }
+}
