@@ -3,6 +3,7 @@
 
 mod broadcast;
 pub mod deliver;
+mod lag;
 mod queue;
 pub mod recorder;
 pub mod roles;
