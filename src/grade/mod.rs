@@ -16,7 +16,6 @@ use crate::error::{Error, Result};
 use crate::event::Event;
 use crate::probe::finding::{Evidence, Finding};
 use crate::session::Session;
-use crate::session::plan;
 use crate::store;
 use crate::verdict::{
     Applied, Basis, CheckResult, ErrorReport, Grade, LabResult, TaskResult, Verdict, millis,
@@ -64,9 +63,9 @@ impl<'a> Grader<'a> {
     /// As [`crate::image::Images::ensure`].
     pub async fn prepare(&self) -> Result<Option<()>> {
         let Session { images, engine, events, .. } = self.session;
-        let names = plan::image_names(&self.lab);
+        let needed = images.of_lab(&self.lab)?;
         tokio::select! {
-            made = images.ensure(engine, &names, events) => made.map(Some),
+            made = images.ensure(engine, &needed, events) => made.map(Some),
             () = self.stopped() => Ok(None),
         }
     }
@@ -191,8 +190,8 @@ fn basis(session: &Session, lab: &Lab) -> Result<String> {
         let content = files.read(&format!("{}/{path}", lab.slug))?;
         text.push_str(&format!("{path}\0{}\n", digest::sha256(&content)));
     }
-    for name in plan::image_names(lab) {
-        text.push_str(&format!("{}\n", session.images.tag(name)?));
+    for image in session.images.of_lab(lab)? {
+        text.push_str(&format!("{}\n", image.tag));
     }
     Ok(digest::sha256(text))
 }

@@ -70,7 +70,7 @@ impl Session {
             None => (new_seat(lab, wanted.workspace)?, lab.clone()),
         };
         let plan = self.plan(&lab, seat)?;
-        self.images.ensure(&self.engine, &plan.image_names(), &self.events).await?;
+        self.images.ensure(&self.engine, &self.images.of_lab(&lab)?, &self.events).await?;
         if !resumed {
             self.store.add_seat(&plan.seat)?;
         }

@@ -9,6 +9,7 @@ mod hostile;
 mod interrupt;
 mod keyed;
 mod mutants;
+mod packages;
 mod sandbox;
 mod seat;
 mod shell;

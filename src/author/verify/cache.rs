@@ -30,10 +30,7 @@ impl Cache {
             let content = files.read(&format!("{}/{name}", lab.slug))?;
             parts.push(format!("{name} {}", digest::sha256(content)));
         }
-        let services = lab.services.keys().map(|name| lab.definition(name));
-        for image in ["gate", "workbench"].into_iter().chain(services) {
-            parts.push(session.images.tag(image)?);
-        }
+        parts.extend(session.images.of_lab(lab)?.into_iter().map(|image| image.tag));
         let name = format!("{}.json", digest::sha256(parts.join("\n")));
         Ok(Self { path: session.store.folder().join(FOLDER).join(name) })
     }
