@@ -121,6 +121,7 @@ impl Session {
             self.make_volumes(plan),
         )?;
         let networks = Networks::new(seat, gates)?;
+        self.drop_outdated_workbench(plan, &networks).await?;
         let containers = plan.containers(&networks);
         // The gate, the last in the list, takes longest: it is put on two networks and publishes ports.
         try_join_all(containers.iter().rev().map(|spec| self.raise(plan, spec))).await?;

@@ -1,8 +1,9 @@
 //! A lab's Python packages: the same in its workbench and its runners, and in nobody else's; what is wrong is said.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use serde_json::Value;
+use tempfile::TempDir;
 
 use crate::docker;
 use crate::sandbox::{Ran, Sandbox, fixture};
@@ -24,31 +25,43 @@ fn python(sandbox: &Sandbox, program: &str) -> String {
     sandbox.ok(&line).stdout.trim().to_owned()
 }
 
-/// Starts a seat of the lab with other packages, in a home with these settings of pip.
-fn run_with(packages: &str, settings: &[(&str, &Path)]) -> (Sandbox, Ran) {
-    let sandbox = Sandbox::new();
-    let text = std::fs::read_to_string(fixture("packages").join(LAB).join("lab.yaml")).unwrap();
-    let labs = copy_of_the_lab(&sandbox);
-    let edited = text.replace("inflection==0.5.1", packages);
-    assert_ne!(edited, text);
-    std::fs::write(labs.join(LAB).join("lab.yaml"), edited).unwrap();
-    let mut command = sandbox.command(&["run", LAB, "--detach"]);
-    let ran = command.env("LABS_DIR", &labs).envs(settings.iter().copied()).output().unwrap();
-    assert_eq!(sandbox.json(&["status"])["seats"], serde_json::json!([]));
-    (sandbox, ran.into())
+/// A copy of the lab with other packages, and a home in which labs reads it.
+struct Edited {
+    sandbox: Sandbox,
+    labs: TempDir,
 }
 
-fn copy_of_the_lab(sandbox: &Sandbox) -> PathBuf {
-    let labs = sandbox.home().join("labs-dir");
-    let (from, to) = (fixture("packages").join(LAB), labs.join(LAB));
-    for folder in ["tasks", "solutions/right"] {
-        std::fs::create_dir_all(to.join(folder)).unwrap();
-        for file in std::fs::read_dir(from.join(folder)).unwrap() {
-            let file = file.unwrap();
-            std::fs::copy(file.path(), to.join(folder).join(file.file_name())).unwrap();
+impl Edited {
+    fn new(packages: &str) -> Self {
+        let labs = TempDir::new().unwrap();
+        let (from, to) = (fixture("packages").join(LAB), labs.path().join(LAB));
+        for folder in ["tasks", "solutions/right"] {
+            std::fs::create_dir_all(to.join(folder)).unwrap();
+            for file in std::fs::read_dir(from.join(folder)).unwrap() {
+                let file = file.unwrap();
+                std::fs::copy(file.path(), to.join(folder).join(file.file_name())).unwrap();
+            }
         }
+        let edited = Self { sandbox: Sandbox::with_labs(labs.path()), labs };
+        edited.name(packages);
+        edited
     }
-    labs
+
+    fn name(&self, packages: &str) {
+        let lab = |folder: &Path| folder.join(LAB).join("lab.yaml");
+        let text = std::fs::read_to_string(lab(&fixture("packages"))).unwrap();
+        let edited = text.replace("[inflection==0.5.1]", &format!("[{packages}]"));
+        std::fs::write(lab(self.labs.path()), edited).unwrap();
+    }
+
+    /// Starts a seat, which must not succeed, with settings of pip.
+    fn refused(&self, settings: &[(&str, &str)]) -> Ran {
+        let mut command = self.sandbox.command(&["run", LAB, "--detach"]);
+        let ran: Ran = command.envs(settings.iter().copied()).output().unwrap().into();
+        assert_eq!(self.sandbox.json(&["status"])["seats"], serde_json::json!([]), "{ran:#?}");
+        assert!(!self.sandbox.workspace(LAB).exists(), "{ran:#?}");
+        ran
+    }
 }
 
 #[test]
@@ -80,37 +93,49 @@ fn the_workbench_and_the_runners_of_a_lab_have_its_packages() {
 }
 
 #[test]
+fn packages_that_were_added_are_there_when_the_seat_goes_on() {
+    let edited = Edited::new("");
+    let sandbox = &edited.sandbox;
+    sandbox.ok(&["run", LAB, "--detach"]);
+    let there = "import importlib.util; print(importlib.util.find_spec('inflection') is not None)";
+    assert_eq!(python(sandbox, there), "False");
+    edited.name("inflection==0.5.0");
+    sandbox.ok(&["run", LAB, "--detach"]);
+    assert_eq!(python(sandbox, there), "True");
+    let tag = listed(sandbox, IMAGE)["tag"].as_str().unwrap().to_owned();
+    sandbox.ok(&["stop", LAB]);
+    docker::remove_image(&tag);
+}
+
+#[test]
 fn packages_that_others_need_must_be_named() {
-    let (_, ran) = run_with("deprecation==2.1.0", &[]);
+    let ran = Edited::new("deprecation==2.1.0").refused(&[]);
     assert_eq!(ran.code, 2, "{ran:#?}");
-    assert!(
-        ran.stderr.contains("they need others, which must be named too: packaging=="),
-        "{ran:#?}"
-    );
+    let said = "they need others, which must be named too: packaging==";
+    assert!(ran.stderr.contains(said), "{ran:#?}");
     assert!(ran.stderr.contains("tiny-packages/lab.yaml"), "{ran:#?}");
 }
 
 #[test]
 fn a_version_that_there_is_not_is_named() {
-    let (_, ran) = run_with("inflection==0.0.99", &[]);
+    let ran = Edited::new("inflection==0.0.99").refused(&[]);
     assert_eq!(ran.code, 2, "{ran:#?}");
     assert!(ran.stderr.contains("found for inflection==0.0.99"), "{ran:#?}");
 }
 
 #[test]
 fn an_index_out_of_reach_is_no_fault_of_the_lab() {
-    let nobody = Path::new("http://127.0.0.1:9/simple");
-    let (sandbox, ran) = run_with("inflection==0.5.0", &[("PIP_INDEX_URL", nobody)]);
+    let nobody = ("PIP_INDEX_URL", "http://127.0.0.1:9/simple");
+    let ran = Edited::new("inflection==0.4.0").refused(&[nobody]);
     assert_eq!(ran.code, 3, "{ran:#?}");
     assert!(ran.stderr.contains("the package index is out of reach"), "{ran:#?}");
     assert!(ran.stderr.contains("labs images load FILE"), "{ran:#?}");
-    assert!(!sandbox.workspace(LAB).exists());
 }
 
 #[test]
 fn certificates_that_cannot_be_read_are_named() {
-    let nowhere = Path::new("/nonexistent/certificates.pem");
-    let (_, ran) = run_with("inflection==0.5.0", &[("PIP_CERT", nowhere)]);
+    let nowhere = ("PIP_CERT", "/nonexistent/certificates.pem");
+    let ran = Edited::new("inflection==0.4.0").refused(&[nowhere]);
     assert_eq!(ran.code, 2, "{ran:#?}");
     assert!(ran.stderr.contains("/nonexistent/certificates.pem"), "{ran:#?}");
 }
