@@ -70,7 +70,10 @@ impl Services {
 
     pub async fn redis(&self, service: &str) -> Result<Redis> {
         let mut sessions = self.sessions.lock().await;
-        if let Some(session) = sessions.get(service) {
+        // A server may be told to close what is idle for a while.
+        if let Some(session) = sessions.get(service)
+            && session.ask(&["PING"]).await.is_ok()
+        {
             return Ok(session.clone());
         }
         let address = self

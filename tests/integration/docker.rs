@@ -68,6 +68,11 @@ pub fn kill(container: &str) -> bool {
     ask(|docker| async move { docker.kill_container(container, Some(options)).await.is_ok() })
 }
 
+/// Freezes a container's processes.
+pub fn pause(container: &str) {
+    ask(|docker| async move { docker.pause_container(container).await.unwrap() });
+}
+
 /// Takes a container off a network.
 pub fn disconnect(container: &str, network: &str) {
     let request = NetworkDisconnectRequest { container: container.to_owned(), force: Some(true) };

@@ -7,6 +7,7 @@ use serde_json::Value;
 use crate::error::Result;
 use crate::probe::expect::Matcher;
 use crate::probe::finding::{Evidence, Finding};
+use crate::probe::redis::Answer;
 use crate::probe::scene::Scene;
 use crate::template::Variables;
 
@@ -26,7 +27,14 @@ impl Books {
     }
 
     pub async fn observe(&self, scene: &Scene<'_>) -> Result<Finding> {
-        let info = scene.redis(&self.on).await?.demand(&["INFO", "commandstats"]).await?;
+        let info = match scene.redis(&self.on).await?.ask(&["INFO", "commandstats"]).await? {
+            Answer::Value(info) => info,
+            Answer::Refused(message) => {
+                let mut evidence = self.evidence(format!("{} refuses to show its books", self.on));
+                evidence.observed = Some(message);
+                return Ok(evidence.fail("service-broken"));
+            }
+        };
         let stats = info.as_str().unwrap_or_default();
         let calls: u64 =
             stats.lines().filter_map(counted).filter(|(c, _)| self.counts(c)).map(|(_, n)| n).sum();
@@ -36,11 +44,14 @@ impl Books {
         };
         let summary =
             format!("{} has counted {calls} calls of {}", self.on, self.commands.join(", "));
-        let mut evidence =
-            Evidence::new(summary).sent(["INFO commandstats".to_owned()]).mismatch(mismatch);
+        Ok(self.evidence(summary).mismatch(mismatch).fail("commands"))
+    }
+
+    fn evidence(&self, summary: String) -> Evidence {
+        let mut evidence = Evidence::new(summary).sent(["INFO commandstats".to_owned()]);
         evidence.reproduce =
             Some(format!("labs exec workbench -- redis-cli -h {} INFO commandstats", self.on));
-        Ok(evidence.fail("commands"))
+        evidence
     }
 
     fn counts(&self, command: &str) -> bool {
