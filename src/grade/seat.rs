@@ -36,6 +36,7 @@ enum End {
 struct Progress {
     /// Task and check → result.
     decided: RefCell<BTreeMap<(String, String), CheckResult>>,
+    handed_in: Cell<bool>,
     /// The submission's own script runs.
     applying: Cell<bool>,
     applied: RefCell<Option<Applied>>,
@@ -86,12 +87,15 @@ impl Grader<'_> {
             progress.take(&event);
         }
         let mut outcome = match end {
-            Ok(End::Checked(result)) => Outcome { result, apply: None, timed_out: false },
+            Ok(End::Checked(result)) => {
+                Outcome { result, apply: None, timed_out: false, handed_in: true }
+            }
             Ok(End::TimeUp) => self.time_up(&progress, began.elapsed()),
             Ok(End::Stopped) => return None,
             Err(error) => self.error(error),
         };
         outcome.apply = progress.applied.take();
+        outcome.handed_in = progress.handed_in.get();
         Some(outcome)
     }
 
@@ -117,6 +121,7 @@ impl Grader<'_> {
         };
         let check = async {
             workspace::put(&seat.workspace, submission.files(), workspace::owner(&seat.workspace))?;
+            progress.handed_in.set(true);
             if submission.has_script() {
                 progress.applying.set(true);
                 let workbench = session.plan(&self.lab, seat.clone())?.container(WORKBENCH);
