@@ -3,6 +3,7 @@
 mod apply;
 pub mod batch;
 mod blame;
+mod bound;
 mod seat;
 pub mod submission;
 
@@ -42,7 +43,7 @@ struct Outcome {
     result: LabResult,
     apply: Option<Applied>,
     timed_out: bool,
-    /// The seat was ready, and what was handed in could have an effect.
+    /// What was handed in may be to blame: the seat was ready by then.
     handed_in: bool,
 }
 

@@ -230,6 +230,43 @@ fn a_script_that_floods_is_stopped_and_the_rest_is_checked() {
 }
 
 #[test]
+fn a_script_cannot_fill_the_disk_with_one_file() {
+    let handed_in = HandedIn::new();
+    let script = "ulimit -f unlimited\nhead -c 100M /dev/zero > .big\n\
+                  echo \"$(($(stat -c %s .big) >> 20)) MiB\"\nrm .big\n";
+    let folder = handed_in.add("finn", &right(), &format!("{APPLY}{script}"));
+    let graded = grade(&folder);
+    assert_grade(&graded, "pass", 7);
+    let output = graded.0["apply"]["output"].as_str().unwrap();
+    let refused = "ulimit: file size: cannot modify limit";
+    assert!(output.contains(refused) && output.contains("\n32 MiB\n"), "{output}");
+}
+
+#[test]
+fn a_submission_that_fills_the_workspace_is_stopped_and_fails() {
+    const FILLS: &str = "n=0; while n=$((n+1)); do head -c 8M /dev/zero > .fill$n; done";
+    let nests = "mkdir -p $(printf 'a/%.0s' $(seq 500)); sleep 60\n".to_owned();
+    let handed_in = HandedIn::new();
+    // The second does so while it is checked; the program waits for it.
+    let waits = format!("import os, time\nwhile True: time.sleep(1)\n{}", right());
+    for (name, program, script, said) in [
+        ("fill", right(), format!("{APPLY}{FILLS}\n"), "; a submission may use 64 MiB"),
+        ("later", waits, format!("{APPLY}({FILLS}) &\n"), "; a submission may use 64 MiB"),
+        ("nest", right(), nests, "nested deeper than 64 folders"),
+    ] {
+        let graded = grade(&handed_in.add(name, &program, &script));
+        let (grade, code) = &graded;
+        let found = (&grade["verdict"], &grade["score"], &grade["seats"], *code);
+        assert_eq!(found, (&json!("fail"), &json!(0), &json!(1), 1), "{grade:#}");
+        assert_eq!(outcome(grade, "fruits/counted"), "workspace");
+        let evidence = &grade["result"]["tasks"][0]["checks"][0]["failure"]["evidence"];
+        assert!(evidence["observed"].as_str().unwrap().contains(said), "{grade:#}");
+        let note = grade["apply"]["note"].as_str().unwrap_or_default();
+        assert_eq!(note.contains(said), name != "later", "{grade:#}");
+    }
+}
+
+#[test]
 fn a_script_that_leaves_something_running_is_not_waited_for() {
     let handed_in = HandedIn::new();
     let folder = handed_in.add("gina", &right(), &format!("{APPLY}sleep 3600 &\n"));
