@@ -5,9 +5,9 @@ use std::net::Ipv4Addr;
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 
-use crate::catalog::Catalog;
 use crate::catalog::lab::Lab;
 use crate::catalog::service::Service;
+use crate::catalog::{Catalog, unknown};
 use crate::digest;
 use crate::engine::{ContainerSpec, Link, Mount, Network, NetworkChoice, Source, Subnet};
 use crate::error::{Error, Result};
@@ -23,7 +23,7 @@ pub const OWNER_LABEL: &str = "labs.owner";
 /// How many checks run the learner's program at the same time, each with a twin of its own.
 pub const LANES: u8 = 3;
 
-const GATE: &str = "gate";
+pub const GATE: &str = "gate";
 pub const WORKBENCH: &str = "workbench";
 const MIB: u64 = 1 << 20;
 const LOG_BYTES: u64 = 4 * MIB;
@@ -111,6 +111,11 @@ pub fn image_names(lab: &Lab) -> Vec<&str> {
     with_own(lab.services.keys().map(|name| lab.definition(name)))
 }
 
+fn unknown_service(name: &str, known: &[&str]) -> Error {
+    let known: Vec<String> = known.iter().map(|&name| name.to_owned()).collect();
+    unknown("service", name, &known, &format!("there are: {}", known.join(", ")))
+}
+
 /// The definitions of some services, and those that every seat has.
 fn with_own<'a>(services: impl Iterator<Item = &'a str>) -> Vec<&'a str> {
     let mut names: Vec<&str> = services.chain([GATE, WORKBENCH]).collect();
@@ -183,6 +188,26 @@ impl Plan {
 
     pub fn member(&self, service: &str) -> Option<&Member> {
         self.members.iter().find(|m| m.name == service)
+    }
+
+    /// # Errors
+    /// The lab has no such service; says which it has.
+    pub fn expect_member(&self, service: &str) -> Result<&Member> {
+        let names: Vec<&str> = self.members.iter().map(|m| m.name.as_str()).collect();
+        self.member(service).ok_or_else(|| unknown_service(service, &names))
+    }
+
+    /// The container of a service, or of one of the parts that every seat has.
+    ///
+    /// # Errors
+    /// There is no such service or part.
+    pub fn expect_container(&self, name: &str, parts: &[&str]) -> Result<String> {
+        let services = self.members.iter().map(|m| m.name.as_str());
+        let names: Vec<&str> = services.chain(parts.iter().copied()).collect();
+        if names.contains(&name) {
+            return Ok(self.container(name));
+        }
+        Err(unknown_service(name, &names))
     }
 
     pub fn labels(&self) -> Labels {
