@@ -6,7 +6,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use crate::catalog::lab::{Check, Lab, Task};
-use crate::error::Error;
+use crate::error::{Error, Kind};
 use crate::probe::finding::Failure;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -266,6 +266,13 @@ pub struct ErrorReport {
     pub why: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub help: Option<String>,
+}
+
+impl std::fmt::Display for ErrorReport {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let Self { what, place, why, help } = self.clone();
+        Error { kind: Kind::Infrastructure, what, place, why, help }.fmt(f)
+    }
 }
 
 impl From<Error> for ErrorReport {
