@@ -208,6 +208,8 @@ pub struct Row {
     pub verdict: Verdict,
     pub score: Option<u32>,
     pub max_score: u32,
+    /// What the values of its seat were drawn from.
+    pub seed: String,
     /// It was graded by an earlier run.
     pub kept: bool,
     /// The checks that failed, as `task/check: code`.
@@ -247,6 +249,7 @@ impl Row {
             verdict: grade.verdict,
             score: grade.score,
             max_score: grade.max_score,
+            seed: grade.basis.seed.clone(),
             kept,
             failed: failed.collect(),
             error,

@@ -110,7 +110,10 @@ impl<'a> Grader<'a> {
     /// The grade of a submission that cannot be had, for no fault of its own.
     fn ungraded(&self, name: &str, error: Error) -> Grade {
         let outcome = self.error(error);
-        self.grade_of(&Submission::absent(name), outcome, 0, Duration::ZERO)
+        let mut grade = self.grade_of(&Submission::absent(name), outcome, 0, Duration::ZERO);
+        // It had no seat, so no values either.
+        grade.basis.seed.clear();
+        grade
     }
 
     fn grade_of(

@@ -629,6 +629,13 @@ fn a_submission_is_graded_with_the_values_of_its_learner() {
     };
     assert_eq!(verdicts(&[]), ["pass", "fail"]);
     assert_eq!(handed_in.grade("ada")["basis"]["seed"].as_str(), Some(seed.as_str()));
+    let seeds: Vec<_> = handed_in.rows().iter().map(|row| row[row.len() - 1].to_owned()).collect();
+    assert!(seeds[0] == seed && seeds[1] != seed, "{seeds:?}");
+    // The copied answer was that of a seat with the other seed.
+    let replayed = |seed| grade_with(&sandbox, KEYED, &folder.join("bob"), &["--seed", seed]).1;
+    assert_eq!((replayed(&seeds[0]), replayed(&seeds[1])), (0, 1));
+    let rows = sandbox.json(&args)["submissions"].clone();
+    assert_eq!([&rows[0]["seed"], &rows[1]["seed"]], [&json!(seeds[0]), &json!(seeds[1])]);
     assert_eq!(verdicts(&["--seed", &seed]), ["pass", "pass"]);
     let ran = sandbox.run(&[&args[..], &["--learner", "ada"]].concat());
     assert_eq!(ran.code, 2, "{ran:#?}");
