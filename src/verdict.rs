@@ -6,7 +6,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use crate::catalog::lab::{Check, Lab, Task};
-use crate::error::Error;
+use crate::error::{Error, Kind};
 use crate::probe::finding::Failure;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -208,6 +208,8 @@ pub struct Row {
     pub verdict: Verdict,
     pub score: Option<u32>,
     pub max_score: u32,
+    /// What the values of its seat were drawn from.
+    pub seed: String,
     /// It was graded by an earlier run.
     pub kept: bool,
     /// The checks that failed, as `task/check: code`.
@@ -247,6 +249,7 @@ impl Row {
             verdict: grade.verdict,
             score: grade.score,
             max_score: grade.max_score,
+            seed: grade.basis.seed.clone(),
             kept,
             failed: failed.collect(),
             error,
@@ -266,6 +269,13 @@ pub struct ErrorReport {
     pub why: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub help: Option<String>,
+}
+
+impl std::fmt::Display for ErrorReport {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let Self { what, place, why, help } = self.clone();
+        Error { kind: Kind::Infrastructure, what, place, why, help }.fmt(f)
+    }
 }
 
 impl From<Error> for ErrorReport {

@@ -2,6 +2,8 @@
 
 mod apply;
 pub mod batch;
+mod blame;
+mod bound;
 mod seat;
 pub mod submission;
 
@@ -22,9 +24,6 @@ use crate::verdict::{
 };
 use submission::Submission;
 
-/// After an error of ours a submission gets one more seat.
-const SEATS: u32 = 2;
-
 /// What a submission is graded with.
 pub struct Grader<'a> {
     session: &'a Session,
@@ -43,6 +42,8 @@ struct Outcome {
     result: LabResult,
     apply: Option<Applied>,
     timed_out: bool,
+    /// What was handed in may be to blame: the seat was ready by then.
+    handed_in: bool,
 }
 
 impl<'a> Grader<'a> {
@@ -73,28 +74,45 @@ impl<'a> Grader<'a> {
     /// Grades one submission; `None` when it was ended before.
     pub async fn grade(&self, submission: &Submission, show: &dyn Fn(Event)) -> Option<Grade> {
         let began = Instant::now();
-        let deadline = began + self.limit;
-        let mut seats = 0;
-        let outcome = loop {
-            if let Some(why) = submission.refused() {
-                break self.refused(why);
-            }
-            seats += 1;
-            let outcome = self.on_seat(submission, deadline, show).await?;
-            let ours = outcome.result.verdict == Verdict::Error;
-            if !ours || seats == SEATS || Instant::now() >= deadline {
-                break outcome;
-            }
-            let name = &submission.name;
-            show(Event::Note(format!("{name}: an error that is not its own; trying a new seat")));
+        let (outcome, seats) = match submission.refused() {
+            Some(why) => (self.refused(why), 0),
+            None => self.on_seats(submission, began + self.limit, show).await?,
         };
         Some(self.grade_of(submission, outcome, seats, began.elapsed()))
+    }
+
+    /// What comes of a submission, and how many seats it took: after an error it gets one more, and after another one a
+    /// right solution shows whose it is.
+    async fn on_seats(
+        &self,
+        submission: &Submission,
+        deadline: Instant,
+        show: &dyn Fn(Event),
+    ) -> Option<(Outcome, u32)> {
+        let name = &submission.name;
+        let first = self.on_seat(submission, deadline, show).await?;
+        if first.result.verdict != Verdict::Error || Instant::now() >= deadline {
+            return Some((first, 1));
+        }
+        show(Event::Note(format!("{name}: an error, maybe not its own; trying a new seat")));
+        let second = self.on_seat(submission, deadline, show).await?;
+        if !blame::is_repeated(&first, &second) {
+            return Some((second, 2));
+        }
+        show(Event::Note(format!("{name}: the same error again; trying a right solution")));
+        if self.right_solution_passes().await? {
+            return Some((self.blamed(second), 2));
+        }
+        Some((second, 2))
     }
 
     /// The grade of a submission that cannot be had, for no fault of its own.
     fn ungraded(&self, name: &str, error: Error) -> Grade {
         let outcome = self.error(error);
-        self.grade_of(&Submission::absent(name), outcome, 0, Duration::ZERO)
+        let mut grade = self.grade_of(&Submission::absent(name), outcome, 0, Duration::ZERO);
+        // It had no seat, so no values either.
+        grade.basis.seed.clear();
+        grade
     }
 
     fn grade_of(
@@ -104,7 +122,7 @@ impl<'a> Grader<'a> {
         seats: u32,
         took: Duration,
     ) -> Grade {
-        let Outcome { result, apply, timed_out } = outcome;
+        let Outcome { result, apply, timed_out, .. } = outcome;
         Grade {
             submission: submission.name.clone(),
             verdict: result.verdict,
@@ -161,7 +179,7 @@ impl<'a> Grader<'a> {
         };
         let tasks = self.lab.tasks.iter().map(task).collect();
         let result = LabResult::new(&self.lab, seat, tasks, took);
-        Outcome { result, apply: None, timed_out: false }
+        Outcome { result, apply: None, timed_out: false, handed_in: false }
     }
 
     /// Returns when the person wants it to end.

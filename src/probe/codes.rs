@@ -13,11 +13,13 @@ const PROGRAMS: &[&str] = &[
     "protocol",
     "raised",
     "result",
-    "service-broken",
     "timeout",
     "unwritten",
     "workspace",
 ];
+
+/// From every probe: what is asked is no longer what it was.
+const ANYWHERE: &[&str] = &["impostor", "service-broken", "service-stopped"];
 
 impl Probe {
     /// The codes that a check with this probe can fail with.
@@ -30,7 +32,7 @@ impl Probe {
             Self::Fault(spec) => of_model(spec.workload.model),
         };
         let programs = if self.drives_program() { PROGRAMS } else { &[] };
-        let mut codes = [own, programs, &["service-stopped"]].concat();
+        let mut codes = [own, programs, ANYWHERE].concat();
         codes.sort_unstable();
         codes
     }

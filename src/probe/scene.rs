@@ -74,7 +74,9 @@ impl Services {
 
     pub async fn session(&self, name: &str) -> Result<Session> {
         let mut sessions = self.sessions.lock().await;
-        if let Some(session) = sessions.get(name) {
+        if let Some(session) = sessions.get(name)
+            && session.is_open().await
+        {
             return Ok(session.clone());
         }
         let (protocol, address) = self

@@ -5,16 +5,16 @@ use std::net::Ipv4Addr;
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 
-use crate::catalog::Catalog;
 use crate::catalog::lab::Lab;
 use crate::catalog::service::Service;
+use crate::catalog::{Catalog, unknown};
 use crate::digest;
 use crate::engine::{ContainerSpec, Link, Mount, Network, NetworkChoice, Source, Subnet};
 use crate::error::{Error, Result};
-use crate::image::{GATE, Images};
+use crate::image::Images;
 use crate::store::SeatRow;
 
-pub use crate::image::WORKBENCH;
+pub use crate::image::{GATE, WORKBENCH};
 
 /// The label that everything of a seat carries; its value is the seat's id.
 pub const SEAT_LABEL: &str = "labs.seat";
@@ -106,6 +106,11 @@ pub fn gates_network(installation: &str) -> String {
     format!("labs-gates-{installation}")
 }
 
+fn unknown_service(name: &str, known: &[&str]) -> Error {
+    let known: Vec<String> = known.iter().map(|&name| name.to_owned()).collect();
+    unknown("service", name, &known, &format!("there are: {}", known.join(", ")))
+}
+
 impl Plan {
     /// # Errors
     /// A faulty service definition, or more services than a seat's network holds.
@@ -165,6 +170,26 @@ impl Plan {
 
     pub fn member(&self, service: &str) -> Option<&Member> {
         self.members.iter().find(|m| m.name == service)
+    }
+
+    /// # Errors
+    /// The lab has no such service; says which it has.
+    pub fn expect_member(&self, service: &str) -> Result<&Member> {
+        let names: Vec<&str> = self.members.iter().map(|m| m.name.as_str()).collect();
+        self.member(service).ok_or_else(|| unknown_service(service, &names))
+    }
+
+    /// The container of a service, or of one of the parts that every seat has.
+    ///
+    /// # Errors
+    /// There is no such service or part.
+    pub fn expect_container(&self, name: &str, parts: &[&str]) -> Result<String> {
+        let services = self.members.iter().map(|m| m.name.as_str());
+        let names: Vec<&str> = services.chain(parts.iter().copied()).collect();
+        if names.contains(&name) {
+            return Ok(self.container(name));
+        }
+        Err(unknown_service(name, &names))
     }
 
     pub fn labels(&self) -> Labels {

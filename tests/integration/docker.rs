@@ -76,6 +76,11 @@ pub fn remove_image(tag: &str) -> bool {
     )
 }
 
+/// Freezes a container's processes.
+pub fn pause(container: &str) {
+    ask(|docker| async move { docker.pause_container(container).await.unwrap() });
+}
+
 /// Takes a container off a network.
 pub fn disconnect(container: &str, network: &str) {
     let request = NetworkDisconnectRequest { container: container.to_owned(), force: Some(true) };

@@ -124,6 +124,11 @@ impl Service for Mysql {
         })
     }
 
+    /// Closed connections are replaced when one is needed.
+    async fn is_open(&self) -> bool {
+        true
+    }
+
     fn reproduce(&self, words: &[String]) -> String {
         format!("mysql -h {} -u root -plabs -e {}", self.name, shell_line(&[words.join(" ")]))
     }
