@@ -137,6 +137,12 @@ impl LabResult {
         }
     }
 
+    /// The first error, which stands for the rest.
+    pub fn error(&self) -> Option<&str> {
+        let mut checks = self.tasks.iter().flat_map(|t| &t.checks);
+        checks.find_map(|check| Some(check.error.as_ref()?.what.as_str()))
+    }
+
     /// How many tasks pass.
     pub fn passed(&self) -> usize {
         self.tasks.iter().filter(|t| t.verdict == Verdict::Pass).count()
@@ -243,7 +249,6 @@ impl Row {
             let code = &check.failure.as_ref()?.code;
             Some(format!("{}/{}: {code}", task.id, check.id))
         });
-        let error = checks().find_map(|(_, check)| Some(check.error.as_ref()?.what.clone()));
         Self {
             submission: grade.submission.clone(),
             verdict: grade.verdict,
@@ -252,7 +257,7 @@ impl Row {
             seed: grade.basis.seed.clone(),
             kept,
             failed: failed.collect(),
-            error,
+            error: grade.result.error().map(str::to_owned),
             milliseconds: grade.milliseconds,
             tasks: grade.result.tasks.iter().map(|t| (t.id.clone(), t.points)).collect(),
         }

@@ -28,7 +28,7 @@ const LOOK_EVERY: Duration = Duration::from_millis(20);
 /// # Errors
 /// The engine refuses, for no fault of the script.
 pub async fn run(engine: &Engine, workbench: &str) -> Result<Applied> {
-    let bounded = format!("ulimit -f {} && exec bash {SCRIPT}", FILE >> 10);
+    let bounded = format!("ulimit -f {}; exec bash {SCRIPT}", FILE >> 10);
     let spec = ExecSpec {
         working_dir: Some("/workspace".to_owned()),
         ..ExecSpec::new(["bash", "-c", &bounded])

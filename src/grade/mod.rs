@@ -94,7 +94,8 @@ impl<'a> Grader<'a> {
         if first.result.verdict != Verdict::Error || Instant::now() >= deadline {
             return Some((first, 1));
         }
-        show(Event::Note(format!("{name}: an error, maybe not its own; trying a new seat")));
+        let met = first.result.error().unwrap_or_default();
+        show(Event::Note(format!("{name}: {met}; trying a new seat")));
         let second = self.on_seat(submission, deadline, show).await?;
         if !blame::is_repeated(&first, &second) {
             return Some((second, 2));

@@ -86,7 +86,7 @@ mod tests {
     fn what_was_found_long_ago_goes_when_something_is_kept() {
         let folder = tempfile::tempdir().unwrap();
         let hour = Duration::from_secs(3600);
-        for (name, age) in [("young", KEPT - hour), ("old", KEPT + hour)] {
+        for (name, age) in [("young", hour), ("old", KEPT + hour)] {
             let file = File::create(folder.path().join(name)).unwrap();
             file.set_modified(SystemTime::now() - age).unwrap();
         }
