@@ -2,6 +2,8 @@
 
 mod redis;
 
+pub use redis::shell_line;
+
 use schemars::JsonSchema;
 use serde::Deserialize;
 

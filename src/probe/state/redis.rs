@@ -97,7 +97,7 @@ pub async fn observe(spec: &Spec, words: &[String], scene: &Scene<'_>) -> Result
             evidence.fail("value")
         }
         Answer::Value(observed) => match spec.expect.resolve(scene.variables)?.compare(&observed) {
-            None => Finding::Pass,
+            None => Finding::PASS,
             Some(mismatch) => {
                 let nothing = observed.is_null() || observed.as_array().is_some_and(Vec::is_empty);
                 let (code, what) =
