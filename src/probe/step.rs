@@ -118,20 +118,22 @@ pub struct Question {
 }
 
 impl Question {
-    /// Sends it: the line for the evidence, and how the answer differs from what is expected. A refusal
-    /// always does: what the program made of a key decides what can be asked of it.
-    pub async fn ask(&self, twin: &Redis) -> Result<(String, Option<Mismatch>)> {
-        let line = self.line();
-        Ok(match twin.ask(&self.words).await? {
+    /// Sends it. A refusal is never what is expected: what the program made of a key decides what can be
+    /// asked of it.
+    pub async fn ask(&self, twin: &Redis) -> Result<Asked> {
+        let (answer, mismatch) = match twin.ask(&self.words).await? {
             Answer::Value(value) => {
-                (format!("{line} → {}", super::call::brief(&value)), self.expected.compare(&value))
+                let mismatch = self.expected.compare(&value);
+                (value, mismatch)
             }
             Answer::Refused(message) => {
                 let expected = "an answer".to_owned();
                 let mismatch = Mismatch { expected, observed: message.clone(), difference: None };
-                (format!("{line} → {message}"), Some(mismatch))
+                (message.into(), Some(mismatch))
             }
-        })
+        };
+        let line = format!("{} → {}", self.line(), super::call::brief(&answer));
+        Ok(Asked { line, answer, mismatch })
     }
 
     /// As a person would type it; a script only by its first line.
@@ -142,4 +144,13 @@ impl Question {
         });
         shell_line(&words.collect::<Vec<_>>())
     }
+}
+
+/// What the twin said.
+pub struct Asked {
+    /// Question and answer, for the evidence.
+    pub line: String,
+    pub answer: Value,
+    /// How the answer differs from what is expected.
+    pub mismatch: Option<Mismatch>,
 }

@@ -35,7 +35,7 @@ pub struct Interleave {
     /// What the others do.
     #[serde(rename = "do")]
     pub others: Vec<Act>,
-    /// The list of what `into` and the calls of `do` returned, in that order.
+    /// The list of what `into` returned and what `do` came to, in that order.
     pub returned: Option<Matcher>,
     /// What must hold when all is over.
     #[serde(default)]
@@ -209,9 +209,10 @@ impl<'a> Trial<'a> {
         for act in acts {
             match act {
                 Ready::Ask(question) => {
-                    let (line, mismatch) = question.ask(self.twin).await?;
-                    done.said.push(line);
-                    if let Some(mismatch) = mismatch {
+                    let asked = question.ask(self.twin).await?;
+                    done.said.push(asked.line);
+                    done.returned.push(asked.answer);
+                    if let Some(mismatch) = asked.mismatch {
                         let asked = question.line();
                         let summary =
                             format!("{} answers something else to {asked}", self.twin.name());

@@ -206,9 +206,9 @@ impl Play<'_> {
             Step::Ask(ask) => {
                 let (twin, _) = self.scene.stand()?.twin(spec.on.as_deref())?;
                 let question = ask.ready(self.scene.variables, &mut self.fresh)?;
-                let (said, mismatch) = question.ask(twin).await?;
-                self.said.push(said);
-                Ok(mismatch.map(|mismatch| {
+                let asked = question.ask(twin).await?;
+                self.said.push(asked.line);
+                Ok(asked.mismatch.map(|mismatch| {
                     let summary =
                         format!("{} answers something else to {}", twin.name(), question.line());
                     let evidence = Evidence::new(summary).sent(self.said.clone());

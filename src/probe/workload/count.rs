@@ -70,9 +70,12 @@ pub async fn drive(spec: &Spec, scene: &Scene<'_>, recorder: &Recorder) -> Resul
     }
     for ask in &spec.then {
         let question = ask.ready(scene.variables, &mut values)?;
-        if let (line, Some(mismatch)) = question.ask(twin).await? {
+        let asked = question.ask(twin).await?;
+        if let Some(mismatch) = asked.mismatch {
             let summary = format!("{} answers something else when all is over", twin.name());
-            return Ok(Some(Evidence::new(summary).sent([line]).mismatch(mismatch).fail("value")));
+            return Ok(Some(
+                Evidence::new(summary).sent([asked.line]).mismatch(mismatch).fail("value"),
+            ));
         }
     }
     Ok(Some(Finding::PASS))
