@@ -1,58 +1,60 @@
-//! Others act just before a certain command of a call is sent on.
+//! Others act just before certain commands of a call are sent on.
 
+use std::ops::RangeInclusive;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use tokio::sync::{Notify, mpsc, oneshot};
 
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::probe::relay::{self, After, Gatekeeper, Relay, Verdict};
 
 /// Others may have to wait for the call that is held back, as where it has taken a lock.
 const HELD_AT_MOST: Duration = Duration::from_secs(1);
 
-/// Makes a call and holds the `number`th command of its process back until the others are done. Answers what
-/// both came to; nothing of the others when the call did not send so many.
+/// Makes a call and holds commands of its process back, those with a number in `which`, each until the others
+/// have acted once more. Answers what the call came to, and what the others did each time.
 pub async fn disturbed<T, U>(
     relay: &Relay,
     process: &str,
-    number: usize,
+    which: RangeInclusive<usize>,
     call: impl Future<Output = T>,
-    others: impl Future<Output = Result<U>>,
-) -> Result<(T, Option<U>)> {
+    mut others: impl AsyncFnMut() -> Result<U>,
+) -> Result<(T, Vec<U>)> {
     let (strike, mut struck) = mpsc::unbounded_channel();
     let boundary = Arc::new(Boundary {
         process: process.to_owned(),
-        number,
+        which,
         seen: AtomicUsize::new(0),
         strike,
         release: Arc::default(),
     });
     relay.set_gatekeeper(Some(boundary.clone()));
-    let (returned, over) = oneshot::channel();
+    let (returned, mut over) = oneshot::channel();
     let call = async {
         let result = call.await;
-        // Nobody waits for it when the others have acted.
+        // Nobody waits for it when the others could not act.
         let _ = returned.send(());
         result
     };
     let meanwhile = async {
-        tokio::select! {
-            biased;
-            Some(()) = struck.recv() => {
-                tokio::pin!(others);
-                let done = match tokio::time::timeout(HELD_AT_MOST, &mut others).await {
-                    Ok(done) => done,
-                    Err(_) => {
-                        boundary.release.notify_one();
-                        others.await
-                    }
-                };
-                boundary.release.notify_one();
-                done.map(Some)
+        let mut done = Vec::new();
+        loop {
+            tokio::select! {
+                biased;
+                Some(()) = struck.recv() => {
+                    let act = others();
+                    tokio::pin!(act);
+                    let first = tokio::time::timeout(HELD_AT_MOST, &mut act).await;
+                    boundary.release.notify_one();
+                    done.push(match first {
+                        Ok(acted) => acted?,
+                        Err(_) => act.await?,
+                    });
+                }
+                _ = &mut over => return Ok::<_, Error>(done),
             }
-            _ = over => Ok(None),
         }
     };
     let (result, others) = tokio::join!(call, meanwhile);
@@ -60,11 +62,11 @@ pub async fn disturbed<T, U>(
     Ok((result, others?))
 }
 
-/// Holds one command of a process back until it is released.
+/// Holds commands of a process back, each until it is released.
 struct Boundary {
     process: String,
     /// Which of its commands, from 1, handshakes not counted.
-    number: usize,
+    which: RangeInclusive<usize>,
     seen: AtomicUsize,
     strike: mpsc::UnboundedSender<()>,
     release: Arc<Notify>,
@@ -76,7 +78,7 @@ impl Gatekeeper for Boundary {
         if !of_process || moment.command.handshake {
             return Verdict::Forward;
         }
-        if self.seen.fetch_add(1, Ordering::SeqCst) + 1 != self.number {
+        if !self.which.contains(&(self.seen.fetch_add(1, Ordering::SeqCst) + 1)) {
             return Verdict::Forward;
         }
         let (strike, release) = (self.strike.clone(), self.release.clone());

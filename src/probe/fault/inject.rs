@@ -58,7 +58,7 @@ impl Trial<'_> {
             self.put(&putter, rank).await?;
         }
 
-        let others = async {
+        let others = async || {
             for rank in self.ranks() {
                 self.put(&putter, rank).await?;
             }
@@ -66,7 +66,7 @@ impl Trial<'_> {
         };
         let name = taker.process.name();
         let (took, injected) =
-            boundary::disturbed(relay, name, number, self.take(&taker), others).await?;
+            boundary::disturbed(relay, name, number..=number, self.take(&taker), others).await?;
         took?;
         for _ in 0..MAX_TAKES {
             if self.recorder.trouble_seen() || !self.take(&taker).await? {
@@ -79,7 +79,7 @@ impl Trial<'_> {
             Some((line, trouble)) => trouble.finding(&line, &[])?,
             None => workload::judge(self.spec.model, self.recorder.history()).await?,
         };
-        Ok((injected.is_some(), finding))
+        Ok((!injected.is_empty(), finding))
     }
 
     /// The ranks of what is put, in order.

@@ -1,5 +1,7 @@
 //! Others act before each command of a call in turn: whatever comes between, both effects must be there.
 
+use std::ops::RangeInclusive;
+
 use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::Value;
@@ -16,10 +18,12 @@ use crate::probe::relay::{Mark, Record, Relay};
 use crate::probe::runner::Process;
 use crate::probe::scene::Scene;
 use crate::probe::step::{self, Ask, Given, Question, Returns};
-use crate::template::Variables;
+use crate::template::{Var, Variables};
 
 /// A call that sends more commands than this is not swept to its end.
 const MAX_COMMANDS: usize = 40;
+/// Lines of the evidence.
+const SHOWN: usize = 60;
 
 /// Lets others act before the 1st, 2nd, … command of a call, at last after it.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
@@ -35,6 +39,8 @@ pub struct Interleave {
     /// What the others do.
     #[serde(rename = "do")]
     pub others: Vec<Act>,
+    /// Instead of one boundary after the other: once, with the others before each of the first so many commands.
+    pub before_first: Option<Var<usize>>,
     /// The list of what `into` returned and what `do` came to, in that order.
     pub returned: Option<Matcher>,
     /// What must hold when all is over.
@@ -63,6 +69,7 @@ impl Interleave {
             r.lint(variables)
         };
         returns(&self.into)?;
+        self.before_first.iter().try_for_each(|n| n.get(variables).map(drop))?;
         for act in self.others.iter().chain(&self.then) {
             match act {
                 Act::Ask(ask) => ask.lint(variables)?,
@@ -83,12 +90,14 @@ pub async fn observe(spec: &Interleave, scene: &Scene<'_>) -> Result<Finding> {
     let (Some(caller), Some(other)) = (processes.next(), processes.next()) else {
         return Err(Error::infrastructure("The runner started too few processes"));
     };
+    let many = spec.before_first.as_ref().map(|n| n.get(scene.variables)).transpose()?;
     for number in 1..=MAX_COMMANDS {
         // Connections stay: what a call leaves behind on its own is part of what is tried.
         twin.demand(&["FLUSHALL", "SYNC"]).await?;
         let trial = Trial::new(spec, scene, twin, relay, [&caller, &other]).await?;
-        let (struck, finding) = trial.run(number).await?;
-        if !struck || !matches!(finding, Finding::Pass(_)) {
+        let which = if many.is_some() { 1 } else { number }..=many.unwrap_or(number);
+        let (struck, finding) = trial.run(which).await?;
+        if !struck || many.is_some() || !matches!(finding, Finding::Pass(_)) {
             return Ok(finding);
         }
     }
@@ -157,25 +166,25 @@ impl<'a> Trial<'a> {
     }
 
     /// Answers whether the call sent so many commands.
-    async fn run(&self, number: usize) -> Result<(bool, Finding)> {
+    async fn run(&self, which: RangeInclusive<usize>) -> Result<(bool, Finding)> {
         let (into, expected) = &self.into;
-        let (ended, others) = boundary::disturbed(
+        let (number, last) = (*which.start(), *which.end());
+        let (ended, mut others) = boundary::disturbed(
             self.relay,
             self.caller.name(),
-            number,
+            which,
             call::call(self.caller, into, CALL_TIMEOUT),
-            self.act(&self.others, "half"),
+            async || self.act(&self.others, "half").await,
         )
         .await?;
-        let struck = others.is_some();
-        // What others do after the call is a boundary too.
-        let others = match others {
-            Some(others) => others,
-            None if matches!(ended, Ended::Returned(_)) => self.act(&self.others, "half").await?,
-            None => Done::default(),
-        };
-        let place = Place { trial: self, number, struck, said: &others.said };
-        if let Some(finding) = others.finding {
+        let struck = !others.is_empty();
+        if !struck && matches!(ended, Ended::Returned(_)) {
+            // What others do after the call is a boundary too.
+            others.push(self.act(&self.others, "half").await?);
+        }
+        let said = others.iter().map(|done| done.said.clone()).collect();
+        let place = Place { trial: self, number, struck, said };
+        if let Some(finding) = others.iter_mut().find_map(|done| done.finding.take()) {
             return Ok((struck, place.show(finding)));
         }
         let line = call::line(&into.call, &into.args);
@@ -191,14 +200,14 @@ impl<'a> Trial<'a> {
             return Ok((struck, place.show(evidence.mismatch(mismatch).fail("result"))));
         }
         let mut returned = vec![value];
-        returned.extend(others.returned);
+        returned.extend(others.into_iter().flat_map(|done| done.returned));
         if let Some(mismatch) = self.returned.compare(&Value::from(returned)) {
             let summary = format!("{line} and the others together returned something else");
             let evidence = Evidence::new(summary).sent([said]).mismatch(mismatch);
             return Ok((struck, place.show(evidence.fail("result"))));
         }
         // Wrong even when nobody came between is another mistake than to be disturbed.
-        let code = if struck && number > 1 { "conflict" } else { "value" };
+        let code = if struck && last > 1 { "conflict" } else { "value" };
         let then = self.act(&self.then, code).await?;
         Ok((struck, then.finding.map_or(Finding::PASS, |finding| place.show(finding))))
     }
@@ -250,7 +259,8 @@ struct Place<'a> {
     trial: &'a Trial<'a>,
     number: usize,
     struck: bool,
-    said: &'a [String],
+    /// What the others did, each time.
+    said: Vec<Vec<String>>,
 }
 
 impl Place<'_> {
@@ -264,9 +274,16 @@ impl Place<'_> {
         };
         let mut lines: Vec<String> =
             records.iter().filter(own).map(|r| format!("it      {}", r.line())).collect();
-        let at = if self.struck { self.number - 1 } else { lines.len() };
-        let others = self.said.iter().map(|line| format!("others  {line}"));
-        lines.splice(at.min(lines.len())..at.min(lines.len()), others);
+        let first = if self.struck { self.number - 1 } else { lines.len() };
+        for (nth, said) in self.said.iter().enumerate().rev() {
+            let at = (first + nth).min(lines.len());
+            lines.splice(at..at, said.iter().map(|line| format!("others  {line}")));
+        }
+        if lines.len() > SHOWN {
+            let more = lines.len() - SHOWN;
+            lines.truncate(SHOWN);
+            lines.push(format!("… and {more} more"));
+        }
         failure.evidence.history = lines;
         Finding::Fail(failure)
     }

@@ -58,7 +58,12 @@ pub async fn drive(spec: &Spec, scene: &Scene<'_>, recorder: &Recorder) -> Resul
             Ok::<_, Error>(())
         }
     });
-    let made = futures_util::future::try_join_all(calls).await;
+    let all = futures_util::future::try_join_all(calls);
+    let made = tokio::select! {
+        made = all => made.map(drop),
+        // The others may wait for ever for the one that did not return.
+        () = recorder.stopped() => Ok(()),
+    };
     relay.set_gatekeeper(None);
     made?;
     if let Some((line, trouble)) = recorder.trouble() {

@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use serde_json::Value;
+use tokio::sync::Notify;
 
 use crate::model::{Action, History, Operation, Outcome};
 use crate::probe::Call;
@@ -18,6 +19,7 @@ pub struct Recorder {
     /// The first call that did not return, with how it was written.
     trouble: Mutex<Option<(String, Trouble)>>,
     calls: AtomicU64,
+    stopped: Notify,
 }
 
 /// One client: a process that makes one call at a time.
@@ -89,6 +91,12 @@ impl Recorder {
         if let Ok(mut kept) = self.trouble.lock() {
             kept.get_or_insert((line, trouble));
         }
+        self.stopped.notify_one();
+    }
+
+    /// Returns when some call did not return.
+    pub async fn stopped(&self) {
+        self.stopped.notified().await;
     }
 
     /// Whether some call did not return: the rest of the workload proves nothing more.

@@ -10,10 +10,9 @@ r = redis.Redis(host=os.environ.get("REDIS_HOST", "redis"), decode_responses=Tru
 def attempt(steps: list) -> list[int] | None:
     try:
         run([do for do, _ in steps])
-    except redis.ExecAbortError:
-        return None
     except redis.ResponseError as error:
-        return [int(str(error).split()[2]) - 1]
+        # Command # 2 (INCR text) of pipeline caused error: …
+        return None if "number of arguments" in str(error) else [int(str(error).split()[2]) - 1]
     return []
 
 
