@@ -1,6 +1,7 @@
 //! Others act before each command of a call in turn: whatever comes between, both effects must be there.
 
 use std::ops::RangeInclusive;
+use std::time::Duration;
 
 use schemars::JsonSchema;
 use serde::Deserialize;
@@ -22,6 +23,8 @@ use crate::template::{Var, Variables};
 
 /// A call that sends more commands than this is not swept to its end.
 const MAX_COMMANDS: usize = 40;
+/// A call between whose commands others act takes its time.
+const WITHIN: Duration = Duration::from_secs(30);
 /// Lines of the evidence.
 const SHOWN: usize = 60;
 
@@ -173,7 +176,7 @@ impl<'a> Trial<'a> {
             self.relay,
             self.caller.name(),
             which,
-            call::call(self.caller, into, CALL_TIMEOUT),
+            call::call(self.caller, into, WITHIN),
             async || self.act(&self.others, "half").await,
         )
         .await?;
