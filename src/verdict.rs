@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::catalog::lab::{Check, Lab, Task};
 use crate::error::{Error, Kind};
-use crate::probe::finding::Failure;
+use crate::probe::finding::{Failure, Figure};
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -60,6 +60,9 @@ pub struct CheckResult {
     /// What has not passed and is needed.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub blocked_by: Option<String>,
+    /// What the work has cost; only of a pass, where the check measures.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub figures: Vec<Figure>,
     /// How long it took.
     pub milliseconds: u64,
 }
@@ -75,6 +78,7 @@ impl CheckResult {
             misconception: None,
             error: None,
             blocked_by: None,
+            figures: Vec::new(),
             milliseconds: 0,
         }
     }

@@ -198,7 +198,7 @@ fn fail(check: CheckResult, evidence: Evidence, code: &str) -> CheckResult {
         Finding::Fail(failure) => {
             CheckResult { verdict: Verdict::Fail, failure: Some(*failure), ..check }
         }
-        Finding::Pass | Finding::Error(_) => check,
+        Finding::Pass(_) | Finding::Error(_) => check,
     }
 }
 

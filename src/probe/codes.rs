@@ -27,9 +27,11 @@ impl Probe {
         let own: &[&str] = match self {
             Self::State(_) => &["nothing", "value"],
             Self::Trace(spec) if !spec.drives_program() => &["commands"],
-            Self::Trace(_) => &["changed", "patience", "reply_bytes", "reply_items", "too-soon"],
+            Self::Trace(_) => {
+                &["changed", "patience", "reply_bytes", "reply_items", "too-soon", "value"]
+            }
             Self::Workload(spec) => of_model(spec.model),
-            Self::Fault(spec) => of_model(spec.workload.model),
+            Self::Fault(spec) => spec.model().map_or(&["conflict", "half", "value"], of_model),
         };
         let programs = if self.drives_program() { PROGRAMS } else { &[] };
         let mut codes = [own, programs, ANYWHERE].concat();
@@ -45,5 +47,6 @@ fn of_model(model: Model) -> &'static [&'static str] {
         }
         Model::AtLeastOnce => &["duplicate", "empty", "invented", "lost"],
         Model::FanOut => &["bypassed", "duplicate", "ended", "invented", "late", "lost", "order"],
+        Model::Counter => &["invented", "lost", "order", "oversold", "refused", "value"],
     }
 }

@@ -12,6 +12,7 @@ pub mod runner;
 pub mod scene;
 pub mod service;
 pub mod state;
+pub mod step;
 pub mod trace;
 pub mod workload;
 

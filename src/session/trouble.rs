@@ -156,7 +156,7 @@ pub fn service_died(
         let why = match finding {
             Finding::Error(error) => error.why.unwrap_or(error.what),
             Finding::Fail(failure) => failure.evidence.summary,
-            Finding::Pass => String::new(),
+            Finding::Pass(_) => String::new(),
         };
         Finding::Error(Error::infrastructure(what).because(why).help(help))
     };

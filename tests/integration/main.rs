@@ -2,6 +2,7 @@
 
 mod author;
 mod cli;
+mod contention;
 mod docker;
 mod engine;
 mod grade;

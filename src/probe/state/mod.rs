@@ -122,7 +122,7 @@ pub async fn observe(spec: &Spec, scene: &Scene<'_>) -> Result<Finding> {
         Answer::Value(observed) => {
             let observed = shape.of(observed);
             match spec.expect.resolve(scene.variables)?.compare(&observed) {
-                None => Finding::Pass,
+                None => Finding::PASS,
                 Some(mismatch) => {
                     let nothing =
                         observed.is_null() || observed.as_array().is_some_and(Vec::is_empty);

@@ -41,7 +41,7 @@ impl Books {
             stats.lines().filter_map(counted).filter(|(c, _)| self.counts(c)).map(|(_, n)| n).sum();
         let Some(mismatch) = self.calls.resolve(scene.variables)?.compare(&Value::from(calls))
         else {
-            return Ok(Finding::Pass);
+            return Ok(Finding::PASS);
         };
         let summary =
             format!("{} has counted {calls} calls of {}", self.on, self.commands.join(", "));

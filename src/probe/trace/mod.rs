@@ -9,11 +9,12 @@ use serde::Deserialize;
 
 use super::finding::Finding;
 use super::scene::Scene;
+use super::step::Given;
 use crate::error::{Error, Result};
 use crate::template::Variables;
 
 pub use books::Books;
-pub use scenario::{Given, Step};
+pub use scenario::Step;
 pub use seen::Seen;
 
 /// Either the service's own books, or a scenario that is watched at the relay.
