@@ -9,6 +9,7 @@ mod hostile;
 mod interrupt;
 mod keyed;
 mod mutants;
+mod mysql;
 mod sandbox;
 mod seat;
 mod shell;
