@@ -1,6 +1,7 @@
 //! The failure codes that a probe can give. What each means is in docs/lab-format.md.
 
 use super::Probe;
+use super::trace::Source;
 use crate::model::Model;
 
 /// From every probe that runs the learner's program.
@@ -26,10 +27,14 @@ impl Probe {
     pub fn codes(&self) -> Vec<&'static str> {
         let own: &[&str] = match self {
             Self::State(_) => &["nothing", "value"],
-            Self::Trace(spec) if !spec.drives_program() => &["commands"],
-            Self::Trace(_) => {
-                &["changed", "patience", "reply_bytes", "reply_items", "too-soon", "value"]
-            }
+            Self::Trace(spec) => match spec.source() {
+                Source::Books(_) => &["commands"],
+                Source::Plan(_) => &["full-scan", "refused", "rows"],
+                Source::SlowLog(_) => &["logged", "output", "unlogged"],
+                Source::Scenario => {
+                    &["changed", "patience", "reply_bytes", "reply_items", "too-soon", "value"]
+                }
+            },
             Self::Workload(spec) => of_model(spec.model),
             Self::Fault(spec) => spec.model().map_or(&["conflict", "half", "value"], of_model),
         };

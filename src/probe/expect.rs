@@ -88,6 +88,12 @@ impl Matcher {
         self.lint(variables)
     }
 
+    /// Whether it expects nothing at all.
+    pub fn is_nothing(&self) -> bool {
+        self.same_as.is_none()
+            && self.resolve(&Variables::default()).is_ok_and(|expectation| expectation.is_empty())
+    }
+
     /// Puts the variables in place.
     ///
     /// # Errors

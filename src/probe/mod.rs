@@ -46,13 +46,19 @@ impl Probe {
         finding.unwrap_or_else(Finding::Error)
     }
 
-    /// Whether it runs the learner's program, and so needs a runner and twins.
+    /// Whether it runs the learner's program.
     pub fn drives_program(&self) -> bool {
         match self {
             Self::State(_) => false,
-            Self::Trace(spec) => spec.drives_program(),
+            Self::Trace(spec) => matches!(spec.source(), trace::Source::Scenario),
             Self::Workload(_) | Self::Fault(_) => true,
         }
+    }
+
+    /// Whether it acts on twins: for the learner's program, or by itself.
+    pub fn needs_stand(&self) -> bool {
+        let acts = |spec: &trace::Spec| matches!(spec.source(), trace::Source::SlowLog(_));
+        self.drives_program() || matches!(self, Self::Trace(spec) if acts(spec))
     }
 
     /// Finds what can be found without a live system: unknown commands, undefined variables.

@@ -5,6 +5,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use async_trait::async_trait;
 use tokio::sync::Mutex;
 
 use super::relay::Relay;
@@ -44,6 +45,17 @@ pub struct Stand {
     pub files: Vec<(String, Vec<u8>)>,
     pub relays: BTreeMap<String, Arc<Relay>>,
     pub twins: BTreeMap<String, Session>,
+    pub hands: Box<dyn Hands>,
+}
+
+/// What a probe may do to the containers of a stand.
+#[async_trait]
+pub trait Hands: Send + Sync {
+    /// Restarts the twin of a service and waits until it answers.
+    ///
+    /// # Errors
+    /// It does not come back.
+    async fn restart(&self, service: &str) -> Result<()>;
 }
 
 impl Scene<'_> {

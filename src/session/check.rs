@@ -115,10 +115,14 @@ impl Round<'_> {
     /// Tasks go to a few lanes. What a task needs is under way before it; otherwise those with the most to run come
     /// first, so that no lane is left alone with them at the end.
     async fn tasks(&self, tasks: &[&Task]) -> Result<Vec<TaskResult>> {
-        let runs = |t: &Task| {
-            t.checks.iter().filter_map(Check::probe).filter(Probe::drives_program).count()
+        let probes = |t: &Task| t.checks.iter().filter_map(Check::probe).collect::<Vec<_>>();
+        let runs = |t: &Task| probes(t).iter().filter(|p| p.needs_stand()).count();
+        let drives = |t: &&&Task| probes(t).iter().any(Probe::drives_program);
+        // What only needs a twin is soon done: it does not pay to make several for it.
+        let driving = match tasks.iter().filter(drives).count() {
+            0 => usize::from(tasks.iter().any(|t| runs(t) > 0)),
+            driving => driving,
         };
-        let driving = tasks.iter().filter(|t| runs(t) > 0).count();
         let mut queue: Vec<&Task> = tasks.to_vec();
         queue.sort_by_key(|t| (self.depth(t), Reverse(runs(t))));
         let queue = Mutex::new(queue.into());
@@ -245,7 +249,7 @@ impl Round<'_> {
         let variables = &self.lab.variables;
         let finding = match (&self.broken, lane) {
             (Some(finding), _) => finding.clone(),
-            (None, Some(lane)) if probe.drives_program() => {
+            (None, Some(lane)) if probe.needs_stand() => {
                 self.on_stand(&probe, program, variables, lane).await
             }
             _ => self.on_seat(&probe, program, variables).await,
@@ -282,7 +286,7 @@ impl Round<'_> {
         }
     }
 
-    /// A probe that runs the program, on a clean stand.
+    /// A probe that acts, on a clean stand.
     async fn on_stand(
         &self,
         probe: &Probe,

@@ -9,6 +9,7 @@ use tokio::net::TcpStream;
 use super::Session;
 use super::plan::{Member, Plan};
 use super::start::reach;
+use crate::catalog::service::Protocol;
 use crate::error::{Error, Result};
 use crate::probe::service;
 
@@ -27,6 +28,33 @@ while (my $client = $listener->accept) {
   exit;
 }
 "#;
+
+/// The same in the protocol of MySQL: greets, lets everybody in, and has done whatever it is told.
+const YES_MAN_OF_MYSQL: &str = r#"
+use IO::Socket::INET;
+my ($port, $word) = @ARGV;
+my $listener = IO::Socket::INET->new(LocalPort => $port, Listen => 64, ReuseAddr => 1) or die "no listener: $!";
+$SIG{CHLD} = 'IGNORE';
+sub packet { my ($number, $body) = @_; substr(pack('V', length $body), 0, 3) . chr($number) . $body }
+my $greeting = packet(0, "\x0a9.7.0-$word\0" . pack('V', 1) . 'a' x 8 . "\0" . pack('vCvv', 0xa209, 255, 2, 8)
+  . chr(21) . "\0" x 10 . 'b' x 12 . "\0mysql_native_password\0");
+while (my $client = $listener->accept) {
+  next if fork;
+  syswrite($client, $greeting);
+  while (sysread($client, my $request, 65536)) {
+    syswrite($client, packet((ord(substr($request, 3, 1)) + 1) % 256, "\0\0\0\x02\0\0\0"));
+  }
+  exit;
+}
+"#;
+
+/// An impostor's script, and how many bytes it says before its word.
+fn script(protocol: Option<Protocol>) -> (&'static str, usize) {
+    match protocol {
+        Some(Protocol::Mysql) => (YES_MAN_OF_MYSQL, 11),
+        _ => (YES_MAN, 1),
+    }
+}
 
 const ANSWERS_WITHIN: Duration = Duration::from_secs(20);
 const ASK_WITHIN: Duration = Duration::from_secs(1);
@@ -90,14 +118,15 @@ impl Session {
     /// It does not, so that nothing would be proven.
     pub async fn answers(&self, plan: &Plan, member: &Member, word: &str) -> Result<()> {
         let address = reach(member, None, &self.gate(plan).await?)?;
+        let (_, before) = script(member.definition.ready);
         let deadline = tokio::time::Instant::now() + ANSWERS_WITHIN;
         while tokio::time::Instant::now() < deadline {
             let asked = async {
                 let mut stream = TcpStream::connect(address).await?;
                 stream.write_all(b"x\r\n").await?;
-                let mut said = vec![0; word.len() + 1];
+                let mut said = vec![0; before + word.len()];
                 stream.read_exact(&mut said).await?;
-                Ok::<_, std::io::Error>(said[1..] == *word.as_bytes())
+                Ok::<_, std::io::Error>(said[before..] == *word.as_bytes())
             };
             if let Ok(Ok(true)) = tokio::time::timeout(ASK_WITHIN, asked).await {
                 return Ok(());
@@ -117,7 +146,8 @@ impl Session {
     ) -> Result<()> {
         let Some(port) = member.definition.port else { return Ok(()) };
         let mut spec = plan.service(member, &self.networks(plan).await?);
-        spec.command = ["perl", "-e", YES_MAN, &port.to_string(), word].map(str::to_owned).to_vec();
+        let (script, _) = script(member.definition.ready);
+        spec.command = ["perl", "-e", script, &port.to_string(), word].map(str::to_owned).to_vec();
         self.engine.kill(&spec.name, "SIGKILL").await?;
         match place {
             Impostor::Beside => spec.name = plan.container("impostor"),

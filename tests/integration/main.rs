@@ -10,6 +10,7 @@ mod hostile;
 mod interrupt;
 mod keyed;
 mod mutants;
+mod mysql;
 mod packages;
 mod sandbox;
 mod seat;

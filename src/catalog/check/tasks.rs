@@ -191,12 +191,10 @@ pub fn probes(subject: &Subject, problems: &mut Vec<Problem>) {
 pub fn asked(subject: &Subject, problems: &mut Vec<Problem>) {
     for (pointer, _, check) in checks(subject.lab) {
         let asked = match check.probe() {
-            Some(Probe::State(spec)) => Some((spec.on, "state/on")),
-            Some(Probe::Trace(spec)) => match (spec.books, spec.on) {
-                (Some(books), _) => Some((books.on, "trace/books/on")),
-                (None, Some(on)) => Some((on, "trace/on")),
-                (None, None) => None,
-            },
+            Some(Probe::State(spec)) => Some((spec.on, "state/on".to_owned())),
+            Some(Probe::Trace(spec)) => {
+                spec.named().map(|(on, key)| (on.to_owned(), format!("trace/{key}")))
+            }
             _ => None,
         };
         if let Some((on, key)) = asked {

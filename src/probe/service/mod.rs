@@ -10,7 +10,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use serde_json::Value;
 
-pub use mysql::Mysql;
+pub use mysql::{Logged, Mysql, Scope};
 pub use redis::Redis;
 
 use crate::catalog::service::Protocol;

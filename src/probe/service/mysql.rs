@@ -23,8 +23,8 @@ const CONNECTIONS: usize = 4;
 const ACCOUNT: &str = "labs";
 const PASSWORD: &str = "labs";
 /// What makes a connection quiet: the rows it examines are never enough for the slow-query log.
-const QUIET: &str =
-    "SET SESSION sql_log_bin = 0, min_examined_row_limit = 4294967295, time_zone = '+00:00'";
+const QUIET: &str = "SET SESSION sql_log_bin = 0, min_examined_row_limit = 4294967295, time_zone = '+00:00', \
+                     explain_json_format_version = 2";
 
 /// Schemas of the server itself.
 const OWN_SCHEMAS: &str = "('mysql', 'sys', 'information_schema', 'performance_schema')";
@@ -32,10 +32,47 @@ const OWN_SCHEMAS: &str = "('mysql', 'sys', 'information_schema', 'performance_s
 const RIGHTS: &str = "CHECKSUM TABLE mysql.user, mysql.db, mysql.tables_priv, mysql.columns_priv, mysql.procs_priv, \
                       mysql.global_grants, mysql.role_edges, mysql.default_roles";
 
+/// Variables that change by themselves: they count transactions, which the digest has and a wipe need not undo.
+const MOVING: &str = "('gtid_executed', 'gtid_purged')";
+/// Definitions that are no tables.
+const PROGRAMS: [&str; 4] = [
+    "SELECT routine_schema, routine_name, routine_definition FROM information_schema.routines \
+     WHERE routine_schema <> 'sys' ORDER BY 1, 2",
+    "SELECT trigger_schema, trigger_name, action_statement FROM information_schema.triggers \
+     WHERE trigger_schema <> 'sys' ORDER BY 1, 2",
+    "SELECT event_schema, event_name, event_definition, status FROM information_schema.events ORDER BY 1, 2",
+    "SELECT table_schema, table_name, view_definition FROM information_schema.views \
+     WHERE table_schema <> 'sys' ORDER BY 1, 2",
+];
+
+/// The server refuses a value because numbers and texts are written in another way.
+const WRONG_TYPE: u16 = 1232;
+
 /// A few connections that several askers share.
 pub struct Mysql {
     name: String,
     pool: Pool,
+    options: OptsBuilder,
+}
+
+/// What is logged or persisted under a name.
+pub type Setting = (String, String);
+
+/// Where a variable is set.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Scope {
+    /// In the running server.
+    Global,
+    /// In what the server starts with.
+    Persisted,
+}
+
+/// A row of the slow-query log.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Logged {
+    pub statement: String,
+    /// As the server measured it.
+    pub seconds: f64,
 }
 
 impl Mysql {
@@ -48,10 +85,12 @@ impl Mysql {
             .tcp_port(address.port())
             .user(Some(ACCOUNT))
             .pass(Some(PASSWORD))
-            .prefer_socket(false)
+            .prefer_socket(false);
+        let quiet = options
+            .clone()
             .setup(vec![QUIET])
             .pool_opts(PoolOpts::default().with_constraints(constraints));
-        let session = Self { name: name.to_owned(), pool: Pool::new(options) };
+        let session = Self { name: name.to_owned(), pool: Pool::new(quiet), options };
         match tokio::time::timeout(CONNECT_TIMEOUT, session.pool.get_conn()).await {
             Ok(Ok(_)) => Ok(session),
             Ok(Err(error)) => Err(down(name, address, error)),
@@ -136,13 +175,21 @@ impl Service for Mysql {
     async fn is_genuine(&self) -> Result<bool> {
         let nonce = fresh::random("nonce");
         let backwards: String = nonce.chars().rev().collect();
-        let answer = self.texts(&format!("SELECT REVERSE('{nonce}')")).await?;
-        Ok(answer == [backwards])
+        // MariaDB, which has MySQL's protocol, has no such function.
+        let ask = format!("SELECT REVERSE('{nonce}'), UUID_TO_BIN(UUID()) IS NOT NULL");
+        Ok(match self.ask(&[&ask]).await? {
+            Answer::Value(rows) => rows[0][0] == backwards,
+            Answer::Refused(_) => false,
+        })
     }
 
     /// Definitions (with the next `AUTO_INCREMENT`), rows, transactions that were logged, and configuration.
     async fn digest(&self) -> Result<String> {
         let mut parts = vec![self.fingerprint().await?];
+        parts.extend(self.texts("SELECT @@GLOBAL.gtid_executed").await?);
+        for programs in PROGRAMS {
+            parts.extend(self.texts_of(programs).await?);
+        }
         for table in self.tables().await? {
             parts.extend(self.texts_of(&format!("SHOW CREATE TABLE {table}")).await?);
             parts.extend(self.texts_of(&format!("CHECKSUM TABLE {table}")).await?);
@@ -178,7 +225,9 @@ impl Service for Mysql {
     /// Global variables, what is kept of them, and who may do what.
     async fn fingerprint(&self) -> Result<String> {
         let mut parts = Vec::new();
-        for statement in ["SHOW GLOBAL VARIABLES", RIGHTS] {
+        let variables = format!("SHOW GLOBAL VARIABLES WHERE variable_name NOT IN {MOVING}");
+        let persisted = "SELECT * FROM performance_schema.persisted_variables ORDER BY 1";
+        for statement in [&variables, persisted, RIGHTS] {
             parts.extend(self.texts_of(statement).await?);
         }
         Ok(parts.join("\n"))
@@ -198,13 +247,116 @@ impl Service for Mysql {
             .sum())
     }
 
-    async fn copy(&self, what: &str, _to: &dyn Service) -> Result<()> {
-        Err(Error::usage(format!("{what} cannot be copied to a twin of {}", self.name))
-            .because("only keys of Redis are"))
+    /// A global variable.
+    async fn copy(&self, variable: &str, to: &dyn Service) -> Result<()> {
+        let to = to.of::<Self>()?;
+        if let Some(value) = self.global(variable).await? {
+            to.set(Scope::Global, variable, &value).await?;
+        }
+        Ok(())
     }
 }
 
 impl Mysql {
+    /// A connection as any client has it: with the settings that the server gives to new ones.
+    ///
+    /// # Errors
+    /// The server does not take it.
+    pub async fn client(&self) -> Result<Conn> {
+        let opened = tokio::time::timeout(CONNECT_TIMEOUT, Conn::new(self.options.clone())).await;
+        let opened = opened.map_err(|_| gone(&self.name, "it takes no new connection"))?;
+        opened.map_err(|error| gone(&self.name, error))
+    }
+
+    /// Sends a statement over a connection of a client.
+    ///
+    /// # Errors
+    /// The server refuses, or does not answer in time.
+    pub async fn send(&self, client: &mut Conn, statement: &str) -> Result<()> {
+        match tokio::time::timeout(ANSWER_TIMEOUT, client.query_drop(statement)).await {
+            Ok(sent) => sent.map_err(|error| gone(&self.name, error)),
+            Err(_) => Err(gone(&self.name, format!("no answer to {statement}"))),
+        }
+    }
+
+    /// One statement that must succeed.
+    ///
+    /// # Errors
+    /// The server refuses.
+    pub async fn demanded(&self, statement: &str) -> Result<()> {
+        self.all(statement).await.map(drop)
+    }
+
+    /// The value of a global variable; `None` if there is none of that name.
+    pub async fn global(&self, variable: &str) -> Result<Option<String>> {
+        let shown = self.all(&format!("SHOW GLOBAL VARIABLES LIKE '{variable}'")).await?;
+        Ok(shown.first().and_then(|row| row[1].as_str()).map(str::to_owned))
+    }
+
+    /// What the server starts with beyond its configuration.
+    pub async fn persisted(&self) -> Result<Vec<Setting>> {
+        let rows = self.all("SELECT * FROM performance_schema.persisted_variables").await?;
+        let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+        Ok(rows.iter().map(|row| (text(&row[0]), text(&row[1]))).collect())
+    }
+
+    /// Sets a variable to a value as the server shows it.
+    ///
+    /// # Errors
+    /// The server refuses.
+    pub async fn set(&self, scope: Scope, variable: &str, value: &str) -> Result<()> {
+        let scope = match scope {
+            Scope::Global => "GLOBAL",
+            Scope::Persisted => "PERSIST_ONLY",
+        };
+        let quoted = value.replace('\\', "\\\\").replace('\'', "''");
+        let statement = format!("SET {scope} `{variable}` = '{quoted}'");
+        match self.rows(&statement).await? {
+            // Numbers are not taken as text.
+            Err(refused) if refused.contains(&WRONG_TYPE.to_string()) => {
+                self.all(&format!("SET {scope} `{variable}` = {value}")).await.map(drop)
+            }
+            Err(refused) => {
+                Err(Error::infrastructure(format!("{} refused {statement}", self.name))
+                    .because(refused))
+            }
+            Ok(_) => Ok(()),
+        }
+    }
+
+    /// Forgets everything that was persisted.
+    pub async fn unpersist(&self) -> Result<()> {
+        self.all("RESET PERSIST").await.map(drop)
+    }
+
+    /// What a connection has in the slow-query log, the table.
+    pub async fn slow_log(&self, connection: u32) -> Result<Vec<Logged>> {
+        let statement = format!(
+            "SELECT CONVERT(sql_text USING utf8mb4), TIME_TO_SEC(query_time) + MICROSECOND(query_time) / 1e6 \
+             FROM mysql.slow_log WHERE thread_id = {connection}"
+        );
+        let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+        let rows = self.all(&statement).await?;
+        Ok(rows
+            .iter()
+            .map(|row| Logged {
+                statement: text(&row[0]),
+                seconds: text(&row[1]).parse().unwrap_or_default(),
+            })
+            .collect())
+    }
+
+    /// The plan of a statement that reads, with what each step of it really read.
+    pub async fn plan(&self, statement: &str) -> Result<std::result::Result<Value, String>> {
+        let rows = match self.rows(&format!("EXPLAIN ANALYZE FORMAT=JSON {statement}")).await? {
+            Ok(rows) => rows,
+            Err(refused) => return Ok(Err(refused)),
+        };
+        let text = rows.into_iter().next().map(row).unwrap_or_default();
+        let plan = serde_json::from_str(text[0].as_str().unwrap_or_default());
+        plan.map(Ok).map_err(|error| gone(&self.name, error))
+    }
+
     /// Each row of an answer as one text.
     async fn texts_of(&self, statement: &str) -> Result<Vec<String>> {
         Ok(self.all(statement).await?.iter().map(Value::to_string).collect())

@@ -1,6 +1,6 @@
 //! State probes: ask the live service, match the answer. They only read.
 
-mod reads;
+pub mod reads;
 
 use schemars::JsonSchema;
 use serde::Deserialize;
@@ -10,7 +10,7 @@ use super::finding::{Evidence, Finding};
 use super::scene::Scene;
 use super::service::Answer;
 use crate::error::{Error, Result};
-use crate::probe::expect::Matcher;
+use crate::probe::expect::{Matcher, same, show};
 use crate::template::Variables;
 use crate::term::shell_line;
 
@@ -29,7 +29,10 @@ pub struct Spec {
     pub column: Option<String>,
     /// An SQL statement whose answer is the list of its rows, each a list.
     pub rows: Option<String>,
+    #[serde(default)]
     pub expect: Matcher,
+    /// An SQL statement that must have the same answer. It is not shown: it may be what the learner is to find out.
+    pub equals: Option<String>,
 }
 
 /// What is asked, with the variables in place.
@@ -50,7 +53,16 @@ enum Shape {
 impl Spec {
     pub fn lint(&self, variables: &Variables) -> Result<()> {
         let Question { words, .. } = self.question(variables)?;
-        self.expect.lint(variables)?;
+        if let Some(truth) = &self.equals {
+            let truth = variables.render(truth)?;
+            if self.send.is_some() || !reads::statement(&truth) {
+                return Err(Error::usage("equals takes an SQL statement that only reads")
+                    .help("use it with value, column or rows"));
+            }
+        }
+        if self.equals.is_none() || !self.expect.is_nothing() {
+            self.expect.lint(variables)?;
+        }
         if self.expect.same_as.is_some() {
             return Err(Error::usage(
                 "same_as compares what the program returns; a state probe has no such thing",
@@ -121,6 +133,18 @@ pub async fn observe(spec: &Spec, scene: &Scene<'_>) -> Result<Finding> {
         }
         Answer::Value(observed) => {
             let observed = shape.of(observed);
+            if let Some(truth) = &spec.equals {
+                let truth = scene.variables.render(truth)?;
+                let truth = shape.of(service.demand(&[truth]).await?);
+                if !same(&truth, &observed) {
+                    let mut evidence = evidence(&format!("{} answers something else", spec.on));
+                    evidence.expected = Some("what the checker finds by itself".to_owned());
+                    evidence.observed = Some(show(&observed));
+                    let empty = observed.as_array().is_some_and(Vec::is_empty);
+                    let code = if empty || observed.is_null() { "nothing" } else { "value" };
+                    return Ok(evidence.fail(code));
+                }
+            }
             match spec.expect.resolve(scene.variables)?.compare(&observed) {
                 None => Finding::PASS,
                 Some(mismatch) => {

@@ -1,8 +1,10 @@
 //! Trace probes: what did the service see? Claims about *how* the work is done.
 
 mod books;
+mod plan;
 mod scenario;
 mod seen;
+mod slow_log;
 
 use schemars::JsonSchema;
 use serde::Deserialize;
@@ -14,15 +16,21 @@ use crate::error::{Error, Result};
 use crate::template::Variables;
 
 pub use books::Books;
+pub use plan::Plan;
 pub use scenario::Step;
 pub use seen::Seen;
+pub use slow_log::SlowLog;
 
-/// Either the service's own books, or a scenario that is watched at the relay.
+/// The service's own books, a plan, a log; or a scenario that is watched at the relay.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 #[schemars(rename = "Trace")]
 pub struct Spec {
     pub books: Option<Books>,
+    /// How MySQL executes a statement.
+    pub plan: Option<Plan>,
+    /// What MySQL's slow-query log takes down.
+    pub slow_log: Option<SlowLog>,
     /// The service whose twin is watched; the only one when left out.
     pub on: Option<String>,
     /// What the twin holds before the first step.
@@ -38,30 +46,71 @@ pub struct Spec {
     pub expect: Vec<Seen>,
 }
 
+/// What a trace looks at.
+pub enum Source<'a> {
+    Books(&'a Books),
+    Plan(&'a Plan),
+    SlowLog(&'a SlowLog),
+    Scenario,
+}
+
 impl Spec {
-    pub fn drives_program(&self) -> bool {
-        self.books.is_none()
+    pub fn source(&self) -> Source<'_> {
+        match (&self.books, &self.plan, &self.slow_log) {
+            (Some(books), ..) => Source::Books(books),
+            (_, Some(plan), _) => Source::Plan(plan),
+            (_, _, Some(log)) => Source::SlowLog(log),
+            _ => Source::Scenario,
+        }
+    }
+
+    /// The service that is named, and by which key.
+    pub fn named(&self) -> Option<(&str, &'static str)> {
+        match self.source() {
+            Source::Books(books) => Some((&books.on, "books/on")),
+            Source::Plan(plan) => Some((&plan.on, "plan/on")),
+            Source::SlowLog(log) => Some((&log.on, "slow_log/on")),
+            Source::Scenario => Some((self.on.as_deref()?, "on")),
+        }
     }
 
     pub fn lint(&self, variables: &Variables) -> Result<()> {
-        match &self.books {
-            Some(books) if self.steps.is_empty() && self.expect.is_empty() => books.lint(variables),
-            Some(_) => {
-                Err(Error::usage("A trace has either books or steps").help("make two checks of it"))
+        let sources = [
+            self.books.is_some(),
+            self.plan.is_some(),
+            self.slow_log.is_some(),
+            !self.steps.is_empty(),
+        ];
+        match sources.iter().filter(|there| **there).count() {
+            0 => {
+                return Err(Error::usage("A trace looks at nothing")
+                    .help("give it steps: [...], books, plan or slow_log"));
             }
-            None if self.steps.is_empty() => {
-                Err(Error::usage("A trace has neither books nor steps")
-                    .help("give it steps: [...]"))
+            1 => {}
+            _ => {
+                return Err(Error::usage("A trace has one of books, plan, slow_log and steps")
+                    .help("make two checks of it"));
             }
-            None => scenario::lint(self, variables),
+        }
+        match self.source() {
+            Source::Scenario => scenario::lint(self, variables),
+            _ if !self.expect.is_empty() => {
+                Err(Error::usage("A trace without steps has nothing to expect of the relay")
+                    .help("leave expect out"))
+            }
+            Source::Books(books) => books.lint(variables),
+            Source::Plan(plan) => plan.lint(variables),
+            Source::SlowLog(log) => log.lint(variables),
         }
     }
 }
 
 /// Looks at the books, or plays the scenario.
 pub async fn observe(spec: &Spec, scene: &Scene<'_>) -> Result<Finding> {
-    match &spec.books {
-        Some(books) => books.observe(scene).await,
-        None => scenario::observe(spec, scene).await,
+    match spec.source() {
+        Source::Books(books) => books.observe(scene).await,
+        Source::Plan(plan) => plan.observe(scene).await,
+        Source::SlowLog(log) => log.observe(scene).await,
+        Source::Scenario => scenario::observe(spec, scene).await,
     }
 }

@@ -3,24 +3,32 @@
 mod runner;
 mod twin;
 
-use std::net::Ipv4Addr;
+use std::collections::BTreeMap;
+use std::net::{Ipv4Addr, SocketAddr};
+use std::time::Duration;
+
+use async_trait::async_trait;
 
 use super::ledger::check_lock;
 use super::plan::{Member, Networks, Plan, SEAT_LABEL};
 use super::{Session, workspace};
-use crate::error::Result;
+use crate::engine::Engine;
+use crate::error::{Error, Result};
 use crate::probe::clock::Clock;
 use crate::probe::finding::{Evidence, Finding};
 use crate::probe::fresh;
 use crate::probe::relay::{self, Relay};
-use crate::probe::scene::Stand;
+use crate::probe::scene::{Hands, Stand};
 use crate::probe::service;
+use crate::ready;
 use twin::{Place, Twin};
 
 /// Marks the throw-away containers of checks.
 const STAND_LABEL: &str = "labs.stand";
 const RUNNER: &str = "runner";
 const TWIN: &str = "twin";
+/// How often a twin that starts is looked at, in case it ended.
+const LOOK_EVERY: Duration = Duration::from_millis(250);
 
 /// A place where one check at a time runs the learner's program.
 pub struct Lane<'a> {
@@ -115,7 +123,24 @@ impl<'a> Lane<'a> {
                 return Err(error);
             }
         };
-        let mut stand = Stand { runner, files: Vec::new(), relays: [].into(), twins: [].into() };
+        let hands = OfEngine {
+            engine: self.session.engine.clone(),
+            twins: (members.iter().zip(&twins))
+                .map(|(member, twin)| {
+                    (
+                        twin.service.clone(),
+                        (twin.container.clone(), (*member).clone(), twin.address),
+                    )
+                })
+                .collect(),
+        };
+        let mut stand = Stand {
+            runner,
+            files: Vec::new(),
+            relays: [].into(),
+            twins: [].into(),
+            hands: Box::new(hands),
+        };
         for ((twin, member), host) in twins.iter().zip(members).zip(2u8..) {
             let relay = Relay::new(clock, twin.address, relay::protocol(member.definition.ready));
             let port = member.definition.port.unwrap_or_default();
@@ -162,6 +187,42 @@ impl<'a> Lane<'a> {
             }
         }
         finding
+    }
+}
+
+/// The engine's hold on the twins of a stand.
+struct OfEngine {
+    engine: Engine,
+    twins: BTreeMap<String, (String, Member, SocketAddr)>,
+}
+
+#[async_trait]
+impl Hands for OfEngine {
+    async fn restart(&self, service: &str) -> Result<()> {
+        let (container, member, address) = self
+            .twins
+            .get(service)
+            .ok_or_else(|| Error::usage(format!("The lab has no service {service:?}")))?;
+        let patience = Duration::from_secs(u64::from(member.definition.stop_seconds));
+        self.engine.restart(container, patience).await?;
+        let Some(protocol) = member.definition.ready else { return Ok(()) };
+        let what = || Error::infrastructure(format!("The twin of {service} does not come back"));
+        tokio::select! {
+            answered = ready::wait(protocol, *address, twin::READY_WITHIN) => {
+                answered.map_err(|met| what().at(container).because(met))
+            }
+            ended = self.ends(container) => Err(ended.err().unwrap_or_else(what)),
+        }
+    }
+}
+
+impl OfEngine {
+    /// Returns when a container has ended.
+    async fn ends(&self, container: &str) -> Result<()> {
+        while self.engine.inspect(container).await?.is_some_and(|s| s.running) {
+            tokio::time::sleep(LOOK_EVERY).await;
+        }
+        Ok(())
     }
 }
 

@@ -13,7 +13,7 @@ use crate::session::plan::{Member, Networks, Plan};
 use crate::session::start::reach;
 use crate::store::ResourceKind;
 
-const READY_WITHIN: Duration = Duration::from_secs(20);
+pub(super) const READY_WITHIN: Duration = Duration::from_secs(20);
 
 /// A twin that runs and is clean.
 pub struct Twin {

@@ -19,7 +19,7 @@ _TOKEN = re.compile(
 _OPENING = {"do", "then", "else", "elif", "if", "while", "until", "!", "{", "time"}
 _NO_COMMAND = {"for", "case", "select", "function", "done", "fi", "esac", "}"}
 # Options that say where a service is: all that follows would fail without them. They take a value.
-_CONNECTION = {"redis-cli": {"-h", "-p"}}
+_CONNECTION = {"redis-cli": {"-h", "-p"}, "mysql": {"-h", "-u"}}
 
 
 def mutants(text: str) -> Iterator[Change]:

@@ -1,0 +1,106 @@
+//! How MySQL executes a statement: what `EXPLAIN ANALYZE` says it really read.
+
+use schemars::JsonSchema;
+use serde::Deserialize;
+use serde_json::Value;
+
+use crate::error::{Error, Result};
+use crate::probe::expect::Matcher;
+use crate::probe::finding::{Evidence, Finding};
+use crate::probe::scene::Scene;
+use crate::probe::service::Mysql;
+use crate::probe::state::reads;
+use crate::template::Variables;
+
+/// A statement that reads, executed once on the learner's service.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Plan {
+    pub on: String,
+    pub statement: String,
+    /// Whether a table or an index may be read from end to end.
+    #[serde(default)]
+    pub full_scan: bool,
+    /// How many rows it reads from tables and indexes, all together.
+    pub rows_examined: Option<Matcher>,
+}
+
+/// One step of a plan that reads a table.
+#[derive(Debug, PartialEq)]
+struct Read {
+    operation: String,
+    rows: f64,
+    full: bool,
+}
+
+impl Plan {
+    pub fn lint(&self, variables: &Variables) -> Result<()> {
+        let statement = variables.render(&self.statement)?;
+        if !reads::statement(&statement) {
+            return Err(Error::usage(format!("A plan executes {statement}"))
+                .because("it is not known to only read"));
+        }
+        self.rows_examined.iter().try_for_each(|matcher| matcher.lint(variables))
+    }
+
+    pub async fn observe(&self, scene: &Scene<'_>) -> Result<Finding> {
+        let statement = scene.variables.render(&self.statement)?;
+        let service = scene.service(&self.on).await?;
+        let mysql = service.of::<Mysql>()?;
+        let evidence = |summary: String| {
+            let mut evidence = Evidence::new(summary).sent([statement.clone()]);
+            let ask = [format!("EXPLAIN ANALYZE FORMAT=TREE {statement}")];
+            let line = service.reproduce(&ask);
+            evidence.reproduce = Some(format!("labs exec workbench -- {line}"));
+            evidence
+        };
+        let plan = match mysql.plan(&statement).await? {
+            Ok(plan) => plan,
+            Err(refused) => {
+                let mut evidence = evidence(format!("{} refuses the statement", self.on));
+                evidence.observed = Some(refused);
+                return Ok(evidence.fail("refused"));
+            }
+        };
+        let mut steps = Vec::new();
+        collect(&plan, &mut steps);
+        let history = || steps.iter().map(|s| format!("{} rows  {}", s.rows, s.operation));
+        if let Some(step) = steps.iter().find(|step| step.full).filter(|_| !self.full_scan) {
+            let mut evidence =
+                evidence(format!("The statement reads all there is: {}", step.operation));
+            evidence.history = history().collect();
+            return Ok(evidence.fail("full-scan"));
+        }
+        let rows: f64 = steps.iter().map(|step| step.rows).sum();
+        #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a count")]
+        let rows = rows.round() as u64;
+        let Some(matcher) = &self.rows_examined else { return Ok(Finding::PASS) };
+        let Some(mismatch) = matcher.resolve(scene.variables)?.compare(&Value::from(rows)) else {
+            return Ok(Finding::PASS);
+        };
+        let mut evidence = evidence(format!("The statement reads {rows} rows")).mismatch(mismatch);
+        evidence.history = history().collect();
+        Ok(evidence.fail("rows"))
+    }
+}
+
+/// The steps that read tables, wherever they are in the plan. A temporary table is none.
+fn collect(plan: &Value, steps: &mut Vec<Read>) {
+    match plan {
+        Value::Array(items) => items.iter().for_each(|item| collect(item, steps)),
+        Value::Object(map) => {
+            if map.contains_key("schema_name") && map.contains_key("table_name") {
+                let text = |key: &str| map.get(key).and_then(Value::as_str).unwrap_or_default();
+                let number = |key: &str| map.get(key).and_then(Value::as_f64).unwrap_or_default();
+                steps.push(Read {
+                    operation: text("operation").to_owned(),
+                    rows: number("actual_rows") * number("actual_loops"),
+                    full: ["table", "count_rows"].contains(&text("access_type"))
+                        || text("index_access_type") == "index_scan",
+                });
+            }
+            map.values().for_each(|value| collect(value, steps));
+        }
+        _ => {}
+    }
+}

@@ -1,0 +1,137 @@
+//! MySQL: what counts as changed, what a wipe leaves, and what probes of its log and plans say.
+
+use std::net::SocketAddr;
+
+use labs::catalog::service::Protocol;
+use labs::probe::service::{self, Answer, Session};
+use serde_json::{Value, json};
+
+use crate::sandbox::Sandbox;
+
+const LAB: &str = "tiny-sql";
+
+/// A seat, and a session with its MySQL.
+async fn seat() -> (Sandbox, Session) {
+    let sandbox = Sandbox::with_fixture("mysql");
+    let (started, code) = sandbox.json_and_code(&["run", LAB, "--detach"]);
+    assert_eq!(code, 0, "{started:#}");
+    let address: SocketAddr = started["services"][0]["address"].as_str().unwrap().parse().unwrap();
+    let session = service::connect(Some(Protocol::Mysql), "mysql", address).await.unwrap();
+    (sandbox, session)
+}
+
+/// Does what a learner does in the shell.
+fn learner(sandbox: &Sandbox, sql: &str) {
+    sandbox.ok(&[
+        "exec",
+        "workbench",
+        "--",
+        "mysql",
+        "-h",
+        "mysql",
+        "-u",
+        "root",
+        "-plabs",
+        "-e",
+        sql,
+    ]);
+}
+
+/// Each check that has not passed, with its code.
+fn not_passed(sandbox: &Sandbox, tasks: &[&str]) -> Value {
+    let mut found = json!({});
+    for task in tasks {
+        let document = sandbox.json(&["check", LAB, task]);
+        for check in document["tasks"][0]["checks"].as_array().unwrap() {
+            if check["verdict"] != "pass" {
+                let code = &check["failure"]["code"];
+                let id = format!("{task}/{}", check["id"].as_str().unwrap());
+                found[id] = if code.is_null() { check.clone() } else { code.clone() };
+            }
+        }
+    }
+    found
+}
+
+#[tokio::test]
+async fn the_digest_changes_with_what_is_kept_and_with_nothing_else() {
+    let (sandbox, session) = seat().await;
+    let mut before = session.digest().await.unwrap();
+    assert_eq!(session.digest().await.unwrap(), before);
+    assert!(session.is_genuine().await.unwrap());
+    assert_eq!(not_passed(&sandbox, &["index"]), json!({"index/plan": "full-scan"}));
+    assert_eq!(session.digest().await.unwrap(), before, "the checker's own questions");
+    for change in [
+        "INSERT INTO shop.items (maker, price) VALUES (1, 1)",
+        "START TRANSACTION; INSERT INTO shop.items (maker, price) VALUES (1, 1); ROLLBACK",
+        "ALTER TABLE shop.items ADD INDEX (maker)",
+        "CREATE VIEW shop.dear AS SELECT * FROM shop.items WHERE price > 900",
+        "SET GLOBAL max_connections = 99",
+        "SET PERSIST_ONLY long_query_time = 3",
+        "CREATE USER guest",
+    ] {
+        learner(&sandbox, change);
+        let after = session.digest().await.unwrap();
+        assert_ne!(after, before, "{change}");
+        before = after;
+    }
+}
+
+#[tokio::test]
+async fn a_wipe_leaves_nothing_and_the_fingerprint_tells_what_it_cannot_undo() {
+    let (sandbox, session) = seat().await;
+    let pristine = session.fingerprint().await.unwrap();
+    learner(
+        &sandbox,
+        "CREATE DATABASE `a``b`; CREATE TABLE `a``b`.t (i INT); INSERT INTO `a``b`.t VALUES (1);
+         SET GLOBAL log_output = 'TABLE', GLOBAL slow_query_log = ON, SESSION long_query_time = 0; SELECT 1;
+         SET GLOBAL slow_query_log = OFF, GLOBAL log_output = 'FILE'",
+    );
+    session.wipe().await.unwrap();
+    let left =
+        "SELECT (SELECT COUNT(*) FROM mysql.slow_log), COUNT(*) FROM information_schema.schemata";
+    assert_eq!(session.ask(&[left]).await.unwrap(), Answer::Value(json!([["0", "4"]])));
+    assert_eq!(session.fingerprint().await.unwrap(), pristine);
+    learner(&sandbox, "SET GLOBAL long_query_time = 4");
+    session.wipe().await.unwrap();
+    assert_ne!(session.fingerprint().await.unwrap(), pristine);
+}
+
+#[tokio::test]
+async fn logs_and_plans_are_judged_by_what_the_server_does() {
+    let (sandbox, session) = seat().await;
+    let unlogged = json!("unlogged");
+    let tasks = ["log", "throttle", "index"];
+    assert_eq!(
+        not_passed(&sandbox, &tasks),
+        json!({"log/logged": unlogged, "log/restarted": unlogged, "throttle/logged": unlogged,
+               "index/plan": "full-scan"})
+    );
+    // A session's own threshold is nobody else's, and a threshold of none logs everything.
+    learner(&sandbox, "SET GLOBAL slow_query_log = ON; SET SESSION long_query_time = 0.3");
+    assert_eq!(not_passed(&sandbox, &["log"])["log/logged"], unlogged);
+    learner(&sandbox, "SET GLOBAL long_query_time = 0");
+    assert_eq!(not_passed(&sandbox, &["log"])["log/logged"], "logged");
+
+    learner(
+        &sandbox,
+        "SET PERSIST slow_query_log = ON, PERSIST long_query_time = 0.3, PERSIST log_output = 'TABLE',
+         GLOBAL log_queries_not_using_indexes = ON, GLOBAL log_throttle_queries_not_using_indexes = 10;
+         ALTER TABLE shop.items ADD INDEX (maker)",
+    );
+    let before = session.digest().await.unwrap();
+    let only_output = json!({"log/restarted": "output"});
+    assert_eq!(not_passed(&sandbox, &tasks), only_output);
+    assert_eq!(not_passed(&sandbox, &tasks), only_output, "the same again within a minute");
+    assert_eq!(session.digest().await.unwrap(), before, "the learner's server is as it was");
+
+    learner(
+        &sandbox,
+        "SET PERSIST log_output = 'FILE'; SET GLOBAL log_throttle_queries_not_using_indexes = 0",
+    );
+    learner(&sandbox, "DELETE FROM shop.items WHERE id = 5");
+    assert_eq!(
+        not_passed(&sandbox, &tasks),
+        json!({"throttle/logged": "logged", "index/same": "value"})
+    );
+}
