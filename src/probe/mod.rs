@@ -30,8 +30,8 @@ use crate::template::Variables;
 pub enum Probe {
     State(state::Spec),
     Trace(trace::Spec),
-    Workload(workload::Spec),
-    Fault(fault::Spec),
+    Workload(Box<workload::Spec>),
+    Fault(Box<fault::Spec>),
 }
 
 impl Probe {

@@ -11,7 +11,7 @@ pub fn of(records: &[Record], calls: u64) -> Vec<Figure> {
     let null = |r: &&Record| r.reply.as_ref().is_some_and(|reply| reply.kind == ReplyKind::Null);
     let refused = records.iter().filter(|r| r.command == "EXEC").filter(null).count() as u64;
     let tenths = (10 * commands + calls / 2).checked_div(calls).unwrap_or(0);
-    let each = if tenths % 10 == 0 {
+    let each = if tenths.is_multiple_of(10) {
         Number::from(tenths / 10)
     } else {
         #[expect(clippy::cast_precision_loss, reason = "commands are few")]
