@@ -262,27 +262,31 @@ impl Session {
         address: SocketAddr,
     ) -> Result<()> {
         const DONE: &str = "set up";
-        let commands: Vec<_> =
-            lab.setup.iter().filter_map(|s| s.value.0.get(&member.name)).collect();
         let (kind, name) = match member.definition.data {
             Some(_) => (ResourceKind::Volume, plan.volume(member)),
             None => (ResourceKind::Container, plan.container(&member.name)),
         };
         let recorded = self.store.resources(Some(&plan.seat.id))?;
         let done = recorded.iter().any(|r| r.kind == kind && r.name == name && r.detail == DONE);
-        if done || commands.is_empty() {
+        if done || set_up_of(lab, member).next().is_none() {
             return Ok(());
         }
         let work = async {
             let redis = Redis::connect(&member.name, address).await?;
-            for command in commands {
-                let words =
-                    command.iter().map(|w| lab.variables.render(w)).collect::<Result<Vec<_>>>()?;
-                redis.demand(&words).await?;
-            }
+            self.fill(lab, member, &redis).await?;
             self.store.note_resource(kind, &name, DONE)
         };
         self.events.step(format!("{} set-up", member.name), work).await
+    }
+
+    /// Sends a service the commands of the lab's set-up. Its books begin after them: they are the learner's.
+    pub(super) async fn fill(&self, lab: &Lab, member: &Member, redis: &Redis) -> Result<()> {
+        for command in set_up_of(lab, member) {
+            let words =
+                command.iter().map(|w| lab.variables.render(w)).collect::<Result<Vec<_>>>()?;
+            redis.demand(&words).await?;
+        }
+        redis.forget_books().await
     }
 
     /// A bind path that is missing on the engine's machine appears as an empty folder: the workbench
@@ -301,6 +305,11 @@ impl Session {
             .because("the folder mounted in the workbench is another one")
             .help("choose a folder that the engine shares, with --workspace DIR"))
     }
+}
+
+/// The commands of the set-up that a service gets.
+fn set_up_of<'a>(lab: &'a Lab, member: &Member) -> impl Iterator<Item = &'a Vec<String>> {
+    lab.setup.iter().filter_map(|setup| setup.value.0.get(&member.name))
 }
 
 /// Where a service, or its twin in a lane, is reached.
