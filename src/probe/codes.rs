@@ -3,6 +3,9 @@
 use super::Probe;
 use crate::model::Model;
 
+/// From every probe: a service was shut down, or died, by what the learner did.
+pub const SERVICE_STOPPED: &str = "service-stopped";
+
 /// From every probe that runs the learner's program.
 const PROGRAMS: &[&str] = &[
     "commands",
@@ -30,7 +33,7 @@ impl Probe {
             Self::Fault(spec) => of_model(spec.workload.model),
         };
         let programs = if self.drives_program() { PROGRAMS } else { &[] };
-        let mut codes = [own, programs, &["service-stopped"]].concat();
+        let mut codes = [own, programs, &[SERVICE_STOPPED]].concat();
         codes.sort_unstable();
         codes
     }

@@ -6,6 +6,7 @@ use super::Session;
 use super::plan::{Member, Plan};
 use crate::engine::{ContainerState, LogRequest};
 use crate::error::Error;
+use crate::probe::codes::SERVICE_STOPPED;
 use crate::probe::finding::{Evidence, Finding};
 
 const LOG_WITHIN: Duration = Duration::from_secs(5);
@@ -78,7 +79,7 @@ pub fn service_died(
         let tail: Vec<&str> = log.lines().rev().take(5).collect();
         evidence.observed = Some(tail.into_iter().rev().collect::<Vec<_>>().join("\n"));
         evidence.reproduce = Some(format!("labs logs {name}"));
-        evidence.fail("service-stopped")
+        evidence.fail(SERVICE_STOPPED)
     };
     let outside = |what: String, help: &str| {
         let why = match finding {
