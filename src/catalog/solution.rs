@@ -35,9 +35,9 @@ pub fn wrong_steps<'a>(lab: &'a Lab, wrong: &'a Wrong) -> Result<Vec<Placed<'a>>
     Ok(laid_over(lab, &own, &steps(lab, find(lab, &wrong.over.value)?)?))
 }
 
-impl Placed<'_> {
+impl<'a> Placed<'a> {
     /// The file that a `copy` step copies, by its name in the workspace.
-    pub fn name(&self) -> Option<&str> {
+    pub fn name(&self) -> Option<&'a str> {
         self.step.copy.as_ref().map(|copy| rendered::name(&copy.value))
     }
 

@@ -4,6 +4,9 @@ use super::Probe;
 use super::trace::Source;
 use crate::model::Model;
 
+/// From every probe: a service was shut down, or died, by what the learner did.
+pub const SERVICE_STOPPED: &str = "service-stopped";
+
 /// From every probe that runs the learner's program.
 const PROGRAMS: &[&str] = &[
     "commands",

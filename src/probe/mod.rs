@@ -2,7 +2,7 @@
 
 pub mod call;
 pub mod clock;
-mod codes;
+pub mod codes;
 pub mod expect;
 pub mod fault;
 pub mod finding;

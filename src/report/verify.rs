@@ -4,10 +4,13 @@ use std::fmt::Write;
 
 use console::style;
 
-use crate::author::verify::result::{Rule, Verification};
+use crate::author::verify::result::{Rule, Untried, Verification};
 use crate::term::escape::visible;
 
-/// A line for each lab, then the rules that do not hold.
+/// In the place of a tally where the lab gives nothing to try.
+const NOTHING: &str = "none";
+
+/// A line for each lab, then what could not be tried and the rules that do not hold.
 pub fn table(found: &[Verification]) -> String {
     let width = found.iter().map(|lab| lab.lab.len()).max().unwrap_or(0).max("lab".len());
     let mut out = String::new();
@@ -26,11 +29,21 @@ pub fn table(found: &[Verification]) -> String {
             tally(lab, Rule::Right),
             tally(lab, Rule::Wrong),
             tally(lab, Rule::Steps),
-            lab.mutants.map_or("-".to_owned(), |score| format!("{:.0} %", 100.0 * score.ratio())),
+            lab.mutants.filter(|_| tally(lab, Rule::Mutants) != NOTHING).map_or_else(
+                || tally(lab, Rule::Mutants),
+                |score| format!("{:.0} %", 100.0 * score.ratio())
+            ),
             lab.flakes,
             lab.seconds,
             if lab.cached { "  (earlier; nothing has changed)" } else { "" }
         );
+    }
+    for lab in found.iter().filter(|lab| !lab.nothing_to_try.is_empty()) {
+        let _ = writeln!(out, "\n{}: nothing to try", style(&lab.lab).bold());
+        for Untried { rule, case, why } in &lab.nothing_to_try {
+            let case = case.as_ref().map_or(String::new(), |case| format!(", {case}"));
+            let _ = writeln!(out, "  {} {}{case}: {why}", style("–").dim(), rule.name());
+        }
     }
     for lab in found.iter().filter(|lab| !lab.holds) {
         let _ = writeln!(out, "\n{}", style(&lab.lab).bold());
@@ -52,9 +65,13 @@ pub fn table(found: &[Verification]) -> String {
     out
 }
 
-/// How many of a rule's cases are good; a dash where none was tried.
+/// How many of a rule's cases are good; a dash where the rule was not tried.
 fn tally(lab: &Verification, rule: Rule) -> String {
-    lab.rules.get(&rule).map_or("-".to_owned(), |t| format!("{}/{}", t.good, t.all))
+    match lab.rules.get(&rule) {
+        None => "-".to_owned(),
+        Some(tally) if tally.all == 0 => NOTHING.to_owned(),
+        Some(tally) => format!("{}/{}", tally.good, tally.all),
+    }
 }
 
 fn mark(good: bool) -> String {

@@ -34,6 +34,20 @@ impl Session {
     /// # Errors
     /// The seat does not run, or the engine refuses. What goes wrong within a check is its verdict.
     pub async fn check(&self, lab: &Lab, seat: &SeatRow, task: Option<&str>) -> Result<LabResult> {
+        self.check_in(LANES, lab, seat, task).await
+    }
+
+    /// As [`Session::check`], with no more than so many lanes: each costs a runner, and a twin of each service.
+    ///
+    /// # Errors
+    /// As [`Session::check`].
+    pub async fn check_in(
+        &self,
+        lanes: u8,
+        lab: &Lab,
+        seat: &SeatRow,
+        task: Option<&str>,
+    ) -> Result<LabResult> {
         let began = Instant::now();
         let plan = self.plan(lab, seat.clone())?;
         let gate = self.gate(&plan).await?;
@@ -55,6 +69,7 @@ impl Session {
         let services = Services::new(places);
         let round = Round {
             session: self,
+            lanes,
             lab,
             plan: &plan,
             broken: self.broken(&plan, &services).await,
@@ -92,6 +107,7 @@ impl Session {
 /// One round of checking a seat.
 struct Round<'a> {
     session: &'a Session,
+    lanes: u8,
     lab: &'a Lab,
     plan: &'a Plan,
     services: Services,
@@ -131,7 +147,7 @@ impl Round<'_> {
         }
         let _lock = self.session.store.lock_waiting(&check_lock(&self.plan.seat.lab)).await?;
         let networks = self.session.networks(self.plan).await?;
-        let lanes = u8::try_from(driving).unwrap_or(LANES).min(LANES);
+        let lanes = u8::try_from(driving).unwrap_or(LANES).min(self.lanes);
         let work = (0..lanes).map(|number| {
             let lane = Lane::new(self.session, self.plan, number, networks.clone());
             self.lane(&queue, Some(lane))

@@ -7,8 +7,9 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
 use super::Session;
-use super::plan::{Member, Plan};
+use super::plan::{LANES, Member, Plan};
 use super::start::reach;
+use crate::catalog::lab::Lab;
 use crate::catalog::service::Protocol;
 use crate::error::{Error, Result};
 use crate::probe::service;
@@ -76,10 +77,15 @@ impl Session {
     /// One of them does not answer.
     pub async fn digest(&self, plan: &Plan) -> Result<String> {
         let mut parts = Vec::new();
-        for service in self.sessions(plan).await? {
+        for (_, service) in self.sessions(plan).await? {
             parts.push(service.digest().await?);
         }
         Ok(parts.join(" "))
+    }
+
+    /// Whether [`Session::digest`] sees everything that the services of a seat keep.
+    pub fn is_seen_whole(plan: &Plan) -> bool {
+        plan.members.iter().all(keeps_in_redis)
     }
 
     /// Begins the services' own books anew.
@@ -87,29 +93,44 @@ impl Session {
     /// # Errors
     /// One of them does not answer.
     pub async fn forget_books(&self, plan: &Plan) -> Result<()> {
-        for service in self.sessions(plan).await? {
+        for (_, service) in self.sessions(plan).await? {
             service.forget_books().await?;
         }
         Ok(())
     }
 
-    async fn sessions(&self, plan: &Plan) -> Result<Vec<service::Session>> {
+    /// Empties the services and does the lab's set-up again. What this does not bring back, such as a
+    /// configuration, the digest shows.
+    ///
+    /// # Errors
+    /// One of them does not answer.
+    pub async fn refill(&self, lab: &Lab, plan: &Plan) -> Result<()> {
+        for (member, service) in self.sessions(plan).await? {
+            service.wipe().await?;
+            self.fill(lab, member, &*service).await?;
+        }
+        Ok(())
+    }
+
+    async fn sessions<'p>(&self, plan: &'p Plan) -> Result<Vec<(&'p Member, service::Session)>> {
         let gate = self.gate(plan).await?;
         let known = plan.members.iter().filter(|m| service::known(m.definition.ready));
-        let sessions = known.map(|member| async {
-            let address = reach(member, None, &gate)?;
-            service::connect(member.definition.ready, &member.name, address).await
+        let gate = &gate;
+        let sessions = known.map(|member| async move {
+            let address = reach(member, None, gate)?;
+            Ok((member, service::connect(member.definition.ready, &member.name, address).await?))
         });
         try_join_all(sessions).await
     }
 
-    /// Kills the throw-away copies of services that checks run on right now; answers how many.
-    pub async fn kill_twins(&self, plan: &Plan) -> Result<usize> {
+    /// Kills the throw-away copies of a service that checks run on right now; answers how many.
+    pub async fn kill_twins(&self, plan: &Plan, member: &Member) -> usize {
         let mut killed = 0;
-        for container in self.twins(&plan.seat.id).await? {
+        for lane in 0..LANES {
+            let container = plan.twin_name(member, lane);
             killed += usize::from(self.engine.kill(&container, "SIGKILL").await.is_ok());
         }
-        Ok(killed)
+        killed
     }
 
     /// Waits until the impostor says its word to who asks the service.
@@ -136,7 +157,8 @@ impl Session {
         Err(Error::infrastructure(format!("An impostor of {} does not answer", member.name)))
     }
 
-    /// Puts something in a service's place that says `word` to everything. Only a reset brings the service back.
+    /// Puts something at the port of a service, in its place, that says `word` to everything. Only a reset brings the
+    /// service back.
     pub async fn impersonate(
         &self,
         plan: &Plan,
@@ -144,7 +166,7 @@ impl Session {
         place: Impostor,
         word: &str,
     ) -> Result<()> {
-        let Some(port) = member.definition.port else { return Ok(()) };
+        let port = member.definition.port.unwrap_or_default();
         let mut spec = plan.service(member, &self.networks(plan).await?);
         let (script, _) = script(member.definition.ready);
         spec.command = ["perl", "-e", script, &port.to_string(), word].map(str::to_owned).to_vec();
@@ -156,4 +178,8 @@ impl Session {
         self.make_container(&plan.seat.id, &spec).await?;
         self.engine.start(&spec.name).await
     }
+}
+
+fn keeps_in_redis(member: &Member) -> bool {
+    member.definition.ready == Some(Protocol::Redis)
 }

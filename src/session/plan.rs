@@ -164,6 +164,11 @@ impl Plan {
         format!("labs-{}-{part}", self.seat.id)
     }
 
+    /// The container of a service's twin in a lane.
+    pub fn twin_name(&self, member: &Member, lane: u8) -> String {
+        self.container(&format!("twin-{}-{}", member.name, lane + 1))
+    }
+
     pub fn volume(&self, member: &Member) -> String {
         format!("labs-{}-{}-data", self.seat.id, member.name)
     }

@@ -13,7 +13,7 @@ use super::{Session, workspace};
 use crate::catalog::lab::Lab;
 use crate::engine::{ContainerSpec, ContainerState};
 use crate::error::{Error, Result};
-use crate::probe::service;
+use crate::probe::service::{self, Service};
 use crate::ready;
 use crate::store::{ResourceKind, SeatRow};
 
@@ -257,28 +257,37 @@ impl Session {
         address: SocketAddr,
     ) -> Result<()> {
         const DONE: &str = "set up";
-        let commands: Vec<_> =
-            lab.setup.iter().filter_map(|s| s.value.0.get(&member.name)).collect();
         let (kind, name) = match member.definition.data {
             Some(_) => (ResourceKind::Volume, plan.volume(member)),
             None => (ResourceKind::Container, plan.container(&member.name)),
         };
         let recorded = self.store.resources(Some(&plan.seat.id))?;
         let done = recorded.iter().any(|r| r.kind == kind && r.name == name && r.detail == DONE);
-        if done || commands.is_empty() {
+        if done || set_up_of(lab, member).next().is_none() {
             return Ok(());
         }
         let work = async {
             let service = service::connect(member.definition.ready, &member.name, address).await?;
-            for command in commands {
-                let words =
-                    command.iter().map(|w| lab.variables.render(w)).collect::<Result<Vec<_>>>()?;
-                service.demand(&words).await?;
-            }
+            self.fill(lab, member, &*service).await?;
             self.store.note_resource(kind, &name, DONE)
         };
         self.events.step(format!("{} set-up", member.name), work).await
     }
+
+    /// Sends a service the commands of the lab's set-up. Its books begin after them: they are the learner's.
+    pub(super) async fn fill(&self, lab: &Lab, member: &Member, service: &dyn Service) -> Result<()> {
+        for command in set_up_of(lab, member) {
+            let words =
+                command.iter().map(|w| lab.variables.render(w)).collect::<Result<Vec<_>>>()?;
+            service.demand(&words).await?;
+        }
+        service.forget_books().await
+    }
+}
+
+/// The commands of the set-up that a service gets.
+fn set_up_of<'a>(lab: &'a Lab, member: &Member) -> impl Iterator<Item = &'a Vec<String>> {
+    lab.setup.iter().filter_map(|setup| setup.value.0.get(&member.name))
 }
 
 /// Where a service, or its twin in a lane, is reached.

@@ -7,6 +7,7 @@ use super::plan::{Member, Plan};
 use super::start::reach;
 use crate::engine::{ContainerState, LogRequest};
 use crate::error::Error;
+use crate::probe::codes::SERVICE_STOPPED;
 use crate::probe::finding::{Evidence, Finding};
 use crate::ready;
 
@@ -150,7 +151,7 @@ pub fn service_died(
         let tail: Vec<&str> = log.lines().rev().take(5).collect();
         evidence.observed = Some(tail.into_iter().rev().collect::<Vec<_>>().join("\n"));
         evidence.reproduce = Some(format!("labs logs {name}"));
-        evidence.fail("service-stopped")
+        evidence.fail(SERVICE_STOPPED)
     };
     let outside = |what: String, help: &str| {
         let why = match finding {

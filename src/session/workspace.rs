@@ -74,9 +74,6 @@ pub fn renew(
     let empty = || {
         for entry in fs::read_dir(workspace)? {
             let entry = entry?;
-            if Path::new(NONCE).starts_with(entry.file_name()) {
-                continue;
-            }
             if entry.file_type()?.is_dir() {
                 fs::remove_dir_all(entry.path())?;
             } else {

@@ -1,5 +1,9 @@
 //! `labs author verify`: of a sound lab every rule holds; each edit breaks the one rule it is meant to break.
 
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use labs::probe::service::{Redis, Service as _};
 use serde_json::{Value, json};
 
 use crate::docker::{self, Found};
@@ -11,19 +15,22 @@ const BY_LAB: [&str; 6] = ["fresh", "right", "wrong", "steps", "guards", "twice"
 /// A sandbox with a copy of the sound lab, after `edit` of its lab.yaml.
 fn edited(edit: impl FnOnce(String) -> String) -> Sandbox {
     let sandbox = Sandbox::new();
-    let labs = sandbox.home().join("labs-dir");
-    let tasks = labs.join("sound/tasks");
-    std::fs::create_dir_all(&tasks).unwrap();
+    let lab = lab_of(&sandbox);
+    std::fs::create_dir_all(lab.join("tasks")).unwrap();
     for suffix in [".md", ".explanation.md"] {
         let text = fixture("verify/sound/tasks").join(format!("colour{suffix}"));
         // The second is for an edit that adds a task.
         for task in ["colour", "done"] {
-            std::fs::copy(&text, tasks.join(format!("{task}{suffix}"))).unwrap();
+            std::fs::copy(&text, lab.join(format!("tasks/{task}{suffix}"))).unwrap();
         }
     }
     let text = std::fs::read_to_string(fixture("verify/sound/lab.yaml")).unwrap();
-    std::fs::write(labs.join("sound/lab.yaml"), edit(text)).unwrap();
+    std::fs::write(lab.join("lab.yaml"), edit(text)).unwrap();
     sandbox
+}
+
+fn lab_of(sandbox: &Sandbox) -> PathBuf {
+    sandbox.home().join("labs-dir/sound")
 }
 
 fn replaced(text: &str, from: &str, to: &str) -> String {
@@ -54,19 +61,34 @@ fn assert_nothing_left(sandbox: &Sandbox) {
 
 /// The edit breaks this rule and no other.
 fn breaks(rule: &'static str, said: &str, edit: impl FnOnce(String) -> String) {
-    let sandbox = edited(edit);
+    broken(&edited(edit), rule, said);
+}
+
+/// The lab of the sandbox breaks this rule and no other.
+fn broken(sandbox: &Sandbox, rule: &'static str, said: &str) {
     let mut args = rules(&BY_LAB);
     args.extend(["--jobs", "1"]);
     if !BY_LAB.contains(&rule) {
         args.extend(["--rule", rule]);
     }
-    let (lab, code) = verify(&sandbox, &args);
+    let (lab, code) = verify(sandbox, &args);
     assert_eq!((code, &lab["holds"]), (1, &json!(false)), "{lab:#}");
     for breach in lab["breaches"].as_array().unwrap() {
         assert_eq!(breach["rule"], rule, "{lab:#}");
         assert!(breach["what"].as_str().unwrap().contains(said), "{lab:#}");
     }
-    assert_nothing_left(&sandbox);
+    assert_nothing_left(sandbox);
+}
+
+/// Rules that the edit gives nothing to try are no others than these.
+fn assert_untried(lab: &Value, expected: &[(&str, &str)]) {
+    let untried: Vec<(&str, &str)> = lab["nothing_to_try"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|one| (one["rule"].as_str().unwrap(), one["why"].as_str().unwrap()))
+        .collect();
+    assert_eq!(untried, expected, "{lab:#}");
 }
 
 #[test]
@@ -76,9 +98,27 @@ fn every_rule_holds_of_a_sound_lab() {
     assert_eq!((code, &lab["holds"]), (0, &json!(true)), "{lab:#}");
     let (again, code) = verify(&sandbox, &["--repeat", "1", "--shuffle"]);
     assert_eq!((code, &again["cached"]), (0, &json!(true)), "{again:#}");
-    for (rule, all) in [("fresh", 1), ("right", 1), ("wrong", 2), ("guards", 1), ("impostor", 2)] {
-        assert_eq!(lab["rules"][rule], json!({"good": all, "all": all}), "{lab:#}");
+    for (rule, all) in [
+        ("fresh", 1),
+        ("right", 1),
+        ("wrong", 2),
+        ("guards", 1),
+        ("killed", 1),
+        ("shut-down", 1),
+        ("impostor", 2),
+        ("reset", 1),
+    ] {
+        let tally = &lab["rules"][rule];
+        assert_eq!((&tally["good"], &tally["all"]), (&json!(all), &json!(all)), "{lab:#}");
     }
+    assert_untried(
+        &lab,
+        &[
+            ("steps", "no solution has several steps for a task"),
+            ("killed", "no check runs a program"),
+            ("shut-down", "no check runs a program"),
+        ],
+    );
     assert_nothing_left(&sandbox);
 }
 
@@ -98,8 +138,22 @@ solutions:";
 }
 
 #[test]
+fn what_the_set_up_sent_is_not_in_the_books() {
+    let sandbox = edited(|text| {
+        let check = "      - id: untouched
+        claim: Nobody has set anything
+        guard: true
+        trace: { books: { on: redis, commands: [set], calls: { at_most: 0 } } }
+solutions:";
+        replaced(&text, "solutions:", check)
+    });
+    let (lab, code) = verify(&sandbox, &rules(&["fresh", "reset"]));
+    assert_eq!((code, &lab["rules"]["reset"]["good"]), (0, &json!(1)), "{lab:#}");
+}
+
+#[test]
 fn a_right_solution_that_fails_breaks_right() {
-    breaks("right", "does not pass colour/set: value", |text| {
+    breaks("right", "does not pass: colour/set: value", |text| {
         replaced(&text, "SET ${key} ${value}\" }\nwrong", "SET ${key} green\" }\nwrong")
     });
 }
@@ -118,10 +172,74 @@ fn a_wrong_solution_that_passes_breaks_wrong() {
 
 #[test]
 fn a_step_that_nobody_misses_breaks_steps() {
-    breaks("steps", "no check of colour notices", |text| {
+    breaks("steps", "no check notices that the step is missing", |text| {
         let step = "SET ${key} ${value}\" }\n      - { task: colour, run: \"redis-cli -h redis SET other 1\" }\nwrong";
         replaced(&text, "SET ${key} ${value}\" }\nwrong", step)
     });
+}
+
+/// A task `done` that builds on what the commands of `colour` made, and its steps.
+fn second_task(text: &str, needs: &str, steps: &[&str]) -> String {
+    let task = format!(
+        "  - id: done
+    title: The colour copied
+    points: 1
+    needs: [{needs}]
+    checks:
+      - id: copied
+        claim: The copy is like the colour
+        state: {{ on: redis, send: [GET, copy], expect: {{ eq: \"${{value}}\" }} }}
+solutions:"
+    );
+    let steps: String = steps
+        .iter()
+        .map(|step| format!("      - {{ task: done, run: \"redis-cli -h redis {step}\" }}\n"))
+        .collect();
+    replaced(&replaced(text, "solutions:", &task), "\nwrong", &format!("\n{steps}wrong"))
+}
+
+#[test]
+fn a_step_is_missed_for_itself_and_not_for_what_another_task_made() {
+    let steps = ["COPY ${key} copy", "SET other 1"];
+    let sandbox = edited(|text| second_task(&text, "colour", &steps));
+    let (lab, _) = verify(&sandbox, &["--rule", "steps"]);
+    let missed: Vec<&str> =
+        lab["breaches"].as_array().unwrap().iter().filter_map(|b| b["case"].as_str()).collect();
+    assert_eq!(missed, ["solution set without step 3 (done)"], "{lab:#}");
+    assert_eq!(lab["rules"]["steps"], json!({"good": 1, "all": 2, "nothing_to_try": 0}));
+}
+
+#[test]
+fn a_task_that_builds_on_another_and_does_not_say_so_breaks_steps() {
+    let steps = ["COPY ${key} between", "COPY between copy"];
+    breaks(
+        "steps",
+        "and those of the tasks it needs it does not pass: done/copied: nothing",
+        |text| second_task(&text, "", &steps),
+    );
+}
+
+#[test]
+fn what_a_case_leaves_in_the_workbench_does_not_reach_the_next() {
+    let leaves =
+        "test ! -e /tmp/left; test ! -e ~/left; touch /tmp/left ~/left /workspace/.labs/left
+          redis-cli -h redis SET ${key} red; redis-cli -h redis -n 3 SET ${key} red
+          setsid sh -c 'while true; do redis-cli -h redis SET ${key} green; done' >/dev/null 2>&1 &
+          until redis-cli -h redis GET ${key} | grep green; do :; done";
+    let sandbox = edited(|text| {
+        let from = "run: \"redis-cli -h redis SET ${key} red\" }";
+        let text = replaced(&text, from, &format!("run: |-\n          {leaves}\n        }}"));
+        let text = replaced(&text, "- { task: colour, run: |-", "- task: colour\n        run: |-");
+        let text = replaced(&text, "\n        }\n    fails", "\n    fails");
+        replaced(
+            &text,
+            "redis-cli -h redis DECR stock\"",
+            "redis-cli -h redis DECR stock; test ! -e /workspace/.labs/left; test ! -e ~/left; \
+             redis-cli -h redis INFO keyspace | grep -c db | grep -x 1\"",
+        )
+    });
+    let (lab, code) = verify(&sandbox, &["--rule", "wrong", "--jobs", "1"]);
+    assert_eq!((code, &lab["rules"]["wrong"]["good"]), (0, &json!(2)), "{lab:#}");
 }
 
 #[test]
@@ -144,19 +262,21 @@ fn counting(text: &str, most: u32, before: &str) -> String {
 
 #[test]
 fn a_check_that_passes_once_only_breaks_twice() {
-    breaks("twice", "checked twice, it does not pass colour/seldom", |text| {
+    breaks("twice", "checked again: colour/seldom: commands", |text| {
         counting(&text, 3, "solutions:")
     });
 }
 
 #[test]
 fn a_check_that_passes_a_few_times_only_breaks_flakes() {
-    breaks("flakes", "when checked again", |text| counting(&text, 5, "solutions:"));
+    breaks("flakes", "checked again: colour/seldom: commands", |text| {
+        counting(&text, 5, "solutions:")
+    });
 }
 
 #[test]
 fn a_check_that_hangs_on_what_was_checked_before_breaks_order() {
-    breaks("order", "in another order", |text| {
+    breaks("order", "checked in another order: colour/seldom: commands", |text| {
         // With two checks there is one other order.
         let stock =
             &text[text.find("      - id: stock").unwrap()..text.find("solutions:").unwrap()];
@@ -164,6 +284,75 @@ fn a_check_that_hangs_on_what_was_checked_before_breaks_order() {
         let unguarded = &unguarded[..unguarded.find("  - id: sold").unwrap()];
         counting(unguarded, 2, "      - id: set\n")
     });
+}
+
+/// The edit adds a service that no check asks and whose data no digest sees.
+fn breaks_with_nginx(rule: &'static str, said: &str) {
+    let sandbox = edited(|text| replaced(&text, "  redis: {}\n", "  redis: {}\n  nginx: {}\n"));
+    let (lab, code) = verify(&sandbox, &["--rule", rule]);
+    assert_eq!((code, &lab["holds"]), (1, &json!(false)), "{lab:#}");
+    for breach in lab["breaches"].as_array().unwrap() {
+        assert!(breach["case"].as_str().unwrap().contains("nginx"), "{lab:#}");
+        assert!(breach["what"].as_str().unwrap().contains(said), "{lab:#}");
+    }
+    assert_nothing_left(&sandbox);
+}
+
+#[test]
+fn a_service_that_no_check_asks_breaks_killed() {
+    breaks_with_nginx("killed", "with the service gone: colour/set: pass, colour/stock: pass");
+}
+
+#[test]
+fn a_service_of_which_nobody_can_tell_an_impostor_breaks_impostor() {
+    breaks_with_nginx("impostor", "passes: colour/set: pass, colour/stock: pass");
+}
+
+#[test]
+fn a_mistake_that_no_check_notices_breaks_mutants() {
+    breaks("mutants", "survives: drops `EX 9000`", |text| {
+        replaced(&text, "SET ${key} ${value}\" }\nwrong", "SET ${key} ${value} EX 9000\" }\nwrong")
+    });
+}
+
+#[tokio::test]
+async fn a_digest_sees_all_databases_and_functions_and_leaves_the_session_as_it_was() {
+    let sandbox = edited(|text| text);
+    let labs = sandbox.home().join("labs-dir");
+    let labs_dir = ["--labs-dir", labs.to_str().unwrap()];
+    sandbox.ok(&[&labs_dir[..], &["run", "sound", "--detach"]].concat());
+    let status = sandbox.json(&[&labs_dir[..], &["status"]].concat());
+    let address: SocketAddr =
+        status["seats"][0]["parts"][0]["address"].as_str().unwrap().parse().unwrap();
+    let session = Redis::connect("redis", address).await.unwrap();
+    let other = Redis::connect("redis", address).await.unwrap();
+    let before = session.digest().await.unwrap();
+    let library = "#!lua name=mine\nredis.register_function('mine', function() return 1 end)";
+    for (change, undo) in [
+        (&["SET", "colour", "red"][..], &["DEL", "colour"][..]),
+        (
+            &["MOVE", "stock", "7"],
+            &["EVAL", "redis.call('SELECT', 7) return redis.call('MOVE', 'stock', 0)", "0"],
+        ),
+        (
+            &["COPY", "stock", "stock", "DB", "15"],
+            &["EVAL", "redis.call('SELECT', 15) return redis.call('DEL', 'stock')", "0"],
+        ),
+        (&["EXPIRE", "stock", "9000"], &["PERSIST", "stock"]),
+        (&["FUNCTION", "LOAD", library], &["FUNCTION", "DELETE", "mine"]),
+        (
+            &["CONFIG", "SET", "maxmemory-policy", "allkeys-lru"],
+            &["CONFIG", "SET", "maxmemory-policy", "noeviction"],
+        ),
+        (&["ACL", "SETUSER", "ben", "on"], &["ACL", "DELUSER", "ben"]),
+    ] {
+        other.demand(change).await.unwrap();
+        assert_ne!(session.digest().await.unwrap(), before, "{change:?}");
+        let client = session.demand(&["CLIENT", "INFO"]).await.unwrap();
+        assert!(client.as_str().unwrap().contains(" db=0 "), "{client}");
+        other.demand(undo).await.unwrap();
+        assert_eq!(session.digest().await.unwrap(), before, "{undo:?}");
+    }
 }
 
 #[test]

@@ -3,10 +3,15 @@
 
 mod cache;
 mod case;
+mod judge;
 pub mod result;
 mod seat;
+mod shuffle;
+mod together;
+mod trial;
+mod whole;
 
-use std::cell::{Cell, RefCell};
+use std::cell::RefCell;
 use std::collections::VecDeque;
 use std::time::Instant;
 
@@ -16,9 +21,10 @@ use crate::error::{Error, Result};
 use crate::event::Event;
 use crate::session::Session;
 use cache::Cache;
-use case::{Case, guards};
-use result::{Breach, Rule, Verification};
+use case::Case;
+use result::{Breach, Finding, Outcome, Rule, Verification};
 use seat::Seat;
+use trial::Trial;
 
 /// What is tried beyond the rules that always hold.
 #[derive(Debug, Clone)]
@@ -37,8 +43,13 @@ pub struct Options {
 }
 
 impl Options {
-    fn includes(&self, rule: Rule) -> bool {
-        self.rules.is_empty() || self.rules.contains(&rule)
+    fn tries(&self, rule: Rule) -> bool {
+        match rule {
+            Rule::Flakes if self.repeat == 0 => false,
+            Rule::Order if !self.shuffle => false,
+            Rule::Mutants => self.mutants,
+            _ => self.rules.is_empty() || self.rules.contains(&rule),
+        }
     }
 }
 
@@ -64,79 +75,134 @@ async fn verify_anew(
     options: &Options,
 ) -> Result<Verification> {
     let began = Instant::now();
-    let mut cases = Case::all(lab);
-    cases.retain(|case| case.rules().iter().any(|rule| options.includes(*rule)));
-    let tries = Tries {
-        step: format!("verifying {slug}"),
-        session,
-        options,
-        all: Cell::new(cases.len()),
-        waiting: RefCell::new(cases.into()),
-        found: RefCell::new(Verification {
-            lab: slug.to_owned(),
-            checks: lab.tasks.iter().map(|t| t.checks.len()).sum(),
-            ..Verification::default()
-        }),
-    };
-    session.events.send(Event::Begun { step: tries.step.clone() });
-    let work = async {
-        // It builds the images that are missing; the others find them.
-        let first = Seat::open(session, slug).await?;
-        if options.mutants {
-            tries.add_mutants(&first).await?;
-        }
-        let more = (1..options.jobs.min(tries.all.get()).max(1))
-            .map(|_| async { tries.run_on(Seat::open(session, slug).await?).await });
-        let rest = futures_util::future::try_join_all(more);
-        futures_util::future::try_join(tries.run_on(first), rest).await.map(drop)
-    };
-    let ended = work.await;
-    session.events.send(Event::Over { step: tries.step.clone() });
-    if let Err(error) = ended {
+    let step = format!("verifying {slug}");
+    session.events.send(Event::Begun { step: step.clone() });
+    let mut verification = Verification::new(lab);
+    let tried = try_all(session, lab, options, &step, &mut verification).await;
+    session.events.send(Event::Over { step });
+    if let Err(error) = tried {
         // Seats were given up as they were; what goes wrong with that is the lesser news.
         session.engine.settled().await;
         let _ = session.collect_scratch().await;
         return Err(error);
     }
-    let mut found = tries.found.into_inner();
     if lab.solutions.is_empty() {
-        found.breaches.push(Breach {
+        verification.breaches.push(Breach {
             rule: Rule::Right,
             case: "solutions".to_owned(),
             what: "the lab has none, so nothing shows that its tasks can be done".to_owned(),
             seed: None,
         });
     }
-    let guards = if options.includes(Rule::Guards) { guards(lab) } else { Vec::new() };
-    for (guard, broken) in guards {
-        found.rules.entry(Rule::Guards).or_default().count(broken);
-        if !broken {
-            let what = "no wrong solution names it among what it fails".to_owned();
-            found.breaches.push(Breach {
-                rule: Rule::Guards,
-                case: format!("guard {guard}"),
-                what,
-                seed: None,
-            });
+    if options.tries(Rule::Guards) {
+        for guard in guards(lab) {
+            verification.add(guard);
         }
     }
-    if let (Some(score), Some(tally)) = (&mut found.mutants, found.rules.get(&Rule::Mutants)) {
+    let tally = verification.rules.get(&Rule::Mutants).copied().unwrap_or_default();
+    if let Some(score) = &mut verification.mutants {
         score.caught = tally.good;
     }
-    found.breaches.sort_by(|a, b| (a.rule, &a.case).cmp(&(b.rule, &b.case)));
-    found.holds = found.breaches.is_empty();
-    found.seconds = began.elapsed().as_secs_f64();
-    Ok(found)
+    for rule in Rule::ALL.into_iter().filter(|rule| options.tries(*rule)) {
+        verification.add_untried(rule);
+    }
+    verification.breaches.sort_by(|a, b| (a.rule, &a.case).cmp(&(b.rule, &b.case)));
+    verification.nothing_to_try.sort_by(|a, b| (a.rule, &a.case).cmp(&(b.rule, &b.case)));
+    verification.holds = verification.breaches.is_empty();
+    verification.seconds = began.elapsed().as_secs_f64();
+    Ok(verification)
+}
+
+/// Tries what needs a seat, on several of them side by side.
+async fn try_all(
+    session: &Session,
+    lab: &Lab,
+    options: &Options,
+    step: &str,
+    verification: &mut Verification,
+) -> Result<()> {
+    // It builds the images that are missing; the others find them.
+    let first = Seat::open(session, &lab.slug).await?;
+    let mutants = if options.tries(Rule::Mutants) {
+        mutants_of(lab, &first, verification).await?
+    } else {
+        Vec::new()
+    };
+    let cases = Case::all(lab, mutants, options)?;
+    let (all, seats) = (cases.len(), options.jobs.min(cases.len()).max(1));
+    let tries = Tries {
+        step,
+        session,
+        lab,
+        options,
+        all,
+        waiting: RefCell::new(cases.into()),
+        found: RefCell::new(verification),
+    };
+    let more =
+        (1..seats).map(|_| async { tries.run_on(Seat::open(session, &lab.slug).await?).await });
+    let rest = futures_util::future::try_join_all(more);
+    futures_util::future::try_join(tries.run_on(first), rest).await.map(drop)
+}
+
+/// Each guard, and whether some wrong solution breaks it: this needs no seat.
+fn guards(lab: &Lab) -> Vec<Outcome> {
+    let guards = lab.tasks.iter().flat_map(|task| {
+        let guards = task.checks.iter().filter(|c| c.guard);
+        guards.map(move |check| format!("{}/{}", task.id.value, check.id.value))
+    });
+    let unbroken = |name: &String| {
+        (!lab.wrong.iter().any(|wrong| wrong.fails.contains_key(name)))
+            .then(|| "no wrong solution names it among what it fails".to_owned())
+    };
+    guards
+        .map(|name| Outcome {
+            rule: Rule::Guards,
+            case: format!("guard {name}"),
+            seed: None,
+            finding: Finding::of(unbroken(&name)),
+        })
+        .collect()
+}
+
+/// The mutants of every right solution, but those that their author argues to be right.
+async fn mutants_of<'a>(
+    lab: &'a Lab,
+    seat: &Seat,
+    verification: &mut Verification,
+) -> Result<Vec<Trial<'a>>> {
+    let (engine, files) = (&seat.session().engine, seat.session().catalog.lab_files());
+    let container = seat.session().workbench(&seat.plan).await?;
+    let (mut trials, mut made, mut left_out) = (Vec::new(), Vec::new(), 0);
+    for right in &lab.solutions {
+        let found = mutants::of_solution(engine, &container, files, lab, right).await?;
+        left_out += found.left_out;
+        made.extend(found.mutants.iter().cloned());
+        let mistakes = found.mutants.into_iter().filter(|m| m.equivalent(lab).is_none());
+        trials.extend(trial::mutants(lab, right, mistakes.collect())?);
+    }
+    let equivalent = made.len() - trials.len();
+    verification.mutants = Some(Score { made: made.len(), caught: 0, equivalent, left_out });
+    for stale in mutants::stale(lab, &made) {
+        verification.breaches.push(Breach {
+            rule: Rule::Mutants,
+            case: format!("equivalent {stale}"),
+            what: "there is no such mutant any more: remove the entry".to_owned(),
+            seed: None,
+        });
+    }
+    Ok(trials)
 }
 
 /// The cases of one lab, on their way from seat to seat.
 struct Tries<'a> {
-    step: String,
+    step: &'a str,
     session: &'a Session,
+    lab: &'a Lab,
     options: &'a Options,
-    all: Cell<usize>,
-    waiting: RefCell<VecDeque<Case>>,
-    found: RefCell<Verification>,
+    all: usize,
+    waiting: RefCell<VecDeque<Case<'a>>>,
+    found: RefCell<&'a mut Verification>,
 }
 
 impl Tries<'_> {
@@ -151,69 +217,23 @@ impl Tries<'_> {
         ended.and(closed)
     }
 
-    /// The mutants of every right solution, but those that their author argues to be right.
-    async fn add_mutants(&self, seat: &Seat) -> Result<()> {
-        let (session, lab) = (self.session, &seat.lab);
-        let container = session.workbench(&seat.plan()?).await?;
-        let (mut made, mut left_out) = (Vec::new(), 0);
-        for right in &lab.solutions {
-            let files = session.catalog.lab_files();
-            let found =
-                mutants::of_solution(&session.engine, &container, files, lab, right).await?;
-            for mutant in &found.mutants {
-                if mutant.equivalent(lab).is_none() {
-                    let case = Case::Mutant(right.clone(), Box::new(mutant.clone()));
-                    self.waiting.borrow_mut().push_back(case);
-                }
-            }
-            left_out += found.left_out;
-            made.extend(found.mutants);
-        }
-        let mut found = self.found.borrow_mut();
-        let equivalent = made.iter().filter(|m| m.equivalent(lab).is_some()).count();
-        found.mutants = Some(Score { made: made.len(), caught: 0, equivalent, left_out });
-        for stale in mutants::stale(lab, &made) {
-            found.breaches.push(Breach {
-                rule: Rule::Mutants,
-                case: format!("equivalent {stale}"),
-                what: "there is no such mutant any more: remove the entry".to_owned(),
-                seed: None,
-            });
-        }
-        self.all.set(self.all.get() + made.len() - equivalent);
-        Ok(())
-    }
-
-    fn tries(&self, rule: Rule) -> bool {
-        match rule {
-            Rule::Flakes if self.options.repeat == 0 => false,
-            Rule::Order if !self.options.shuffle => false,
-            Rule::Mutants => self.options.mutants,
-            _ => self.options.includes(rule),
-        }
-    }
-
-    async fn one(&self, case: &Case, seat: &mut Seat) -> Result<()> {
-        let ran = case.run(seat, self.options).await.map_err(|error| Error {
+    async fn one(&self, case: &Case<'_>, seat: &mut Seat) -> Result<()> {
+        let ran = case.run(self.lab, seat, self.options).await.map_err(|error| Error {
             what: format!("{} ({})", error.what, case.name()),
             ..error
         })?;
-        let mut found = self.found.borrow_mut();
-        for rule in case.rules().into_iter().filter(|rule| self.tries(*rule)) {
-            let good = !ran.iter().any(|breach| breach.rule == rule);
-            found.rules.entry(rule).or_default().count(good);
+        for outcome in ran {
+            // A flake that was seen counts, whether or not it was looked for.
+            let flaked = outcome.rule == Rule::Flakes && outcome.finding != Finding::Holds;
+            if flaked || self.options.tries(outcome.rule) {
+                self.found.borrow_mut().add(outcome);
+            }
         }
-        let ran: Vec<Breach> = ran.into_iter().filter(|b| self.tries(b.rule)).collect();
-        found.flakes += ran.iter().filter(|b| b.rule == Rule::Flakes).count();
-        found.breaches.extend(ran);
-        drop(found);
-        let left = self.waiting.borrow().len();
-        let done = self.all.get().saturating_sub(left) as u64;
         self.session.events.send(Event::Progress {
-            step: self.step.clone(),
+            step: self.step.to_owned(),
             text: case.name(),
-            done,
-            total: Some(self.all.get() as u64),
+            done: self.all.saturating_sub(self.waiting.borrow().len()) as u64,
+            total: Some(self.all as u64),
         });
         Ok(())
     }

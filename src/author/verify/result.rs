@@ -5,7 +5,8 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use crate::author::mutants::Score;
-use crate::verdict::{ErrorReport, LabResult, Verdict};
+use crate::catalog::lab::Lab;
+use crate::verdict::ErrorReport;
 
 /// What must hold of every lab, in the order of the report.
 #[derive(
@@ -78,6 +79,31 @@ impl Rule {
             Self::Mutants => "Every mutant of a right solution is caught",
         }
     }
+
+    /// As the command line names it.
+    pub fn name(self) -> String {
+        let value = clap::ValueEnum::to_possible_value(&self);
+        value.map_or_else(String::new, |value| value.get_name().to_owned())
+    }
+
+    /// Why there is nothing to try where the lab has no case of it.
+    pub fn needs(self) -> &'static str {
+        match self {
+            Self::Wrong => "the lab has no wrong solution",
+            Self::Steps => "no solution has several steps for a task",
+            Self::Guards => "no check is a guard",
+            Self::Mutants => "the right solutions have nothing to mutate",
+            Self::ShutDown => "the lab has no service",
+            Self::Fresh
+            | Self::Right
+            | Self::Twice
+            | Self::Flakes
+            | Self::Order
+            | Self::Killed
+            | Self::Impostor
+            | Self::Reset => "the lab has no right solution, or none that passes",
+        }
+    }
 }
 
 /// A rule that does not hold.
@@ -92,18 +118,38 @@ pub struct Breach {
     pub seed: Option<String>,
 }
 
-/// How many of something there are, and how many are as they should be.
+/// A rule, or a case of it, that the lab gives no occasion to try: it neither holds nor is it broken.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Untried {
+    pub rule: Rule,
+    /// None: the whole rule.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub case: Option<String>,
+    pub why: String,
+}
+
+/// What a case says about a rule.
+#[derive(Debug, Clone)]
+pub struct Outcome {
+    pub rule: Rule,
+    pub case: String,
+    pub seed: Option<String>,
+    pub finding: Finding,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Finding {
+    Holds,
+    Broken(Vec<String>),
+    NothingToTry(String),
+}
+
+/// How many cases were tried, how many are as they should be, and in how many there was nothing to try.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Tally {
     pub good: usize,
     pub all: usize,
-}
-
-impl Tally {
-    pub fn count(&mut self, good: bool) {
-        self.all += 1;
-        self.good += usize::from(good);
-    }
+    pub nothing_to_try: usize,
 }
 
 /// Everything that was found out about one lab.
@@ -124,26 +170,56 @@ pub struct Verification {
     /// How many cases were tried for each rule.
     pub rules: BTreeMap<Rule, Tally>,
     pub breaches: Vec<Breach>,
+    pub nothing_to_try: Vec<Untried>,
     pub seconds: f64,
 }
 
-/// `task/check` → failure code, or the verdict where there is none, of all that did not pass.
-pub fn not_passed(result: &LabResult) -> BTreeMap<String, String> {
-    let checks = result.tasks.iter().flat_map(|t| t.checks.iter().map(move |c| (t, c)));
-    checks
-        .filter(|(_, check)| check.verdict != Verdict::Pass)
-        .map(|(task, check)| {
-            let verdict = check.verdict.to_string();
-            let code = check.failure.as_ref().map_or(verdict, |f| f.code.clone());
-            (format!("{}/{}", task.id, check.id), code)
-        })
-        .collect()
+impl Verification {
+    /// A lab of which nothing is known yet.
+    pub fn new(lab: &Lab) -> Self {
+        let checks = lab.tasks.iter().map(|t| t.checks.len()).sum();
+        Self { lab: lab.slug.clone(), checks, ..Self::default() }
+    }
+
+    pub fn add(&mut self, outcome: Outcome) {
+        let Outcome { rule, case, seed, finding } = outcome;
+        let tally = self.rules.entry(rule).or_default();
+        match finding {
+            Finding::NothingToTry(why) => {
+                tally.nothing_to_try += 1;
+                self.nothing_to_try.push(Untried { rule, case: Some(case), why });
+            }
+            Finding::Holds => {
+                tally.all += 1;
+                tally.good += 1;
+            }
+            Finding::Broken(faults) => {
+                tally.all += 1;
+                self.flakes += usize::from(rule == Rule::Flakes);
+                self.breaches.extend(faults.into_iter().map(|what| Breach {
+                    rule,
+                    case: case.clone(),
+                    what,
+                    seed: seed.clone(),
+                }));
+            }
+        }
+    }
+
+    /// Says of a rule that was to be tried and has no case at all that there was none.
+    pub fn add_untried(&mut self, rule: Rule) {
+        self.rules.entry(rule).or_insert_with(|| {
+            let why = rule.needs().to_owned();
+            self.nothing_to_try.push(Untried { rule, case: None, why });
+            Tally { nothing_to_try: 1, ..Tally::default() }
+        });
+    }
 }
 
-/// Findings in one line, for a message.
-pub fn listed(found: &BTreeMap<String, String>) -> String {
-    if found.is_empty() {
-        return "nothing".to_owned();
+impl Finding {
+    /// It holds when there is no fault.
+    pub fn of(faults: impl IntoIterator<Item = String>) -> Self {
+        let faults: Vec<String> = faults.into_iter().collect();
+        if faults.is_empty() { Self::Holds } else { Self::Broken(faults) }
     }
-    found.iter().map(|(check, code)| format!("{check}: {code}")).collect::<Vec<_>>().join(", ")
 }

@@ -1,31 +1,33 @@
 //! A throw-away seat that goes from case to case, each time brought back to its beginning.
 
+use std::cell::Cell;
 use std::collections::BTreeSet;
 use std::time::Duration;
 
+use super::judge::{self, Found};
 use crate::catalog::lab::Lab;
 use crate::catalog::solution::Placed;
-use crate::engine::ExecSpec;
+use crate::engine::{Captured, ExecSpec};
 use crate::error::{Error, Result};
 use crate::event::Events;
 use crate::probe::fresh;
 use crate::seed::Seed;
-use crate::session::plan::Plan;
+use crate::session::plan::{LANES, Plan, WORKBENCH};
 use crate::session::scratch::Scratch;
 use crate::session::start::{Started, Wanted};
 use crate::session::{Session, workspace};
-use crate::store::SeatRow;
-use crate::verdict::LabResult;
 
 /// The commands of one solution together.
 const STEPS_WITHIN: Duration = Duration::from_secs(60);
 
 pub struct Seat {
     scratch: Scratch,
-    row: SeatRow,
     pub lab: Lab,
+    pub plan: Plan,
     /// The digest of its services as they were made.
     pristine: String,
+    /// Something ran in the workbench, and may have left files and processes there.
+    workbench_used: Cell<bool>,
 }
 
 impl Seat {
@@ -36,7 +38,10 @@ impl Seat {
     pub async fn open(session: &Session, slug: &str) -> Result<Self> {
         let scratch = session.scratch(Events::nowhere())?;
         match Self::start(&scratch, slug).await {
-            Ok((row, lab, pristine)) => Ok(Self { scratch, row, lab, pristine }),
+            Ok((lab, plan, pristine)) => {
+                let workbench_used = Cell::new(false);
+                Ok(Self { scratch, lab, plan, pristine, workbench_used })
+            }
             Err(error) => {
                 scratch.remove().await?;
                 Err(error)
@@ -44,14 +49,15 @@ impl Seat {
         }
     }
 
-    async fn start(scratch: &Scratch, slug: &str) -> Result<(SeatRow, Lab, String)> {
+    async fn start(scratch: &Scratch, slug: &str) -> Result<(Lab, Plan, String)> {
         let session = &scratch.session;
         // Each seat has values of its own, so that the checks are tried with more than one set.
         let lab = session.catalog.lab_with(slug, &Seed::given(&fresh::random("verify"))?)?;
         let wanted = Wanted { workspace: Some(scratch.workspace()), ..Wanted::default() };
         let Started { seat, lab, .. } = session.start(&lab, wanted).await?;
-        let pristine = session.digest(&session.plan(&lab, seat.clone())?).await?;
-        Ok((seat, lab, pristine))
+        let plan = session.plan(&lab, seat)?;
+        let pristine = session.digest(&plan).await?;
+        Ok((lab, plan, pristine))
     }
 
     pub async fn close(self) -> Result<()> {
@@ -62,30 +68,47 @@ impl Seat {
         &self.scratch.session
     }
 
-    pub fn plan(&self) -> Result<Plan> {
-        self.session().plan(&self.lab, self.row.clone())
-    }
-
     /// What its keyed values are drawn from.
     pub fn seed(&self) -> &str {
-        &self.row.seed.text
+        &self.plan.seat.seed.text
     }
 
     /// A digest of everything that its services keep.
     pub async fn digest(&self) -> Result<String> {
-        self.session().digest(&self.plan()?).await
+        self.session().digest(&self.plan).await
     }
 
-    /// Back to the beginning: the files anew, and the services too unless they are as they were made.
+    /// Back to the beginning: files and workbench, and the services unless they are as they were made.
     pub async fn renew(&mut self) -> Result<()> {
-        let clean = self.digest().await.is_ok_and(|now| now == self.pristine);
-        if !clean {
+        if self.workbench_used.get() && !Session::is_seen_whole(&self.plan) {
             return self.reset().await;
         }
-        let plan = self.plan()?;
-        self.session().forget_books(&plan).await?;
+        let (engine, workbench) = (&self.session().engine, self.plan.container(WORKBENCH));
+        let used = self.workbench_used.replace(false);
+        if used {
+            // Its processes go, and with them what lies in memory: all but the workspace.
+            engine.stop(&workbench, Duration::ZERO).await?;
+        }
         let files = self.session().catalog.lab_files();
-        workspace::renew(&self.lab, files, plan.workspace(), &self.row.id, plan.owner())
+        workspace::renew(
+            &self.lab,
+            files,
+            self.plan.workspace(),
+            &self.plan.seat.id,
+            self.plan.owner(),
+        )?;
+        if self.is_pristine().await {
+            return self.session().forget_books(&self.plan).await;
+        }
+        let refilled = self.session().refill(&self.lab, &self.plan).await;
+        if refilled.is_ok() && self.is_pristine().await {
+            return self.session().forget_books(&self.plan).await;
+        }
+        self.reset().await
+    }
+
+    async fn is_pristine(&self) -> bool {
+        self.digest().await.is_ok_and(|now| now == self.pristine)
     }
 
     /// Everything anew, as `labs reset` does it; the files as they were are not kept.
@@ -98,7 +121,8 @@ impl Seat {
                     .because(e)
             })?;
         }
-        self.session().reset(&self.lab, self.row.clone()).await?;
+        self.session().reset(&self.lab, self.plan.seat.clone()).await?;
+        self.workbench_used.set(false);
         self.pristine = self.digest().await?;
         Ok(())
     }
@@ -108,23 +132,14 @@ impl Seat {
         self.session().start(&self.lab, Wanted::default()).await.map(drop)
     }
 
-    /// Does the steps of a solution: copies the files, then runs the commands in the workbench.
+    /// Does steps of a solution, some of them changed: copies the files, then runs the commands in the workbench.
     ///
     /// # Errors
     /// A command fails, with what it printed.
-    pub async fn apply<'p>(&self, steps: impl IntoIterator<Item = &'p Placed<'p>>) -> Result<()> {
-        self.apply_changed(steps.into_iter().map(|step| (step, None))).await
-    }
-
-    /// As [`Seat::apply`], with another file or command line in the place of some.
-    ///
-    /// # Errors
-    /// As [`Seat::apply`].
-    pub async fn apply_changed<'p>(
+    pub async fn apply<'p>(
         &self,
         steps: impl IntoIterator<Item = (&'p Placed<'p>, Option<&'p str>)>,
     ) -> Result<()> {
-        let plan = self.plan()?;
         let mut script = String::new();
         for (placed, change) in steps {
             if let Some(name) = placed.name() {
@@ -148,10 +163,7 @@ impl Seat {
         if script.is_empty() {
             return Ok(());
         }
-        let container = self.session().workbench(&plan).await?;
-        let shell = ExecSpec::new(["bash", "-ec", &script]);
-        let engine = &self.session().engine;
-        let ran = engine.exec_capture(&container, &shell, b"", STEPS_WITHIN).await?;
+        let ran = self.run(ExecSpec::new(["bash", "-ec", &script]), STEPS_WITHIN).await?;
         if ran.exit_code == Some(0) {
             return Ok(());
         }
@@ -160,21 +172,38 @@ impl Seat {
         Err(Error::usage("The commands of a solution failed").because(format!("{end}\n{said}")))
     }
 
+    /// Runs something in the workbench.
+    pub async fn run(&self, what: ExecSpec, limit: Duration) -> Result<Captured> {
+        self.workbench_used.set(true);
+        let workbench = self.session().workbench(&self.plan).await?;
+        self.session().engine.exec_capture(&workbench, &what, b"", limit).await
+    }
+
     /// Puts a file into the workspace.
     pub fn write(&self, name: &str, content: &[u8]) -> Result<()> {
-        let plan = self.plan()?;
-        workspace::replace(plan.workspace(), name, content, plan.owner())
+        workspace::replace(self.plan.workspace(), name, content, self.plan.owner())
     }
 
     /// Checks as `labs check` does on a seat where nothing has passed yet.
-    pub async fn check(&self, lab: &Lab) -> Result<LabResult> {
-        self.session().store.forget_progress()?;
-        self.session().check(lab, &self.row, None).await
+    pub async fn check(&self, lab: &Lab) -> Result<Found> {
+        self.check_in(LANES, lab).await
+    }
+
+    /// As [`Seat::check`], some tasks alone, one after the other; what they need counts as passed.
+    pub async fn check_only(&self, tasks: &BTreeSet<&str>) -> Result<Found> {
+        // Several seats are at work: more lanes would cost what they save.
+        self.check_in(1, &narrowed(&self.lab, tasks)).await
+    }
+
+    async fn check_in(&self, lanes: u8, lab: &Lab) -> Result<Found> {
+        let session = self.session();
+        session.store.forget_progress()?;
+        Ok(judge::found(&session.check_in(lanes, lab, &self.plan.seat, None).await?))
     }
 }
 
 /// The lab with some of its tasks alone; what they need counts as passed.
-pub fn narrowed(lab: &Lab, tasks: &BTreeSet<&str>) -> Lab {
+fn narrowed(lab: &Lab, tasks: &BTreeSet<&str>) -> Lab {
     let mut narrow = lab.clone();
     narrow.tasks.retain(|task| tasks.contains(task.id.value.as_str()));
     for task in &mut narrow.tasks {

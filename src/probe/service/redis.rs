@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use redis::aio::MultiplexedConnection;
-use redis::{AsyncConnectionConfig, Client, ErrorKind};
+use redis::{AsyncConnectionConfig, Client, ErrorKind, FromRedisValue};
 use serde_json::Value;
 
 use super::{Answer, Service, down, gone};
@@ -16,6 +16,8 @@ use crate::term::shell_line;
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(10);
+/// How many keys a digest asks for at a time, about.
+const SCANNED: usize = 500;
 
 /// A session that does not touch LRU clocks and is not evicted.
 pub struct Redis {
@@ -47,6 +49,56 @@ impl Redis {
 
     async fn demand(&self, words: &[&str]) -> Result<Value> {
         (self as &dyn Service).demand(words).await
+    }
+
+    /// The numbers of the databases that have keys.
+    async fn databases(&self) -> Result<Vec<String>> {
+        let info = self.demand(&["INFO", "keyspace"]).await?;
+        let lines = info.as_str().unwrap_or_default().lines();
+        let numbers = lines.filter_map(|line| Some(line.strip_prefix("db")?.split_once(':')?.0));
+        Ok(numbers.map(str::to_owned).collect())
+    }
+
+    /// A digest of the keys of one database, in which the session then is.
+    async fn keys_of(&self, database: &str) -> Result<String> {
+        self.demand(&["SELECT", database]).await?;
+        let mut parts = Vec::new();
+        let mut cursor = 0_u64;
+        loop {
+            let (next, keys): (u64, Vec<Vec<u8>>) =
+                self.read(redis::cmd("SCAN").arg(cursor).arg("COUNT").arg(SCANNED)).await?;
+            let dumps: Vec<Option<Vec<u8>>> = self.read_each("DUMP", &keys).await?;
+            let expiries: Vec<i64> = self.read_each("PEXPIRETIME", &keys).await?;
+            for ((key, dump), expiry) in keys.into_iter().zip(dumps).zip(expiries) {
+                let dump = digest::sha256(dump.unwrap_or_default());
+                parts.push(format!("{} {dump} {expiry}", digest::sha256(key)));
+            }
+            if next == 0 {
+                break;
+            }
+            cursor = next;
+        }
+        // The order of keys says nothing, and a scan may name one twice.
+        parts.sort();
+        parts.dedup();
+        Ok(digest::sha256(parts.join("\n")))
+    }
+
+    async fn read<T: FromRedisValue>(&self, command: &redis::Cmd) -> Result<T> {
+        command.query_async(&mut self.connection.clone()).await.map_err(|e| self.unreadable(e))
+    }
+
+    /// What one command answers to each key.
+    async fn read_each<T: FromRedisValue>(&self, command: &str, keys: &[Vec<u8>]) -> Result<T> {
+        let mut pipe = redis::pipe();
+        for key in keys {
+            pipe.cmd(command).arg(key);
+        }
+        pipe.query_async(&mut self.connection.clone()).await.map_err(|e| self.unreadable(e))
+    }
+
+    fn unreadable(&self, why: redis::RedisError) -> Error {
+        Error::infrastructure(format!("The data of {} cannot be read", self.name)).because(why)
     }
 }
 
@@ -86,40 +138,16 @@ impl Service for Redis {
         })
     }
 
-    /// Every key with its value and expiry, and the configuration.
+    /// Every key of every database with its value and expiry, functions, configuration. The session is in the first
+    /// database again afterwards, as it was before.
     async fn digest(&self) -> Result<String> {
-        let failed = |e: redis::RedisError| {
-            Error::infrastructure(format!("The data of {} cannot be read", self.name)).because(e)
-        };
-        let mut parts = vec![digest::sha256(self.fingerprint().await?)];
-        let mut connection = self.connection.clone();
-        let mut cursor = 0_u64;
-        loop {
-            let (next, keys): (u64, Vec<Vec<u8>>) = redis::cmd("SCAN")
-                .arg(cursor)
-                .query_async(&mut connection)
-                .await
-                .map_err(failed)?;
-            for key in keys {
-                let (dump, expiry): (Option<Vec<u8>>, i64) = redis::pipe()
-                    .cmd("DUMP")
-                    .arg(&key)
-                    .cmd("PEXPIRETIME")
-                    .arg(&key)
-                    .query_async(&mut connection)
-                    .await
-                    .map_err(failed)?;
-                let dump = digest::sha256(dump.unwrap_or_default());
-                parts.push(format!("{} {dump} {expiry}", digest::sha256(key)));
-            }
-            if next == 0 {
-                break;
-            }
-            cursor = next;
+        let functions: Vec<u8> = self.read(redis::cmd("FUNCTION").arg("DUMP")).await?;
+        let mut parts = vec![digest::sha256(self.fingerprint().await?), digest::sha256(functions)];
+        for database in self.databases().await? {
+            let found = self.keys_of(&database).await;
+            self.demand(&["SELECT", "0"]).await?;
+            parts.push(format!("{database} {}", found?));
         }
-        // The order of keys says nothing, and a scan may name one twice.
-        parts.sort();
-        parts.dedup();
         Ok(digest::sha256(parts.join("\n")))
     }
 
@@ -149,10 +177,13 @@ impl Service for Redis {
 
     /// Configuration, users, role.
     async fn fingerprint(&self) -> Result<String> {
-        let mut parts = Vec::new();
-        for command in [&["CONFIG", "GET", "*"][..], &["ACL", "LIST"]] {
-            parts.push(self.demand(command).await?.to_string());
-        }
+        let config = self.demand(&["CONFIG", "GET", "*"]).await?;
+        let words = config.as_array().map(Vec::as_slice).unwrap_or_default();
+        // Each server process lists them in an order of its own.
+        let mut parts: Vec<String> =
+            words.chunks(2).map(|setting| Value::from(setting).to_string()).collect();
+        parts.sort();
+        parts.push(self.demand(&["ACL", "LIST"]).await?.to_string());
         parts.push(self.demand(&["ROLE"]).await?[0].to_string());
         Ok(parts.join("\n"))
     }

@@ -245,13 +245,6 @@ impl Open {
 }
 
 impl Session {
-    /// The containers of a seat's twins.
-    pub(super) async fn twins(&self, seat: &str) -> Result<Vec<String>> {
-        let labels = [format!("{STAND_LABEL}={TWIN}"), format!("{SEAT_LABEL}={seat}")];
-        let found = self.engine.list(&[&labels[0], &labels[1]]).await?;
-        Ok(found.into_iter().map(|c| c.name).collect())
-    }
-
     /// Removes the runners of checks that were cut short, unless a check goes on right now. Twins stay: the next
     /// check cleans them or makes them anew.
     pub async fn remove_abandoned_stands(&self, seat: &str) -> Result<Vec<String>> {

@@ -46,8 +46,7 @@ impl Twin {
     /// # Errors
     /// The engine refuses, or the twin does not become ready.
     pub async fn open(place: &Place<'_>, gate: &ContainerState) -> Result<Self> {
-        let container =
-            place.plan.container(&format!("twin-{}-{}", place.member.name, place.lane + 1));
+        let container = place.plan.twin_name(place.member, place.lane);
         let address = reach(place.member, Some(place.lane), gate)?;
         if let Some(warm) = Self::warm(place, &container, address).await? {
             return Ok(warm);

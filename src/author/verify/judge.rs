@@ -1,0 +1,157 @@
+//! What the verdicts of a round of checks say about a rule: pure, so that each judgement can be shown to notice.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::catalog::lab::Lab;
+use crate::probe::codes::SERVICE_STOPPED;
+use crate::verdict::{LabResult, Verdict};
+
+/// What one check came to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Said {
+    pub verdict: Verdict,
+    /// The code of a failure, what an error says.
+    pub detail: Option<String>,
+}
+
+/// `task/check` → what it came to.
+pub type Found = BTreeMap<String, Said>;
+
+impl std::fmt::Display for Said {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match (self.verdict, &self.detail) {
+            (Verdict::Fail, Some(code)) => f.write_str(code),
+            (Verdict::Error, Some(what)) => write!(f, "error ({what})"),
+            (verdict, _) => verdict.fmt(f),
+        }
+    }
+}
+
+/// What every check of a round came to.
+pub fn found(result: &LabResult) -> Found {
+    let checks = result.tasks.iter().flat_map(|t| t.checks.iter().map(move |c| (t, c)));
+    checks
+        .map(|(task, check)| {
+            let code = check.failure.as_ref().map(|f| f.code.clone());
+            let detail = code.or_else(|| check.error.as_ref().map(|e| e.what.clone()));
+            (format!("{}/{}", task.id, check.id), Said { verdict: check.verdict, detail })
+        })
+        .collect()
+}
+
+/// Those of some tasks.
+pub fn of_tasks(found: &Found, tasks: &BTreeSet<&str>) -> Found {
+    only(found, |name, _| name.split_once('/').is_some_and(|(task, _)| tasks.contains(task)))
+}
+
+pub fn not_passed(found: &Found) -> Found {
+    only(found, |_, said| said.verdict != Verdict::Pass)
+}
+
+/// In one line, for a message.
+pub fn listed<K: AsRef<str>, V: std::fmt::Display>(found: &BTreeMap<K, V>) -> String {
+    if found.is_empty() {
+        return "nothing".to_owned();
+    }
+    let one = |(check, what): (&K, &V)| format!("{}: {what}", check.as_ref());
+    found.iter().map(one).collect::<Vec<_>>().join(", ")
+}
+
+/// What is not as it must be before anybody has done anything.
+pub fn fresh(lab: &Lab, found: &Found) -> Vec<String> {
+    let mut faults = Vec::new();
+    for task in &lab.tasks {
+        let id = &task.id.value;
+        let of_task = of_tasks(found, &BTreeSet::from([id.as_str()]));
+        if of_task.values().all(|said| said.verdict == Verdict::Pass) {
+            faults.push(format!("the task {id} passes"));
+        }
+        for (name, said) in &of_task {
+            let guard =
+                task.checks.iter().any(|c| c.guard && *name == format!("{id}/{}", c.id.value));
+            if said.verdict == Verdict::Error {
+                faults.push(format!("{name}: {said}"));
+            } else if guard && said.verdict == Verdict::Fail {
+                faults.push(format!("the guard {name} does not hold: {said}"));
+            }
+        }
+    }
+    faults
+}
+
+/// A right solution passes everything.
+pub fn right(found: &Found) -> Option<String> {
+    fault("does not pass", &not_passed(found))
+}
+
+/// A wrong solution fails just what it names, for the reason it names. What depends on a failed check is blocked, and
+/// says nothing of its own.
+pub fn wrong(promised: &BTreeMap<String, String>, found: &Found) -> Option<String> {
+    let mut failed: BTreeMap<String, String> =
+        not_passed(found).into_iter().map(|(name, said)| (name, said.to_string())).collect();
+    failed.retain(|name, code| code != "blocked" || promised.contains_key(name));
+    (failed != *promised)
+        .then(|| format!("promises to fail {}; fails {}", listed(promised), listed(&failed)))
+}
+
+/// Whether some check fails. (What is blocked says nothing, and an error is ours.)
+pub fn noticed(found: &Found) -> bool {
+    found.values().any(|said| said.verdict == Verdict::Fail)
+}
+
+/// While copies of a service were killed from outside, no check blames the learner.
+pub fn killed_during(found: &Found) -> Option<String> {
+    fault("blamed on the learner", &only(found, |_, said| said.verdict == Verdict::Fail))
+}
+
+/// Whether what was done from outside met a check.
+pub fn was_met(found: &Found) -> bool {
+    found.values().any(|said| said.verdict == Verdict::Error)
+}
+
+/// With a service gone that was killed from outside, nothing can be said about the learner's work.
+pub fn killed(found: &Found) -> Option<String> {
+    let said = only(found, |_, s| !matches!(s.verdict, Verdict::Error | Verdict::Blocked));
+    fault("with the service gone", &said)
+        .or_else(|| (!was_met(found)).then(|| "with the service gone no check errors".to_owned()))
+}
+
+/// With a service that the learner shut down, whatever asks it fails, and some check says why.
+pub fn shut_down(found: &Found) -> Option<String> {
+    let others = only(found, |_, s| !matches!(s.verdict, Verdict::Fail | Verdict::Blocked));
+    let told = found.values().any(|said| said.detail.as_deref() == Some(SERVICE_STOPPED));
+    fault("with the service shut down", &others).or_else(|| {
+        (!told).then(|| format!("with the service shut down no check says so: {}", listed(found)))
+    })
+}
+
+/// While something else answers in a service's place.
+pub fn impostor(found: &Found) -> Option<String> {
+    fault("passes", &only(found, |_, said| said.verdict == Verdict::Pass))
+}
+
+/// After a service has come back nothing errors; what it kept may be gone.
+pub fn back(found: &Found) -> Option<String> {
+    fault("after it has come back", &only(found, |_, said| said.verdict == Verdict::Error))
+}
+
+/// Checked once more, in whatever way, everything comes to the same.
+pub fn same(how: &str, first: &Found, again: &Found) -> Option<String> {
+    (first != again).then(|| {
+        let (first, again) = (listed(&not_passed(first)), listed(&not_passed(again)));
+        format!("did not pass at first: {first}; {how}: {again}")
+    })
+}
+
+fn only(found: &Found, meant: impl Fn(&str, &Said) -> bool) -> Found {
+    let mut found = found.clone();
+    found.retain(|name, said| meant(name, said));
+    found
+}
+
+fn fault(what: &str, found: &Found) -> Option<String> {
+    (!found.is_empty()).then(|| format!("{what}: {}", listed(found)))
+}
+
+#[cfg(test)]
+mod tests;
