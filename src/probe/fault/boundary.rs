@@ -22,7 +22,7 @@ pub async fn disturbed<T, U>(
     call: impl Future<Output = T>,
     mut others: impl AsyncFnMut() -> Result<U>,
 ) -> Result<(T, Vec<U>)> {
-    let (strike, mut struck) = mpsc::unbounded_channel();
+    let (strike, struck) = mpsc::unbounded_channel();
     let boundary = Arc::new(Boundary {
         process: process.to_owned(),
         which,
@@ -39,7 +39,8 @@ pub async fn disturbed<T, U>(
         result
     };
     let meanwhile = async {
-        let mut done = Vec::new();
+        // Gone with this: when nobody acts any more, nothing is held back.
+        let (mut struck, mut done) = (struck, Vec::new());
         loop {
             tokio::select! {
                 biased;
@@ -48,9 +49,16 @@ pub async fn disturbed<T, U>(
                     tokio::pin!(act);
                     let first = tokio::time::timeout(HELD_AT_MOST, &mut act).await;
                     boundary.release.notify_one();
-                    done.push(match first {
-                        Ok(acted) => acted?,
-                        Err(_) => act.await?,
+                    if let Ok(acted) = first {
+                        done.push(acted?);
+                        continue;
+                    }
+                    // They wait for the call, so nothing of it is held back until they are done.
+                    done.push(loop {
+                        tokio::select! {
+                            acted = &mut act => break acted?,
+                            Some(()) = struck.recv() => boundary.release.notify_one(),
+                        }
                     });
                 }
                 _ = &mut over => return Ok::<_, Error>(done),
