@@ -22,7 +22,19 @@ async fn seat() -> (Sandbox, Session) {
 
 /// Does what a learner does in the shell.
 fn learner(sandbox: &Sandbox, sql: &str) {
-    sandbox.ok(&["exec", "workbench", "--", "mysql", "-h", "mysql", "-u", "root", "-plabs", "-e", sql]);
+    sandbox.ok(&[
+        "exec",
+        "workbench",
+        "--",
+        "mysql",
+        "-h",
+        "mysql",
+        "-u",
+        "root",
+        "-plabs",
+        "-e",
+        sql,
+    ]);
 }
 
 /// Each check that has not passed, with its code.
@@ -76,7 +88,8 @@ async fn a_wipe_leaves_nothing_and_the_fingerprint_tells_what_it_cannot_undo() {
          SET GLOBAL slow_query_log = OFF, GLOBAL log_output = 'FILE'",
     );
     session.wipe().await.unwrap();
-    let left = "SELECT (SELECT COUNT(*) FROM mysql.slow_log), COUNT(*) FROM information_schema.schemata";
+    let left =
+        "SELECT (SELECT COUNT(*) FROM mysql.slow_log), COUNT(*) FROM information_schema.schemata";
     assert_eq!(session.ask(&[left]).await.unwrap(), Answer::Value(json!([["0", "4"]])));
     assert_eq!(session.fingerprint().await.unwrap(), pristine);
     learner(&sandbox, "SET GLOBAL long_query_time = 4");
@@ -112,7 +125,10 @@ async fn logs_and_plans_are_judged_by_what_the_server_does() {
     assert_eq!(not_passed(&sandbox, &tasks), only_output, "the same again within a minute");
     assert_eq!(session.digest().await.unwrap(), before, "the learner's server is as it was");
 
-    learner(&sandbox, "SET PERSIST log_output = 'FILE'; SET GLOBAL log_throttle_queries_not_using_indexes = 0");
+    learner(
+        &sandbox,
+        "SET PERSIST log_output = 'FILE'; SET GLOBAL log_throttle_queries_not_using_indexes = 0",
+    );
     learner(&sandbox, "DELETE FROM shop.items WHERE id = 5");
     assert_eq!(
         not_passed(&sandbox, &tasks),

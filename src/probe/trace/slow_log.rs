@@ -96,9 +96,9 @@ impl SlowLog {
 
     fn seconds(&self, variables: &Variables) -> Result<f64> {
         let value = variables.resolve(&self.threshold)?;
-        value.as_f64().ok_or_else(|| {
-            Error::usage(format!("The threshold {value} is no number of seconds"))
-        })
+        value
+            .as_f64()
+            .ok_or_else(|| Error::usage(format!("The threshold {value} is no number of seconds")))
     }
 
     pub async fn observe(&self, scene: &Scene<'_>) -> Result<Finding> {

@@ -127,7 +127,10 @@ impl<'a> Lane<'a> {
             engine: self.session.engine.clone(),
             twins: (members.iter().zip(&twins))
                 .map(|(member, twin)| {
-                    (twin.service.clone(), (twin.container.clone(), (*member).clone(), twin.address))
+                    (
+                        twin.service.clone(),
+                        (twin.container.clone(), (*member).clone(), twin.address),
+                    )
                 })
                 .collect(),
         };
