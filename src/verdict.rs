@@ -6,8 +6,8 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use crate::catalog::lab::{Check, Lab, Task};
-use crate::error::Error;
-use crate::probe::finding::Failure;
+use crate::error::{Error, Kind};
+use crate::probe::finding::{Failure, Figure};
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -60,6 +60,9 @@ pub struct CheckResult {
     /// What has not passed and is needed.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub blocked_by: Option<String>,
+    /// What the work has cost; only of a pass, where the check measures.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub figures: Vec<Figure>,
     /// How long it took.
     pub milliseconds: u64,
 }
@@ -75,6 +78,7 @@ impl CheckResult {
             misconception: None,
             error: None,
             blocked_by: None,
+            figures: Vec::new(),
             milliseconds: 0,
         }
     }
@@ -135,6 +139,12 @@ impl LabResult {
             tasks,
             milliseconds: millis(took),
         }
+    }
+
+    /// The first error, which stands for the rest.
+    pub fn error(&self) -> Option<&str> {
+        let mut checks = self.tasks.iter().flat_map(|t| &t.checks);
+        checks.find_map(|check| Some(check.error.as_ref()?.what.as_str()))
     }
 
     /// How many tasks pass.
@@ -208,6 +218,8 @@ pub struct Row {
     pub verdict: Verdict,
     pub score: Option<u32>,
     pub max_score: u32,
+    /// What the values of its seat were drawn from.
+    pub seed: String,
     /// It was graded by an earlier run.
     pub kept: bool,
     /// The checks that failed, as `task/check: code`.
@@ -241,15 +253,15 @@ impl Row {
             let code = &check.failure.as_ref()?.code;
             Some(format!("{}/{}: {code}", task.id, check.id))
         });
-        let error = checks().find_map(|(_, check)| Some(check.error.as_ref()?.what.clone()));
         Self {
             submission: grade.submission.clone(),
             verdict: grade.verdict,
             score: grade.score,
             max_score: grade.max_score,
+            seed: grade.basis.seed.clone(),
             kept,
             failed: failed.collect(),
-            error,
+            error: grade.result.error().map(str::to_owned),
             milliseconds: grade.milliseconds,
             tasks: grade.result.tasks.iter().map(|t| (t.id.clone(), t.points)).collect(),
         }
@@ -266,6 +278,13 @@ pub struct ErrorReport {
     pub why: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub help: Option<String>,
+}
+
+impl std::fmt::Display for ErrorReport {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let Self { what, place, why, help } = self.clone();
+        Error { kind: Kind::Infrastructure, what, place, why, help }.fmt(f)
+    }
 }
 
 impl From<Error> for ErrorReport {

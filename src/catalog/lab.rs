@@ -37,6 +37,9 @@ pub struct Lab {
     /// Name, which is the host name in the seat, and definition.
     #[schemars(with = "BTreeMap<String, ServiceUse>")]
     pub services: BTreeMap<String, Spanned<ServiceUse>>,
+    /// Libraries that the workbench and the runners have beyond their image's own.
+    #[serde(default)]
+    pub packages: Packages,
     /// What `${name}` stands for in prompts, hints, templates, set-up, checks and solutions.
     #[serde(default, rename = "variables")]
     pub declared: BTreeMap<String, Variable>,
@@ -86,6 +89,16 @@ pub struct ServiceUse {
     #[serde(rename = "use")]
     #[schemars(with = "Option<String>")]
     pub definition: Option<Spanned<String>>,
+}
+
+/// Libraries of a lab, by the language that they are for.
+#[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Packages {
+    /// From the Python Package Index, each as `NAME==VERSION`, with all that they need.
+    #[serde(default)]
+    #[schemars(with = "Vec<String>")]
+    pub python: Vec<Spanned<String>>,
 }
 
 /// One step of the set-up: the service's name and the command it gets.
@@ -155,7 +168,7 @@ impl Check {
             self.state.clone().map(Probe::State),
             self.trace.clone().map(Probe::Trace),
             self.workload.clone().map(Probe::Workload),
-            self.fault.clone().map(Probe::Fault),
+            self.fault.clone().map(Box::new).map(Probe::Fault),
         ]
         .into_iter()
         .flatten();
@@ -214,6 +227,15 @@ pub struct Step {
     /// A file from the solution's folder, copied into the workspace.
     #[schemars(with = "Option<String>")]
     pub copy: Option<Spanned<String>>,
+}
+
+impl Packages {
+    /// The Python packages in one order, however they are written.
+    pub fn pins(&self) -> Vec<String> {
+        let mut pins: Vec<String> = self.python.iter().map(|pin| pin.value.clone()).collect();
+        pins.sort_unstable();
+        pins
+    }
 }
 
 impl Lab {

@@ -5,7 +5,7 @@ use super::output;
 use crate::catalog::Catalog;
 use crate::engine::Engine;
 use crate::error::Result;
-use crate::image::Images;
+use crate::image::{self, Images};
 use crate::store::Store;
 use crate::verdict::ErrorReport;
 
@@ -76,9 +76,8 @@ fn finding(name: &'static str, result: Result<String>) -> Finding {
 }
 
 async fn images(catalog: &Catalog, engine: &Engine) -> Result<String> {
-    let names = catalog.services();
-    let names: Vec<&str> = names.iter().map(String::as_str).collect();
-    let missing = Images::new(catalog.clone()).missing(engine, &names).await?;
-    let built = names.len() - missing.len();
-    Ok(format!("{built} of {} are built; the others are built when a lab needs them", names.len()))
+    let all = Images::new(catalog.clone()).all()?;
+    let have = image::tags(engine).await?;
+    let built = all.iter().filter(|image| have.contains(&image.tag)).count();
+    Ok(format!("{built} of {} are built; the others are built when a lab needs them", all.len()))
 }

@@ -1,4 +1,4 @@
-use crate::catalog::{Catalog, unknown};
+use crate::catalog::Catalog;
 use crate::engine::ExecSpec;
 use crate::error::Result;
 use crate::event::Events;
@@ -24,23 +24,12 @@ impl Args {
         let session = Session::open(catalog, Events::nowhere())?;
         let (seat, lab) = session.resolve(self.lab.as_deref())?;
         let plan = session.plan(&lab, seat)?;
-        let mut names: Vec<String> = plan.members.iter().map(|m| m.name.clone()).collect();
-        names.push(WORKBENCH.to_owned());
-        if !names.contains(&self.service) {
-            return Err(unknown(
-                "service",
-                &self.service,
-                &names,
-                &format!("there are: {}", names.join(", ")),
-            ));
-        }
-        let container = if self.service == WORKBENCH {
-            session.workbench(&plan).await?
+        let container = plan.expect_container(&self.service, &[WORKBENCH])?;
+        if self.service == WORKBENCH {
+            session.workbench(&plan).await?;
         } else {
-            let container = plan.container(&self.service);
             session.must_run(&container, &self.service).await?;
-            container
-        };
+        }
         shell::plain(&session.engine, &container, &ExecSpec::new(self.command)).await
     }
 }

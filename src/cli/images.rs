@@ -5,10 +5,10 @@ use serde_json::json;
 
 use super::output;
 use crate::catalog::Catalog;
-use crate::engine::{Engine, Transfer, Upload};
+use crate::engine::{Engine, ImageSummary, Transfer, Upload};
 use crate::error::{Error, Result};
 use crate::event::{Event, Events};
-use crate::image::{Images, LABEL};
+use crate::image::{self, Image, Images, LABEL};
 
 /// Build, list, remove, export or import the images of the labs
 #[derive(Debug, clap::Args)]
@@ -32,7 +32,7 @@ enum Command {
         #[arg(long)]
         json: bool,
     },
-    /// Remove images of earlier versions; with --all the current ones too
+    /// Remove images of earlier versions and what builds left behind; with --all the current ones too
     Prune {
         #[arg(long)]
         all: bool,
@@ -61,16 +61,16 @@ impl Args {
     }
 
     pub async fn run(self, catalog: Catalog, events: Events) -> Result<u8> {
-        let images = Images::new(catalog.clone());
+        let images = Images::new(catalog);
         let engine = Engine::connect()?;
         let result = match self.command {
             Command::Build { names, json } => {
-                build(&catalog, &images, &engine, &names, json, &events).await
+                build(&images, &engine, &images.named(&names)?, json, &events).await
             }
-            Command::List { json } => list(&catalog, &images, &engine, json).await,
-            Command::Prune { all, json } => prune(&catalog, &images, &engine, all, json).await,
+            Command::List { json } => list(&images, &engine, json).await,
+            Command::Prune { all, json } => prune(&images, &engine, all, json).await,
             Command::Save { file, names } => {
-                save(&catalog, &images, &engine, &file, &names, &events).await
+                save(&engine, &file, &images.named(&names)?, names.is_empty(), &events).await
             }
             Command::Load { file } => load(&engine, &file, &events).await,
         };
@@ -81,74 +81,49 @@ impl Args {
 }
 
 async fn build(
-    catalog: &Catalog,
     images: &Images,
     engine: &Engine,
-    names: &[String],
+    wanted: &[Image],
     json: bool,
     events: &Events,
 ) -> Result<String> {
-    let all = catalog.services();
-    let names: Vec<&str> =
-        if names.is_empty() { &all } else { names }.iter().map(String::as_str).collect();
-    images.ensure(engine, &names, events).await?;
-    let mut tags = Vec::new();
-    for name in names {
-        tags.push(images.tag(name)?);
-    }
+    images.ensure(engine, wanted, events).await?;
+    let tags: Vec<String> = wanted.iter().map(|image| image.tag.clone()).collect();
     Ok(if json { document(&json!({ "images": tags })) } else { lines(&tags) })
 }
 
-async fn list(catalog: &Catalog, images: &Images, engine: &Engine, json: bool) -> Result<String> {
+async fn list(images: &Images, engine: &Engine, json: bool) -> Result<String> {
     let have = engine.images(&[LABEL], None).await?;
-    let mut rows = Vec::new();
-    for name in catalog.services() {
-        let tag = images.tag(&name)?;
-        let size = have.iter().find(|i| i.tags.contains(&tag)).map(|i| i.size);
-        rows.push((name, tag, size));
-    }
+    let all = images.all()?;
+    let size = |image: &Image| have.iter().find(|i| i.tags.contains(&image.tag)).map(|i| i.size);
     if json {
-        let rows: Vec<_> = rows
+        let rows: Vec<_> = all
             .iter()
-            .map(|(n, t, s)| json!({"name": n, "tag": t, "present": s.is_some(), "bytes": s}))
+            .map(|i| json!({"name": i.name, "tag": i.tag, "present": size(i).is_some(), "bytes": size(i)}))
             .collect();
         return Ok(document(&json!({ "images": rows })));
     }
-    let rows: Vec<String> = rows
-        .into_iter()
-        .map(|(name, tag, size)| {
-            let size = size.map_or("not built".to_owned(), |s| format!("{} MB", s / 1_000_000));
-            format!("{name:<10} {size:>10}  {tag}")
+    let width = all.iter().map(|image| image.name.len()).max().unwrap_or_default();
+    let rows: Vec<String> = all
+        .iter()
+        .map(|image| {
+            let size =
+                size(image).map_or("not built".to_owned(), |s| format!("{} MB", s / 1_000_000));
+            format!("{:<width$} {size:>10}  {}", image.name, image.tag)
         })
         .collect();
     Ok(lines(&rows))
 }
 
-async fn prune(
-    catalog: &Catalog,
-    images: &Images,
-    engine: &Engine,
-    all: bool,
-    json: bool,
-) -> Result<String> {
-    let mut keep = Vec::new();
-    if !all {
-        for name in catalog.services() {
-            keep.push(images.tag(&name)?);
-            keep.push(images.base_tag(&catalog.service(&name)?.image.base)?);
-        }
-    }
+async fn prune(images: &Images, engine: &Engine, all: bool, json: bool) -> Result<String> {
+    let current = if all { Vec::new() } else { images.all()? };
+    let have = engine.images(&[LABEL], None).await?;
     let mut removed = Vec::new();
     let mut in_use = Vec::new();
-    let have = engine.images(&[LABEL], None).await?;
-    for tag in have
-        .into_iter()
-        .flat_map(|i| i.tags)
-        .filter(|t| t.starts_with("labs/") && !keep.contains(t))
-    {
-        match engine.image_remove(&tag).await {
-            Ok(_) => removed.push(tag),
-            Err(_) => in_use.push(tag),
+    for name in outdated(&have, &current) {
+        match engine.image_remove(name).await {
+            Ok(_) => removed.push(name),
+            Err(_) => in_use.push(name),
         }
     }
     if json {
@@ -161,26 +136,34 @@ async fn prune(
     Ok(if text.is_empty() { "Nothing to remove\n".to_owned() } else { text })
 }
 
+/// The tags that are not current, and what builds left behind without one.
+fn outdated<'a>(have: &'a [ImageSummary], current: &[Image]) -> Vec<&'a str> {
+    let keep: Vec<&str> = current.iter().flat_map(Image::tags).collect();
+    let tags = have.iter().flat_map(|image| &image.tags).map(String::as_str);
+    let tags = tags.filter(|tag| tag.starts_with("labs/") && !keep.contains(tag));
+    let without = have.iter().filter(|image| image.tags.is_empty()).map(|image| image.id.as_str());
+    tags.chain(without).collect()
+}
+
 async fn save(
-    catalog: &Catalog,
-    images: &Images,
     engine: &Engine,
     file: &std::path::Path,
-    names: &[String],
+    wanted: &[Image],
+    any: bool,
     events: &Events,
 ) -> Result<String> {
-    let have: Vec<String> =
-        engine.images(&[LABEL], None).await?.into_iter().flat_map(|i| i.tags).collect();
+    let have = image::tags(engine).await?;
     let mut tags = Vec::new();
-    for name in if names.is_empty() { catalog.services() } else { names.to_vec() } {
-        let tag = images.tag(&name)?;
-        if have.contains(&tag) {
-            tags.push(tag);
-        } else if !names.is_empty() {
-            return Err(Error::usage(format!("The image {name} is not built"))
-                .help(format!("'labs images build {name}' builds it")));
+    for image in wanted {
+        if have.contains(&image.tag) {
+            tags.push(image.tag.clone());
+        } else if !any {
+            return Err(Error::usage(format!("The image {} is not built", image.name))
+                .help(format!("'labs images build {}' builds it", image.name)));
         }
     }
+    tags.sort_unstable();
+    tags.dedup();
     if tags.is_empty() {
         return Err(Error::usage("No image is built").help("'labs images build' builds them"));
     }
@@ -214,4 +197,33 @@ fn document(value: &serde_json::Value) -> String {
 
 fn lines(lines: &[String]) -> String {
     lines.iter().map(|line| format!("{line}\n")).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn image(id: &str, tags: &[&str]) -> ImageSummary {
+        ImageSummary {
+            id: id.to_owned(),
+            tags: tags.iter().map(|tag| (*tag).to_owned()).collect(),
+            size: 0,
+            created: 0,
+            labels: std::collections::BTreeMap::new(),
+        }
+    }
+
+    #[test]
+    fn what_is_current_stays_with_what_it_stands_on() {
+        let current = Images::new(Catalog::new(None)).named(&[]).unwrap();
+        let tags: Vec<&str> = current.iter().flat_map(Image::tags).collect();
+        assert!(tags.iter().any(|tag| tag.starts_with("labs/base:")), "{tags:?}");
+        let have = [
+            image("sha256:1", &tags),
+            image("sha256:2", &["labs/redis:earlier", "mine/redis:1"]),
+            image("sha256:3", &[]),
+        ];
+        assert_eq!(outdated(&have, &current), ["labs/redis:earlier", "sha256:3"]);
+        assert!(outdated(&have, &[]).contains(&tags[0]));
+    }
 }

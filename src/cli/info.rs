@@ -49,7 +49,8 @@ impl Args {
             output::json(&json!({
                 "lab": lab.slug, "title": lab.title, "topic": lab.topic, "level": lab.level,
                 "minutes": lab.minutes, "points": lab.points(), "summary": lab.summary,
-                "services": lab.services.keys().collect::<Vec<_>>(), "questions": questions, "tasks": tasks,
+                "services": lab.services.keys().collect::<Vec<_>>(), "packages": lab.packages.pins(),
+                "questions": questions, "tasks": tasks,
             }));
             return Ok(0);
         }
@@ -62,9 +63,13 @@ impl Args {
             lab.points()
         );
         text.push_str(&format!(
-            "services: {}\n\n",
+            "services: {}\n",
             lab.services.keys().cloned().collect::<Vec<_>>().join(", ")
         ));
+        if !lab.packages.python.is_empty() {
+            text.push_str(&format!("packages: {}\n", lab.packages.pins().join(", ")));
+        }
+        text.push('\n');
         text.push_str(&format!("{}\n", style("Tasks").bold()));
         for task in &lab.tasks {
             text.push_str(&format!(

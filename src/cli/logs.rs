@@ -1,11 +1,11 @@
 use std::io::Write;
 
-use crate::catalog::{Catalog, unknown};
+use crate::catalog::Catalog;
 use crate::engine::{LogOrigin, LogRequest};
 use crate::error::Result;
 use crate::event::Events;
 use crate::session::Session;
-use crate::session::plan::WORKBENCH;
+use crate::session::plan::{GATE, WORKBENCH};
 use crate::term::escape::visible;
 
 /// Show the log of a service
@@ -29,18 +29,9 @@ impl Args {
         let session = Session::open(catalog, Events::nowhere())?;
         let (seat, lab) = session.resolve(self.lab.as_deref())?;
         let plan = session.plan(&lab, seat)?;
-        let mut names: Vec<String> = plan.members.iter().map(|m| m.name.clone()).collect();
-        names.extend([WORKBENCH.to_owned(), "gate".to_owned()]);
-        if !names.contains(&self.service) {
-            return Err(unknown(
-                "service",
-                &self.service,
-                &names,
-                &format!("there are: {}", names.join(", ")),
-            ));
-        }
+        let container = plan.expect_container(&self.service, &[WORKBENCH, GATE])?;
         let request = LogRequest { last: self.tail, follow: self.follow, since: None };
-        let mut logs = session.engine.logs(&plan.container(&self.service), &request);
+        let mut logs = session.engine.logs(&container, &request);
         loop {
             let line = tokio::select! {
                 line = logs.next() => line,

@@ -1,5 +1,5 @@
 use super::output;
-use crate::catalog::{Catalog, unknown};
+use crate::catalog::Catalog;
 use crate::error::Result;
 use crate::event::Events;
 use crate::session::Session;
@@ -22,15 +22,7 @@ impl Args {
         let session = Session::open(catalog, events)?;
         let (seat, lab) = session.resolve(self.lab.as_deref())?;
         let plan = session.plan(&lab, seat)?;
-        let names: Vec<String> = plan.members.iter().map(|m| m.name.clone()).collect();
-        let member = plan.member(&self.service).ok_or_else(|| {
-            unknown(
-                "service",
-                &self.service,
-                &names,
-                &format!("the services are: {}", names.join(", ")),
-            )
-        })?;
+        let member = plan.expect_member(&self.service)?;
         let reach = session.restart(&plan, member).await?;
         session.events.shown().await;
         if self.json {

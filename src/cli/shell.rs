@@ -1,5 +1,5 @@
 use super::output;
-use crate::catalog::{Catalog, unknown};
+use crate::catalog::Catalog;
 use crate::engine::ExecSpec;
 use crate::error::Result;
 use crate::event::Events;
@@ -24,18 +24,7 @@ impl Args {
         let plan = session.plan(&lab, seat)?;
         let command = match self.service.as_deref() {
             None | Some(WORKBENCH) => vec!["bash".to_owned(), "-l".to_owned()],
-            Some(service) => {
-                let names: Vec<String> = plan.members.iter().map(|m| m.name.clone()).collect();
-                let member = plan.member(service).ok_or_else(|| {
-                    unknown(
-                        "service",
-                        service,
-                        &names,
-                        &format!("the services are: {}", names.join(", ")),
-                    )
-                })?;
-                member.client()
-            }
+            Some(service) => plan.expect_member(service)?.client(),
         };
         let container = session.workbench(&plan).await?;
         let code = shell::run(&session.engine, &container, ExecSpec::new(command)).await;

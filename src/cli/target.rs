@@ -4,6 +4,7 @@ use crate::catalog::lab::{Lab, Task};
 use crate::catalog::{Catalog, unknown};
 use crate::error::{Error, Result};
 use crate::session::resolve;
+use crate::session::status::first_open;
 use crate::store::{SeatRow, Store};
 
 /// A lab, a task of it, or both; the seat that the current directory means when no lab is named.
@@ -61,7 +62,7 @@ impl Target {
 }
 
 impl Resolved {
-    /// The named task, else the first that is not passed.
+    /// The named task, else the first that is not passed, else the first.
     ///
     /// # Errors
     /// The store cannot be read.
@@ -70,12 +71,10 @@ impl Resolved {
             return Ok(task);
         }
         let progress = store.progress(&self.lab.slug)?;
-        let open = |t: &&Task| progress.get(&t.id.value).is_none_or(|p| p.passed_at.is_none());
+        let next = first_open(&self.lab, &progress).unwrap_or(0);
         self.lab
             .tasks
-            .iter()
-            .find(open)
-            .or(self.lab.tasks.first())
+            .get(next)
             .ok_or_else(|| Error::usage(format!("The lab {} has no tasks", self.lab.slug)))
     }
 }

@@ -50,7 +50,7 @@ impl Engine {
         Ok(found.into_iter().map(summary).collect())
     }
 
-    /// Removes a tag, and the image with its last one; `false` if there was none; an error while a container has it.
+    /// Removes a tag, and the image with its last one, or an image without a tag by its id; `false` if there was none; an error while a container has it.
     pub async fn image_remove(&self, tag: &str) -> Result<bool> {
         let what = format!("remove the image {tag}");
         let removal = self.docker.remove_image(tag, None::<RemoveImageOptions>, None);

@@ -2,6 +2,7 @@
 
 use std::time::{Duration, Instant};
 
+use super::bound::FILE;
 use crate::engine::{Engine, ExecSpec};
 use crate::error::Result;
 use crate::verdict::Applied;
@@ -27,8 +28,11 @@ const LOOK_EVERY: Duration = Duration::from_millis(20);
 /// # Errors
 /// The engine refuses, for no fault of the script.
 pub async fn run(engine: &Engine, workbench: &str) -> Result<Applied> {
-    let spec =
-        ExecSpec { working_dir: Some("/workspace".to_owned()), ..ExecSpec::new(["bash", SCRIPT]) };
+    let bounded = format!("ulimit -f {}; exec bash {SCRIPT}", FILE >> 10);
+    let spec = ExecSpec {
+        working_dir: Some("/workspace".to_owned()),
+        ..ExecSpec::new(["bash", "-c", &bounded])
+    };
     let mut output = Vec::new();
     let mut printed = 0;
     let end = script(engine, workbench, &spec, |piece| {

@@ -2,6 +2,8 @@
 
 mod apply;
 pub mod batch;
+mod blame;
+mod bound;
 mod seat;
 pub mod submission;
 
@@ -16,15 +18,11 @@ use crate::error::{Error, Result};
 use crate::event::Event;
 use crate::probe::finding::{Evidence, Finding};
 use crate::session::Session;
-use crate::session::plan;
 use crate::store;
 use crate::verdict::{
     Applied, Basis, CheckResult, ErrorReport, Grade, LabResult, TaskResult, Verdict, millis,
 };
 use submission::Submission;
-
-/// After an error of ours a submission gets one more seat.
-const SEATS: u32 = 2;
 
 /// What a submission is graded with.
 pub struct Grader<'a> {
@@ -44,6 +42,8 @@ struct Outcome {
     result: LabResult,
     apply: Option<Applied>,
     timed_out: bool,
+    /// What was handed in may be to blame: the seat was ready by then.
+    handed_in: bool,
 }
 
 impl<'a> Grader<'a> {
@@ -64,9 +64,9 @@ impl<'a> Grader<'a> {
     /// As [`crate::image::Images::ensure`].
     pub async fn prepare(&self) -> Result<Option<()>> {
         let Session { images, engine, events, .. } = self.session;
-        let names = plan::image_names(&self.lab);
+        let needed = images.of_lab(&self.lab)?;
         tokio::select! {
-            made = images.ensure(engine, &names, events) => made.map(Some),
+            made = images.ensure(engine, &needed, events) => made.map(Some),
             () = self.stopped() => Ok(None),
         }
     }
@@ -74,28 +74,46 @@ impl<'a> Grader<'a> {
     /// Grades one submission; `None` when it was ended before.
     pub async fn grade(&self, submission: &Submission, show: &dyn Fn(Event)) -> Option<Grade> {
         let began = Instant::now();
-        let deadline = began + self.limit;
-        let mut seats = 0;
-        let outcome = loop {
-            if let Some(why) = submission.refused() {
-                break self.refused(why);
-            }
-            seats += 1;
-            let outcome = self.on_seat(submission, deadline, show).await?;
-            let ours = outcome.result.verdict == Verdict::Error;
-            if !ours || seats == SEATS || Instant::now() >= deadline {
-                break outcome;
-            }
-            let name = &submission.name;
-            show(Event::Note(format!("{name}: an error that is not its own; trying a new seat")));
+        let (outcome, seats) = match submission.refused() {
+            Some(why) => (self.refused(why), 0),
+            None => self.on_seats(submission, began + self.limit, show).await?,
         };
         Some(self.grade_of(submission, outcome, seats, began.elapsed()))
+    }
+
+    /// What comes of a submission, and how many seats it took: after an error it gets one more, and after another one a
+    /// right solution shows whose it is.
+    async fn on_seats(
+        &self,
+        submission: &Submission,
+        deadline: Instant,
+        show: &dyn Fn(Event),
+    ) -> Option<(Outcome, u32)> {
+        let name = &submission.name;
+        let first = self.on_seat(submission, deadline, show).await?;
+        if first.result.verdict != Verdict::Error || Instant::now() >= deadline {
+            return Some((first, 1));
+        }
+        let met = first.result.error().unwrap_or_default();
+        show(Event::Note(format!("{name}: {met}; trying a new seat")));
+        let second = self.on_seat(submission, deadline, show).await?;
+        if !blame::is_repeated(&first, &second) {
+            return Some((second, 2));
+        }
+        show(Event::Note(format!("{name}: the same error again; trying a right solution")));
+        if self.right_solution_passes().await? {
+            return Some((self.blamed(second), 2));
+        }
+        Some((second, 2))
     }
 
     /// The grade of a submission that cannot be had, for no fault of its own.
     fn ungraded(&self, name: &str, error: Error) -> Grade {
         let outcome = self.error(error);
-        self.grade_of(&Submission::absent(name), outcome, 0, Duration::ZERO)
+        let mut grade = self.grade_of(&Submission::absent(name), outcome, 0, Duration::ZERO);
+        // It had no seat, so no values either.
+        grade.basis.seed.clear();
+        grade
     }
 
     fn grade_of(
@@ -105,7 +123,7 @@ impl<'a> Grader<'a> {
         seats: u32,
         took: Duration,
     ) -> Grade {
-        let Outcome { result, apply, timed_out } = outcome;
+        let Outcome { result, apply, timed_out, .. } = outcome;
         Grade {
             submission: submission.name.clone(),
             verdict: result.verdict,
@@ -162,7 +180,7 @@ impl<'a> Grader<'a> {
         };
         let tasks = self.lab.tasks.iter().map(task).collect();
         let result = LabResult::new(&self.lab, seat, tasks, took);
-        Outcome { result, apply: None, timed_out: false }
+        Outcome { result, apply: None, timed_out: false, handed_in: false }
     }
 
     /// Returns when the person wants it to end.
@@ -180,7 +198,7 @@ fn fail(check: CheckResult, evidence: Evidence, code: &str) -> CheckResult {
         Finding::Fail(failure) => {
             CheckResult { verdict: Verdict::Fail, failure: Some(*failure), ..check }
         }
-        Finding::Pass | Finding::Error(_) => check,
+        Finding::Pass(_) | Finding::Error(_) => check,
     }
 }
 
@@ -191,8 +209,8 @@ fn basis(session: &Session, lab: &Lab) -> Result<String> {
         let content = files.read(&format!("{}/{path}", lab.slug))?;
         text.push_str(&format!("{path}\0{}\n", digest::sha256(&content)));
     }
-    for name in plan::image_names(lab) {
-        text.push_str(&format!("{}\n", session.images.tag(name)?));
+    for image in session.images.of_lab(lab)? {
+        text.push_str(&format!("{}\n", image.tag));
     }
     Ok(digest::sha256(text))
 }

@@ -8,10 +8,11 @@ use tokio::sync::mpsc::UnboundedReceiver;
 use tokio::time::{Instant, sleep, sleep_until};
 
 use super::submission::Submission;
-use super::{Grader, Outcome, apply, fail};
+use super::{Grader, Outcome, apply, bound, fail};
 use crate::error::{Error, Result};
 use crate::event::{Event, Events};
 use crate::probe::finding::Evidence;
+use crate::session::plan::WORKBENCH;
 use crate::session::scratch::Scratch;
 use crate::session::start::Wanted;
 use crate::session::workspace;
@@ -27,6 +28,8 @@ const TIMEOUT: &str = "timeout";
 enum End {
     Checked(LabResult),
     TimeUp,
+    /// It wrote too much; how much.
+    Overgrown(String),
     Stopped,
 }
 
@@ -35,6 +38,8 @@ enum End {
 struct Progress {
     /// Task and check → result.
     decided: RefCell<BTreeMap<(String, String), CheckResult>>,
+    /// What was handed in may be to blame.
+    handed_in: Cell<bool>,
     /// The submission's own script runs.
     applying: Cell<bool>,
     applied: RefCell<Option<Applied>>,
@@ -85,12 +90,23 @@ impl Grader<'_> {
             progress.take(&event);
         }
         let mut outcome = match end {
-            Ok(End::Checked(result)) => Outcome { result, apply: None, timed_out: false },
+            Ok(End::Checked(result)) => {
+                Outcome { result, apply: None, timed_out: false, handed_in: true }
+            }
             Ok(End::TimeUp) => self.time_up(&progress, began.elapsed()),
+            Ok(End::Overgrown(why)) => {
+                if progress.applying.get() {
+                    let note = Some(format!("stopped: {why}"));
+                    let stopped = Applied { exit_code: None, note, output: String::new() };
+                    progress.applied.replace(Some(stopped));
+                }
+                self.refused(&why)
+            }
             Ok(End::Stopped) => return None,
             Err(error) => self.error(error),
         };
         outcome.apply = progress.applied.take();
+        outcome.handed_in = progress.handed_in.get();
         Some(outcome)
     }
 
@@ -114,11 +130,13 @@ impl Grader<'_> {
             started = start => started?.seat,
             end = over => return Ok(end),
         };
+        let plan = session.plan(&self.lab, seat.clone())?;
         let check = async {
             workspace::put(&seat.workspace, submission.files(), workspace::owner(&seat.workspace))?;
+            progress.handed_in.set(true);
             if submission.has_script() {
                 progress.applying.set(true);
-                let workbench = session.workbench(&session.plan(&self.lab, seat.clone())?).await?;
+                let workbench = session.workbench(&plan).await?;
                 let applied = apply::run(&session.engine, &workbench).await?;
                 progress.applied.replace(Some(applied));
                 progress.applying.set(false);
@@ -128,6 +146,13 @@ impl Grader<'_> {
         tokio::select! {
             biased;
             end = self.over(deadline) => Ok(end),
+            overgrown = bound::overgrown(&seat.workspace) => {
+                // At once, before it writes more; one that has ended writes nothing.
+                let _ = session.engine.kill(&plan.container(WORKBENCH), "SIGKILL").await;
+                // A full disk can be anybody's doing, that of a neighbour in a batch too.
+                progress.handed_in.set(overgrown.is_ok());
+                overgrown.map(End::Overgrown)
+            }
             result = check => result.map(End::Checked),
         }
     }

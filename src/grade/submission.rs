@@ -6,6 +6,9 @@ use std::path::Path;
 use rustix::fs::{Mode, OFlags};
 
 use super::apply::SCRIPT;
+use crate::catalog::files::Files;
+use crate::catalog::lab::{Lab, Solution};
+use crate::catalog::solution;
 use crate::digest;
 use crate::error::{Error, Result};
 use crate::session::workspace::{Collected, Collection};
@@ -43,6 +46,27 @@ impl Submission {
     /// One whose files cannot be had.
     pub(super) fn absent(name: &str) -> Self {
         Self { name: name.to_owned(), left_out: Vec::new(), files: Ok(Vec::new()) }
+    }
+
+    /// A right solution as somebody would hand it in.
+    ///
+    /// # Errors
+    /// A file of the solution cannot be read or rendered.
+    pub(super) fn of_solution(lab: &Lab, right: &Solution, files: &Files) -> Result<Self> {
+        let mut collected = Vec::new();
+        let mut script = "set -e\n".to_owned();
+        for placed in solution::steps(lab, right)? {
+            if let (Some(name), Some(content)) = (placed.name(), placed.content(files, lab)?) {
+                let path = name.to_owned();
+                collected.push(Collected { path, content, executable: false });
+            }
+            if let Some(command) = placed.command(lab)? {
+                script.push_str(&format!("{command}\n"));
+            }
+        }
+        let (path, content) = (SCRIPT.to_owned(), script.into_bytes());
+        collected.push(Collected { path, content, executable: false });
+        Ok(Self { name: right.id.value.clone(), left_out: Vec::new(), files: Ok(collected) })
     }
 
     fn read(name: String, folder: &Path, opened: rustix::io::Result<OwnedFd>) -> Result<Self> {

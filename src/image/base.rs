@@ -5,11 +5,27 @@ use std::process::Stdio;
 use tokio::io::AsyncReadExt;
 use tokio::process::Command;
 
-use super::{context, labels, progress};
+use super::{Image, Recipe, context, labels, progress};
 use crate::catalog::files::Files;
 use crate::engine::{BuildProgress, BuildSpec, Engine, Upload};
 use crate::error::{Error, Result};
 use crate::event::{Event, Events};
+
+/// The time that making a base takes on two cores where no registry answers.
+const SECONDS: u32 = 35;
+
+/// The base image of a suite.
+pub fn image(docker: &Files, suite: &str) -> Result<Image> {
+    Ok(Image {
+        name: format!("base/{suite}"),
+        tag: format!("labs/base:{suite}-{}", context::hash(docker, "base", suite)?),
+        under: None,
+        recipe: Recipe::Base(suite.to_owned()),
+        // What stands on it counts it.
+        megabytes: 0,
+        seconds: SECONDS,
+    })
+}
 
 /// Makes the base image of a suite.
 ///
@@ -22,7 +38,7 @@ pub async fn make(
     tag: &str,
     events: &Events,
 ) -> Result<()> {
-    let step = format!("image base ({suite})");
+    let step = format!("image base/{suite}");
     let work = async {
         let Err(pulled) = pull(docker, engine, suite, tag, &step, events).await else {
             return Ok(());

@@ -1,154 +1,255 @@
-//! Images: what they are built from, whether they are there, and building what is not.
+//! Images: which are needed, what they are built from, whether they are there, and building what is not.
 
 mod base;
 mod context;
+mod packages;
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use crate::catalog::Catalog;
-use crate::catalog::service::Service;
+use crate::catalog::lab::Lab;
+use crate::catalog::{Catalog, unknown};
 use crate::engine::{BuildProgress, BuildSpec, Engine};
 use crate::error::Result;
 use crate::event::{Event, Events};
 
-/// The label of every image we make; its value is the definition's name.
+/// The label of every image we make; its value is the name of the folder it is built from.
 pub const LABEL: &str = "labs.image";
 
-/// The time that making a base takes on two cores where no registry answers.
-const BASE_SECONDS: u32 = 35;
+/// The definitions that every seat has beside its services.
+pub const GATE: &str = "gate";
+pub const WORKBENCH: &str = "workbench";
 
-/// The images of the definitions under `docker/`.
+/// An image that labs makes.
+#[derive(Debug, Clone)]
+pub struct Image {
+    /// What people call it: the definition, or `workbench/LAB` where a lab has packages of its own.
+    pub name: String,
+    /// A hash of everything it is built from, so that an edit gives a new tag and no edit the old.
+    pub tag: String,
+    /// What it is built on.
+    under: Option<Box<Image>>,
+    recipe: Recipe,
+    /// About what it adds on disk.
+    megabytes: u32,
+    /// About what making it takes on two cores.
+    seconds: u32,
+}
+
+#[derive(Debug, Clone)]
+enum Recipe {
+    /// The file system of a Debian suite.
+    Base(String),
+    /// The folder under `docker/` of its name.
+    Definition,
+    /// The workbench with Python packages.
+    Packages { lab: String, pins: Vec<String> },
+}
+
+/// The images of the definitions under `docker/`, and of the labs' packages.
 #[derive(Clone)]
 pub struct Images {
     catalog: Catalog,
-    /// Tags by name: hashing a context is worth doing once.
-    tags: Arc<Mutex<BTreeMap<String, String>>>,
+    /// By name: hashing a context is worth doing once.
+    known: Arc<Mutex<BTreeMap<String, Image>>>,
 }
 
 impl Images {
     pub fn new(catalog: Catalog) -> Self {
-        Self { catalog, tags: Arc::default() }
+        Self { catalog, known: Arc::default() }
     }
 
-    /// The tag of a definition's image: a hash of everything it is built from, so an edited
-    /// Dockerfile has a new tag and an unchanged one the old.
+    /// All that a seat of the lab needs.
+    ///
+    /// # Errors
+    /// As [`Images::definition`].
+    pub fn of_lab(&self, lab: &Lab) -> Result<Vec<Image>> {
+        let mut names: Vec<&str> = lab.services.keys().map(|name| lab.definition(name)).collect();
+        names.push(GATE);
+        names.sort_unstable();
+        names.dedup();
+        let mut images =
+            names.into_iter().map(|n| self.definition(n)).collect::<Result<Vec<_>>>()?;
+        images.push(self.workbench(lab)?);
+        Ok(images)
+    }
+
+    /// The image of the lab's workbench and runners.
+    ///
+    /// # Errors
+    /// As [`Images::definition`].
+    pub fn workbench(&self, lab: &Lab) -> Result<Image> {
+        let workbench = self.definition(WORKBENCH)?;
+        if lab.packages.python.is_empty() {
+            return Ok(workbench);
+        }
+        let files = self.catalog.docker_files();
+        packages::image(files, &lab.slug, lab.packages.pins(), workbench)
+    }
+
+    /// The image of a definition.
     ///
     /// # Errors
     /// There is no such definition, or it is faulty.
-    pub fn tag(&self, name: &str) -> Result<String> {
-        if let Some(tag) = self.tags.lock().ok().and_then(|tags| tags.get(name).cloned()) {
-            return Ok(tag);
+    pub fn definition(&self, name: &str) -> Result<Image> {
+        if let Some(known) = self.known.lock().ok().and_then(|known| known.get(name).cloned()) {
+            return Ok(known);
         }
-        let definition = self.catalog.service(name)?;
-        let base = self.base_tag(&definition.image.base)?;
-        let tag = format!("labs/{name}:{}", self.hash(name, &base)?);
-        if let Ok(mut tags) = self.tags.lock() {
-            tags.insert(name.to_owned(), tag.clone());
+        let files = self.catalog.docker_files();
+        let definition = self.catalog.service(name)?.image;
+        let base = base::image(files, &definition.base)?;
+        let image = Image {
+            name: name.to_owned(),
+            tag: format!("labs/{name}:{}", context::hash(files, name, &base.tag)?),
+            under: Some(Box::new(base)),
+            recipe: Recipe::Definition,
+            megabytes: definition.size_mb,
+            seconds: definition.build_seconds,
+        };
+        if let Ok(mut known) = self.known.lock() {
+            known.insert(name.to_owned(), image.clone());
         }
-        Ok(tag)
+        Ok(image)
     }
 
-    /// The tag of the base image of a Debian suite.
-    pub(super) fn base_tag(&self, suite: &str) -> Result<String> {
-        Ok(format!("labs/base:{suite}-{}", self.hash("base", suite)?))
+    /// What the labs at hand need. A faulty lab needs nothing yet.
+    ///
+    /// # Errors
+    /// A faulty definition.
+    pub fn all(&self) -> Result<Vec<Image>> {
+        let definitions = self.catalog.services();
+        let mut all = definitions.iter().map(|n| self.definition(n)).collect::<Result<Vec<_>>>()?;
+        for lab in self.catalog.labs().into_iter().filter_map(|(_, lab)| lab.ok()) {
+            all.push(self.workbench(&lab)?);
+        }
+        // The workbench itself is what a lab without packages needs.
+        let mut seen = Vec::new();
+        all.retain(|image| {
+            !seen.contains(&image.name) && {
+                seen.push(image.name.clone());
+                true
+            }
+        });
+        Ok(all)
+    }
+
+    /// Some of [`Images::all`], by their names; all of them where none is named.
+    ///
+    /// # Errors
+    /// There is no image of that name.
+    pub fn named(&self, names: &[String]) -> Result<Vec<Image>> {
+        let all = self.all()?;
+        if names.is_empty() {
+            return Ok(all);
+        }
+        let known: Vec<String> = all.iter().map(|image| image.name.clone()).collect();
+        let one = |name: &String| {
+            let found = all.iter().find(|image| image.name == *name).cloned();
+            found.ok_or_else(|| unknown("image", name, &known, "see 'labs images list'"))
+        };
+        names.iter().map(one).collect()
     }
 
     /// Builds what is missing, after saying what it will cost.
     ///
     /// # Errors
     /// A build that failed, with its step and last lines.
-    pub async fn ensure(&self, engine: &Engine, names: &[&str], events: &Events) -> Result<()> {
-        let missing = self.missing(engine, names).await?;
+    pub async fn ensure(&self, engine: &Engine, images: &[Image], events: &Events) -> Result<()> {
+        let missing = to_build(images, &tags(engine).await?);
         if missing.is_empty() {
             return Ok(());
         }
-        self.announce(engine, &missing, events).await?;
-        for definition in &missing {
-            self.build(engine, definition, events).await?;
+        announce(&missing, events);
+        for image in missing {
+            self.build(engine, image, events).await?;
         }
         Ok(())
     }
 
-    /// Builds one image, and its base when that is missing.
-    pub async fn build(
-        &self,
-        engine: &Engine,
-        definition: &Service,
-        events: &Events,
-    ) -> Result<()> {
-        let suite = &definition.image.base;
-        let base = self.base_tag(suite)?;
-        if !engine.image_exists(&base).await? {
-            base::make(self.catalog.docker_files(), engine, suite, &base, events).await?;
-        }
-        let name = &definition.name;
-        let spec = BuildSpec {
-            tag: self.tag(name)?,
-            context: context::tar(self.catalog.docker_files(), name)?,
-            dockerfile: "Dockerfile".to_owned(),
-            args: [("BASE".to_owned(), base)].into(),
-            labels: labels(name),
-            network: None,
-        };
-        let step = format!("image {name}");
-        let report = |p: BuildProgress| events.send(progress(&step, &p));
-        events.step(step.clone(), engine.image_build(&spec, report)).await?;
-        Ok(())
-    }
-
-    /// The definitions whose image the engine does not have.
-    pub async fn missing(&self, engine: &Engine, names: &[&str]) -> Result<Vec<Service>> {
-        let have: Vec<String> =
-            engine.images(&[LABEL], None).await?.into_iter().flat_map(|image| image.tags).collect();
-        let mut missing = Vec::new();
-        for name in names {
-            if !have.contains(&self.tag(name)?) {
-                missing.push(self.catalog.service(name)?);
-            }
-        }
-        Ok(missing)
-    }
-
-    async fn announce(&self, engine: &Engine, missing: &[Service], events: &Events) -> Result<()> {
-        let mut seconds: u32 = missing.iter().map(|s| s.image.build_seconds).sum();
-        let mut suites: Vec<&str> = missing.iter().map(|s| s.image.base.as_str()).collect();
-        suites.sort_unstable();
-        suites.dedup();
-        for suite in suites {
-            if !engine.image_exists(&self.base_tag(suite)?).await? {
-                seconds += BASE_SECONDS;
-            }
-        }
-        let megabytes: u32 = missing.iter().map(|s| s.image.size_mb).sum();
-        let names: Vec<&str> = missing.iter().map(|s| s.name.as_str()).collect();
-        let took = Duration::from_secs(seconds.into()).as_secs_f64() / 60.0;
-        events.note(format!(
-            "Building {} ({}), once: about {megabytes} MB on disk and {took:.1} minutes",
-            if names.len() == 1 { "an image" } else { "images" },
-            names.join(", ")
-        ));
-        Ok(())
-    }
-
-    /// The first 12 hexadecimal digits of a hash over a folder and what lies under it.
-    fn hash(&self, folder: &str, under: &str) -> Result<String> {
+    /// Builds one image; what it is built on is there.
+    async fn build(&self, engine: &Engine, image: &Image, events: &Events) -> Result<()> {
         let files = self.catalog.docker_files();
-        let mut bytes = under.as_bytes().to_vec();
-        for path in context::files(files, folder) {
-            let content = files.read(&format!("{folder}/{path}"))?;
-            bytes.extend(format!("\0{path}\0{}\0", content.len()).into_bytes());
-            bytes.extend_from_slice(&content);
+        let spec = match &image.recipe {
+            Recipe::Base(suite) => {
+                return base::make(files, engine, suite, &image.tag, events).await;
+            }
+            Recipe::Definition => spec(image, context::tar(files, &image.name)?, &image.name),
+            Recipe::Packages { pins, .. } => packages::spec(files, image, pins)?,
+        };
+        let step = format!("image {}", image.name);
+        let report = |p: BuildProgress| events.send(progress(&step, &p));
+        let built = events.step(step.clone(), engine.image_build(&spec, report)).await;
+        match (built, &image.recipe) {
+            (Err(error), Recipe::Packages { lab, .. }) => Err(packages::explain(lab, error)),
+            (built, _) => built.map(drop),
         }
-        let mut digest = crate::digest::sha256(bytes);
-        digest.truncate(12);
-        Ok(digest)
     }
 }
 
-pub(super) fn labels(name: &str) -> BTreeMap<String, String> {
-    [(LABEL.to_owned(), name.to_owned())].into()
+impl Image {
+    /// The tags of the image and of what it is built on.
+    pub fn tags(&self) -> Vec<&str> {
+        let mut tags = self.under.as_deref().map(Image::tags).unwrap_or_default();
+        tags.push(&self.tag);
+        tags
+    }
+}
+
+/// The tags of all images of ours that the engine has.
+///
+/// # Errors
+/// The engine does not answer.
+pub async fn tags(engine: &Engine) -> Result<Vec<String>> {
+    Ok(engine.images(&[LABEL], None).await?.into_iter().flat_map(|image| image.tags).collect())
+}
+
+/// What must be built so that the images are there, each after what it is built on.
+fn to_build<'a>(images: &'a [Image], have: &[String]) -> Vec<&'a Image> {
+    let mut order: Vec<&Image> = Vec::new();
+    for image in images {
+        let mut chain = Vec::new();
+        let mut next = Some(image);
+        while let Some(image) = next.filter(|image| !have.contains(&image.tag)) {
+            chain.push(image);
+            next = image.under.as_deref();
+        }
+        for image in chain.into_iter().rev() {
+            if !order.iter().any(|other| other.tag == image.tag) {
+                order.push(image);
+            }
+        }
+    }
+    order
+}
+
+fn announce(missing: &[&Image], events: &Events) {
+    let names: Vec<&str> = missing.iter().map(|image| image.name.as_str()).collect();
+    let megabytes: u32 = missing.iter().map(|image| image.megabytes).sum();
+    let seconds: u32 = missing.iter().map(|image| image.seconds).sum();
+    let took = Duration::from_secs(seconds.into()).as_secs_f64() / 60.0;
+    events.note(format!(
+        "Building {} ({}), once: about {megabytes} MB on disk and {took:.1} minutes",
+        if names.len() == 1 { "an image" } else { "images" },
+        names.join(", ")
+    ));
+}
+
+/// How an image is built from a folder under `docker/`.
+fn spec(image: &Image, context: Vec<u8>, folder: &str) -> BuildSpec {
+    let base = image.under.as_ref().map(|under| under.tag.clone()).unwrap_or_default();
+    BuildSpec {
+        tag: image.tag.clone(),
+        context,
+        dockerfile: "Dockerfile".to_owned(),
+        args: [("BASE".to_owned(), base)].into(),
+        labels: labels(folder),
+        network: None,
+    }
+}
+
+fn labels(folder: &str) -> BTreeMap<String, String> {
+    [(LABEL.to_owned(), folder.to_owned())].into()
 }
 
 fn progress(step: &str, p: &BuildProgress) -> Event {
@@ -161,3 +262,6 @@ fn progress(step: &str, p: &BuildProgress) -> Event {
         total: Some(u64::from(p.of)),
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -41,12 +41,21 @@ pub enum Action {
         value: String,
     },
     Unsubscribe,
+    /// What a count begins with; before everything else.
+    Set {
+        value: i64,
+    },
+    /// Counts one more.
+    Add,
+    /// Takes one away where there is one.
+    Draw,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Outcome {
-    /// The call returned. For a take: the value, or `None` when it said "empty".
+    /// The call returned. For a take: the value, or `None` when it said "empty". For an add: the value
+    /// after it. For a draw: something when it was granted.
     Ok(Option<String>),
     /// The call said that it failed, and certainly had no effect.
     Failed,

@@ -6,6 +6,7 @@
 
 mod at_least_once;
 mod collection;
+mod counter;
 mod fan_out;
 mod fifo;
 mod history;
@@ -58,6 +59,8 @@ models! {
     AtLeastOnce = "at-least-once" => at_least_once::check,
     /// What is published reaches everyone subscribed at that moment, once, in one order.
     FanOut = "fan-out" => fan_out::check,
+    /// One more or one less at a time: never below zero, none lost.
+    Counter = "counter" => counter::check,
 }
 
 impl fmt::Display for Model {

@@ -51,6 +51,9 @@ fn call(action: &Action) -> String {
         Action::Subscribe => "subscribe".to_owned(),
         Action::Receive { value } => format!("receive {value:?}"),
         Action::Unsubscribe => "unsubscribe".to_owned(),
+        Action::Set { value } => format!("set {value}"),
+        Action::Add => "add".to_owned(),
+        Action::Draw => "draw".to_owned(),
     }
 }
 
@@ -58,6 +61,9 @@ fn outcome(operation: &Operation) -> String {
     match (&operation.outcome, &operation.action, operation.end) {
         (Outcome::Failed, ..) => "failed".to_owned(),
         (Outcome::Unknown, ..) | (_, _, None) => "unknown".to_owned(),
+        (Outcome::Ok(Some(_)), Action::Draw, _) => "granted".to_owned(),
+        (Outcome::Ok(None), Action::Draw, _) => "refused".to_owned(),
+        (Outcome::Ok(Some(value)), Action::Add, _) => value.clone(),
         (Outcome::Ok(Some(value)), ..) => format!("{value:?}"),
         (Outcome::Ok(None), Action::Take, _) => "empty".to_owned(),
         (Outcome::Ok(None), ..) => "ok".to_owned(),

@@ -14,11 +14,13 @@ const PROGRAMS: &[&str] = &[
     "protocol",
     "raised",
     "result",
-    "service-broken",
     "timeout",
     "unwritten",
     "workspace",
 ];
+
+/// From every probe: what is asked is no longer what it was.
+const ANYWHERE: &[&str] = &["impostor", "service-broken", "service-stopped"];
 
 impl Probe {
     /// The codes that a check with this probe can fail with.
@@ -30,14 +32,14 @@ impl Probe {
                 Source::Plan(_) => &["full-scan", "refused", "rows"],
                 Source::SlowLog(_) => &["logged", "output", "unlogged"],
                 Source::Scenario => {
-                    &["changed", "patience", "reply_bytes", "reply_items", "too-soon"]
+                    &["changed", "patience", "reply_bytes", "reply_items", "too-soon", "value"]
                 }
             },
             Self::Workload(spec) => of_model(spec.model),
-            Self::Fault(spec) => of_model(spec.workload.model),
+            Self::Fault(spec) => spec.model().map_or(&["conflict", "half", "value"], of_model),
         };
         let programs = if self.drives_program() { PROGRAMS } else { &[] };
-        let mut codes = [own, programs, &["service-stopped"]].concat();
+        let mut codes = [own, programs, ANYWHERE].concat();
         codes.sort_unstable();
         codes
     }
@@ -50,5 +52,6 @@ fn of_model(model: Model) -> &'static [&'static str] {
         }
         Model::AtLeastOnce => &["duplicate", "empty", "invented", "lost"],
         Model::FanOut => &["bypassed", "duplicate", "ended", "invented", "late", "lost", "order"],
+        Model::Counter => &["invented", "lost", "order", "oversold", "refused", "value"],
     }
 }

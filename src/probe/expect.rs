@@ -27,6 +27,8 @@ pub struct Matcher {
     pub one_of: Option<Value>,
     /// The number of members of a list, or of characters of a text.
     pub length: Option<Var<u64>>,
+    /// Looks only at this place (a JSON pointer) of what is, or reads as, JSON.
+    pub at: Option<String>,
     /// The items of this list of the service, in order. Only for what the program returns.
     pub same_as: Option<String>,
 }
@@ -56,6 +58,7 @@ pub struct Expectation {
     pub unordered: Option<Value>,
     pub one_of: Option<Value>,
     pub length: Option<u64>,
+    pub at: Option<String>,
 }
 
 impl Matcher {
@@ -66,7 +69,7 @@ impl Matcher {
         let resolved = self.resolve(variables)?;
         if resolved.is_empty() && self.same_as.is_none() {
             return Err(Error::usage("An expectation expects nothing").help(
-                "use eq, ne, at_least, at_most, contains, unordered, one_of, length or same_as",
+                "use eq, ne, at_least, at_most, contains, unordered, one_of, length, at or same_as",
             ));
         }
         Ok(())
@@ -76,6 +79,19 @@ impl Matcher {
     pub fn is_nothing(&self) -> bool {
         self.same_as.is_none()
             && self.resolve(&Variables::default()).is_ok_and(|expectation| expectation.is_empty())
+    }
+
+    /// As [`Matcher::lint`], where there is no list to compare with.
+    ///
+    /// # Errors
+    /// As there, and `same_as` is used.
+    pub fn lint_without_service(&self, variables: &Variables) -> Result<()> {
+        if self.same_as.is_some() {
+            return Err(Error::usage(
+                "same_as compares what the program returns; here is no such thing",
+            ));
+        }
+        self.lint(variables)
     }
 
     /// Puts the variables in place.
@@ -94,15 +110,17 @@ impl Matcher {
             unordered: value(&self.unordered)?,
             one_of: value(&self.one_of)?,
             length: number(&self.length)?,
+            at: self.at.as_ref().map(|at| variables.render(at)).transpose()?,
         })
     }
 }
 
 impl Expectation {
     fn is_empty(&self) -> bool {
-        let Self { eq, ne, at_least, at_most, contains, unordered, one_of, length } = self;
+        let Self { eq, ne, at_least, at_most, contains, unordered, one_of, length, at } = self;
         [eq, ne, contains, unordered, one_of].iter().all(|v| v.is_none())
             && [at_least, at_most, length].iter().all(|n| n.is_none())
+            && at.is_none()
     }
 
     /// The values in it, to be filled in.
@@ -115,7 +133,16 @@ impl Expectation {
     /// Compares an observation; `None` when all holds. Texts are made only for what does not hold:
     /// a list may have hundreds of thousands of items.
     pub fn compare(&self, observed: &Value) -> Option<Mismatch> {
-        let (expected, difference) = self.broken(observed)?;
+        let (expected, difference) = match &self.at {
+            None => self.broken(observed)?,
+            Some(at) => match place(observed, at) {
+                None => (format!("JSON with something at {at:?}"), None),
+                Some(part) => {
+                    let (expected, difference) = self.broken(&part)?;
+                    (format!("{expected} at {at:?}"), difference)
+                }
+            },
+        };
         Some(Mismatch { expected, observed: show(observed), difference })
     }
 
@@ -147,6 +174,14 @@ impl Expectation {
         let length = length(observed);
         let n = self.length.filter(|n| length != Some(*n))?;
         Some((format!("{n} members"), length.map(|l| format!("the length is {l}"))))
+    }
+}
+
+/// A part of a value, or of the JSON that a text holds.
+fn place(observed: &Value, at: &str) -> Option<Value> {
+    match observed {
+        Value::String(text) => serde_json::from_str::<Value>(text).ok()?.pointer(at).cloned(),
+        other => other.pointer(at).cloned(),
     }
 }
 
@@ -262,6 +297,18 @@ mod tests {
             mismatch.difference.unwrap(),
             "at position 1: \"b\" expected, \"c\" found (3 expected, 2 found)"
         );
+    }
+
+    #[test]
+    fn a_place_in_json_is_looked_at_alone() {
+        let text = json!("{ \"pages\": [\"b\", \"a\"], \"visits\": 2 }");
+        assert_eq!(compare(json!({"at": "/visits", "eq": 2}), &text), None);
+        assert_eq!(compare(json!({"at": "/pages", "unordered": ["a", "b"]}), &text), None);
+        let mismatch = compare(json!({"at": "/visits", "eq": 3}), &text).unwrap();
+        assert_eq!(mismatch.expected, "3 at \"/visits\"");
+        assert!(compare(json!({"at": "/other"}), &text).is_some());
+        assert!(compare(json!({"at": "", "ne": 1}), &json!("no JSON")).is_some());
+        assert!(compare(json!({"at": "", "ne": 1}), &Value::Null).is_none());
     }
 
     #[test]

@@ -8,11 +8,19 @@ use crate::error::Error;
 /// The result of one probe.
 #[derive(Debug, Clone)]
 pub enum Finding {
-    Pass,
+    /// What the check claims holds; with what was measured on the way.
+    Pass(Vec<Figure>),
     /// The learner's work does not do what the check claims.
     Fail(Box<Failure>),
     /// The cause lies outside the learner's work: costs no attempt.
     Error(Error),
+}
+
+/// Something measured while the claim held: what the work has cost.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Figure {
+    pub name: String,
+    pub value: serde_json::Number,
 }
 
 /// Why a check failed.
@@ -47,6 +55,11 @@ pub struct Evidence {
     /// A line that shows the same to the learner.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub reproduce: Option<String>,
+}
+
+impl Finding {
+    /// A pass with nothing to say.
+    pub const PASS: Self = Self::Pass(Vec::new());
 }
 
 impl Evidence {

@@ -12,6 +12,7 @@ pub mod runner;
 pub mod scene;
 pub mod service;
 pub mod state;
+pub mod step;
 pub mod trace;
 pub mod workload;
 
@@ -30,7 +31,7 @@ pub enum Probe {
     State(state::Spec),
     Trace(trace::Spec),
     Workload(workload::Spec),
-    Fault(fault::Spec),
+    Fault(Box<fault::Spec>),
 }
 
 impl Probe {

@@ -10,7 +10,7 @@ use tokio::sync::Mutex;
 
 use super::relay::Relay;
 use super::runner::Runner;
-use super::service::{self, Session};
+use super::service::{self, Service, Session};
 use crate::catalog::service::Protocol;
 use crate::error::{Error, Result};
 use crate::template::Variables;
@@ -86,7 +86,9 @@ impl Services {
 
     pub async fn session(&self, name: &str) -> Result<Session> {
         let mut sessions = self.sessions.lock().await;
-        if let Some(session) = sessions.get(name) {
+        if let Some(session) = sessions.get(name)
+            && session.is_open().await
+        {
             return Ok(session.clone());
         }
         let (protocol, address) = self
@@ -120,7 +122,7 @@ impl Stand {
     }
 
     /// The twin that a probe means: the named one, else the only one.
-    pub fn twin(&self, name: Option<&str>) -> Result<(&Session, &Arc<Relay>)> {
+    pub fn twin(&self, name: Option<&str>) -> Result<(&dyn Service, &Arc<Relay>)> {
         let name = match name {
             Some(name) => name,
             None if self.twins.len() == 1 => self.twins.keys().next().map_or("", String::as_str),
@@ -132,7 +134,7 @@ impl Stand {
             }
         };
         match (self.twins.get(name), self.relays.get(name)) {
-            (Some(twin), Some(relay)) => Ok((twin, relay)),
+            (Some(twin), Some(relay)) => Ok((&**twin, relay)),
             _ => Err(Error::usage(format!("The lab has no service {name:?}"))),
         }
     }

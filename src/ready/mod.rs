@@ -15,6 +15,16 @@ const PAUSE: Duration = Duration::from_millis(5);
 /// A service that has not answered one question by then is asked anew.
 const PATIENCE: Duration = Duration::from_secs(2);
 
+/// What a service is asked, in words.
+pub fn question(protocol: Protocol) -> &'static str {
+    match protocol {
+        Protocol::Redis => "PING",
+        Protocol::Mysql => "a new connection",
+        Protocol::Amqp => "the protocol header",
+        Protocol::Http => "HEAD /",
+    }
+}
+
 /// Asks until the service answers as only a ready one does.
 ///
 /// # Errors

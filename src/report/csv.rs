@@ -8,7 +8,7 @@ pub fn table(rows: &[Row]) -> String {
     let tasks = rows.first().map(|row| row.tasks.as_slice()).unwrap_or_default();
     let names = ["submission", "verdict", "score", "max_score"].map(str::to_owned);
     let tasks = tasks.iter().map(|(id, _)| format!("task {id}"));
-    let last = ["failed", "error", "seconds"].map(str::to_owned);
+    let last = ["failed", "error", "seconds", "seed"].map(str::to_owned);
     // Writing into memory cannot fail, and every line has as many cells.
     let _ = writer.write_record(names.into_iter().chain(tasks).chain(last));
     for row in rows {
@@ -31,6 +31,7 @@ fn cells(row: &Row) -> Vec<String> {
     cells.push(row.failed.join("; "));
     cells.push(harmless(row.error.as_deref().unwrap_or_default()));
     cells.push(format!("{:.1}", std::time::Duration::from_millis(row.milliseconds).as_secs_f64()));
+    cells.push(harmless(&row.seed));
     cells
 }
 
@@ -51,6 +52,7 @@ mod tests {
             verdict: if score.is_some() { Verdict::Fail } else { Verdict::Error },
             score,
             max_score: 30,
+            seed: "@autumn".to_owned(),
             kept: false,
             failed: vec!["wrong/order: order".to_owned(), "wrong/one: value".to_owned()],
             error: score.is_none().then(|| "It \"broke\",\nand ended".to_owned()),
@@ -63,10 +65,10 @@ mod tests {
     fn cells_are_quoted_and_no_name_is_a_formula() {
         let table = table(&[row("=HYPERLINK(\"x\")", Some(10)), row("müller, eva", None)]);
         insta::assert_snapshot!(table, @r#"
-        submission,verdict,score,max_score,task right,task wrong,failed,error,seconds
-        "'=HYPERLINK(""x"")",fail,10,30,10,0,wrong/order: order; wrong/one: value,,1.2
+        submission,verdict,score,max_score,task right,task wrong,failed,error,seconds,seed
+        "'=HYPERLINK(""x"")",fail,10,30,10,0,wrong/order: order; wrong/one: value,,1.2,'@autumn
         "müller, eva",error,,30,,,wrong/order: order; wrong/one: value,"It ""broke"",
-        and ended",1.2
+        and ended",1.2,'@autumn
         "#);
     }
 }

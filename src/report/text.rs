@@ -164,7 +164,15 @@ fn task(result: &TaskResult, explain: bool, detail: Detail) -> String {
 }
 
 fn check(result: &CheckResult, detail: Detail) -> String {
-    format!("  {} {}\n{}", mark(result.verdict), result.claim, reason(result, detail))
+    let figures = match result.figures.as_slice() {
+        [] => String::new(),
+        figures => {
+            let parts: Vec<String> =
+                figures.iter().map(|f| format!("{} {}", f.value, f.name)).collect();
+            format!("      {}\n", style(parts.join(", ")).dim())
+        }
+    };
+    format!("  {} {}\n{figures}{}", mark(result.verdict), result.claim, reason(result, detail))
 }
 
 /// Why a check has not passed, line by line.

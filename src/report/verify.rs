@@ -34,6 +34,9 @@ pub fn table(found: &[Verification]) -> String {
     }
     for lab in found.iter().filter(|lab| !lab.holds) {
         let _ = writeln!(out, "\n{}", style(&lab.lab).bold());
+        if let Some(error) = &lab.error {
+            let _ = writeln!(out, "{} {}", mark(false), visible(&error.to_string()));
+        }
         for rule in Rule::ALL {
             let mut breaches = lab.breaches.iter().filter(|b| b.rule == rule).peekable();
             if breaches.peek().is_some() {

@@ -11,6 +11,7 @@ use crate::engine::ExecSpec;
 use crate::error::Result;
 use crate::report::text::{self, Detail};
 use crate::session::Session;
+use crate::session::status::first_open;
 use crate::store::SeatRow;
 use crate::term::{self, markdown};
 use crate::verdict::Verdict;
@@ -80,8 +81,7 @@ impl Screen<'_> {
     /// The first task that is not passed, else the last.
     fn first_open(&self) -> Result<usize> {
         let progress = self.session.store.progress(&self.lab.slug)?;
-        let open = |t: &Task| progress.get(&t.id.value).is_none_or(|p| p.passed_at.is_none());
-        Ok(self.lab.tasks.iter().position(open).unwrap_or(self.lab.tasks.len().saturating_sub(1)))
+        Ok(first_open(self.lab, &progress).unwrap_or(self.lab.tasks.len().saturating_sub(1)))
     }
 
     fn show_task(&self) -> Result<()> {

@@ -256,7 +256,7 @@ impl Round<'_> {
         };
         let mut result = unchecked(check, Verdict::Pass, None);
         match finding {
-            Finding::Pass => {}
+            Finding::Pass(figures) => result.figures = figures,
             Finding::Fail(failure) => {
                 result.verdict = Verdict::Fail;
                 result.misconception = check.misconceptions.get(&failure.code).cloned();
@@ -303,7 +303,7 @@ impl Round<'_> {
         let scene = Scene { variables, services: &self.services, stand: Some(stand), program };
         let finding = within(probe.observe(&scene), stand.answers()).await;
         let finding = match finding {
-            Finding::Pass => Finding::Pass,
+            Finding::Pass(figures) => Finding::Pass(figures),
             finding => lane.explain(finding).await,
         };
         match finding {

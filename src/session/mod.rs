@@ -4,6 +4,7 @@ pub mod check;
 pub mod harm;
 mod ledger;
 pub mod plan;
+mod remove;
 pub mod reset;
 pub mod resolve;
 pub mod scratch;

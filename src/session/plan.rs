@@ -5,14 +5,16 @@ use std::net::Ipv4Addr;
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 
-use crate::catalog::Catalog;
 use crate::catalog::lab::Lab;
 use crate::catalog::service::Service;
+use crate::catalog::{Catalog, unknown};
 use crate::digest;
 use crate::engine::{ContainerSpec, Link, Mount, Network, NetworkChoice, Source, Subnet};
 use crate::error::{Error, Result};
 use crate::image::Images;
 use crate::store::SeatRow;
+
+pub use crate::image::{GATE, WORKBENCH};
 
 /// The label that everything of a seat carries; its value is the seat's id.
 pub const SEAT_LABEL: &str = "labs.seat";
@@ -23,8 +25,6 @@ pub const OWNER_LABEL: &str = "labs.owner";
 /// How many checks run the learner's program at the same time, each with a twin of its own.
 pub const LANES: u8 = 3;
 
-const GATE: &str = "gate";
-pub const WORKBENCH: &str = "workbench";
 const MIB: u64 = 1 << 20;
 const LOG_BYTES: u64 = 4 * MIB;
 
@@ -106,17 +106,9 @@ pub fn gates_network(installation: &str) -> String {
     format!("labs-gates-{installation}")
 }
 
-/// The definitions whose images a seat of the lab needs.
-pub fn image_names(lab: &Lab) -> Vec<&str> {
-    with_own(lab.services.keys().map(|name| lab.definition(name)))
-}
-
-/// The definitions of some services, and those that every seat has.
-fn with_own<'a>(services: impl Iterator<Item = &'a str>) -> Vec<&'a str> {
-    let mut names: Vec<&str> = services.chain([GATE, WORKBENCH]).collect();
-    names.sort_unstable();
-    names.dedup();
-    names
+fn unknown_service(name: &str, known: &[&str]) -> Error {
+    let known: Vec<String> = known.iter().map(|&name| name.to_owned()).collect();
+    unknown("service", name, &known, &format!("there are: {}", known.join(", ")))
 }
 
 impl Plan {
@@ -143,7 +135,7 @@ impl Plan {
             .zip(0..)
             .map(|(name, index)| {
                 let definition = catalog.service(lab.definition(name))?;
-                let image = images.tag(&definition.name)?;
+                let image = images.definition(&definition.name)?.tag;
                 Ok(Member { name: name.clone(), definition, image, index })
             })
             .collect::<Result<_>>()?;
@@ -151,18 +143,13 @@ impl Plan {
             seat,
             members,
             gate: catalog.service(GATE)?,
-            gate_image: images.tag(GATE)?,
+            gate_image: images.definition(GATE)?.tag,
             workbench: catalog.service(WORKBENCH)?,
-            workbench_image: images.tag(WORKBENCH)?,
+            workbench_image: images.workbench(lab)?.tag,
             owner: installation,
             uid: owner.0,
             gid: owner.1,
         })
-    }
-
-    /// The definitions whose images the seat needs.
-    pub fn image_names(&self) -> Vec<&str> {
-        with_own(self.members.iter().map(|m| m.definition.name.as_str()))
     }
 
     pub fn network(&self) -> String {
@@ -183,6 +170,26 @@ impl Plan {
 
     pub fn member(&self, service: &str) -> Option<&Member> {
         self.members.iter().find(|m| m.name == service)
+    }
+
+    /// # Errors
+    /// The lab has no such service; says which it has.
+    pub fn expect_member(&self, service: &str) -> Result<&Member> {
+        let names: Vec<&str> = self.members.iter().map(|m| m.name.as_str()).collect();
+        self.member(service).ok_or_else(|| unknown_service(service, &names))
+    }
+
+    /// The container of a service, or of one of the parts that every seat has.
+    ///
+    /// # Errors
+    /// There is no such service or part.
+    pub fn expect_container(&self, name: &str, parts: &[&str]) -> Result<String> {
+        let services = self.members.iter().map(|m| m.name.as_str());
+        let names: Vec<&str> = services.chain(parts.iter().copied()).collect();
+        if names.contains(&name) {
+            return Ok(self.container(name));
+        }
+        Err(unknown_service(name, &names))
     }
 
     pub fn labels(&self) -> Labels {

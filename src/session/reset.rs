@@ -23,7 +23,7 @@ impl Session {
     pub async fn reset(&self, lab: &Lab, seat: SeatRow) -> Result<ResetDone> {
         let _locks = self.lock_seat(&lab.slug).await?;
         let plan = self.plan(lab, seat)?;
-        self.images.ensure(&self.engine, &plan.image_names(), &self.events).await?;
+        self.images.ensure(&self.engine, &self.images.of_lab(lab)?, &self.events).await?;
         self.events.step("removing the old seat", self.remove_resources(&plan.seat.id)).await?;
         let old_workspace = workspace::set_aside(plan.workspace())?;
         let services = self.provision(lab, &plan).await?;

@@ -3,8 +3,8 @@
 use std::fs::File;
 use std::path::{Path, PathBuf};
 
-use super::Session;
 use super::stop::Removed;
+use super::{Session, remove};
 use crate::error::{Error, Result};
 use crate::event::Events;
 use crate::probe::fresh;
@@ -12,8 +12,11 @@ use crate::store;
 
 /// The folder of all of them, in the data directory.
 const FOLDER: &str = "scratch";
+/// The lock of all of them; no lab has such a name.
+const FOLDERS: &str = "scratch.folders";
 /// Locked as long as its process lives: what is not is garbage.
 const ALIVE: &str = "alive.lock";
+const WORKSPACE: &str = "workspace";
 
 /// A place for seats of which nothing stays: neither progress nor files.
 pub struct Scratch {
@@ -29,11 +32,18 @@ impl Session {
     /// The data directory cannot be written.
     pub fn scratch(&self, events: Events) -> Result<Scratch> {
         let folder = self.store.folder().join(FOLDER).join(fresh::random("seat"));
-        std::fs::create_dir_all(&folder).map_err(|e| failed(&folder, "made", &e))?;
-        let alive = store::try_lock(&folder.join(ALIVE))?.ok_or_else(|| {
-            Error::infrastructure("The folder of a throw-away seat is taken")
-                .at(folder.display().to_string())
-        })?;
+        let alive = {
+            let _coming = self.coming_and_going()?;
+            std::fs::create_dir_all(&folder).map_err(|e| {
+                Error::infrastructure("The folder of a throw-away seat cannot be made")
+                    .at(folder.display().to_string())
+                    .because(e)
+            })?;
+            store::try_lock(&folder.join(ALIVE))?.ok_or_else(|| {
+                Error::infrastructure("The folder of a throw-away seat is taken")
+                    .at(folder.display().to_string())
+            })?
+        };
         Ok(Scratch { session: self.beside(&folder, events)?, folder, _alive: alive })
     }
 
@@ -47,33 +57,61 @@ impl Session {
         })
     }
 
+    /// Held while a folder comes or goes, so that it is seen either with its lock or not at all.
+    fn coming_and_going(&self) -> Result<File> {
+        self.store.lock_briefly(FOLDERS)
+    }
+
+    fn scratch_folders(&self) -> Vec<PathBuf> {
+        let entries = std::fs::read_dir(self.store.folder().join(FOLDER)).into_iter().flatten();
+        entries.flatten().map(|entry| entry.path()).filter(|path| path.is_dir()).collect()
+    }
+
+    /// The throw-away seats that are recorded, whoever's they are.
+    pub(super) fn scratch_seats(&self) -> Vec<String> {
+        self.scratch_folders().iter().flat_map(|folder| store::seats_in(folder)).collect()
+    }
+
     /// Removes the throw-away seats whose process is gone; answers what was removed, and the seats that live.
     pub async fn collect_scratch(&self) -> Result<(Removed, Vec<String>)> {
+        let (mut living, mut dead) = (Vec::new(), Vec::new());
+        {
+            let _coming = self.coming_and_going()?;
+            for folder in self.scratch_folders() {
+                match store::try_lock(&folder.join(ALIVE)) {
+                    Ok(Some(alive)) => dead.push((folder, alive)),
+                    Ok(None) => living.push(folder),
+                    Err(error) => self.events.note(error.to_string()),
+                }
+            }
+        }
         let mut removed = Removed::default();
-        let mut living = Vec::new();
-        for entry in std::fs::read_dir(self.store.folder().join(FOLDER)).into_iter().flatten() {
-            let Ok(entry) = entry else { continue };
-            let folder = entry.path();
-            // The lock is taken before there is a ledger.
-            if !folder.join(store::FILE).exists() {
-                continue;
+        for (folder, alive) in dead {
+            // One that was killed early has no ledger yet.
+            if folder.join(store::FILE).exists() {
+                match self.beside(&folder, Events::nowhere()) {
+                    Ok(session) => removed.add(session.remove_seats().await?),
+                    // What it had on the engine carries labels, and is found by them.
+                    Err(error) => self.events.note(error.to_string()),
+                }
             }
-            let alive = store::try_lock(&folder.join(ALIVE));
-            if let Ok(None) = alive {
-                // One that is just going has no ledger any more.
-                living.extend(store::seats_in(&folder));
-                continue;
-            }
-            let Ok(Some(alive)) = alive else { continue };
-            let session = self.beside(&folder, Events::nowhere())?;
-            removed.add(session.remove_seats().await?);
             // One folder that stays must not keep the rest.
-            if let Err(error) = remove_folder(&folder) {
+            if let Err(error) = self.remove_scratch(&folder) {
                 self.events.note(error.to_string());
             }
             drop(alive);
         }
-        Ok((removed, living))
+        Ok((removed, living.iter().flat_map(|folder| store::seats_in(folder)).collect()))
+    }
+
+    /// Removes the folder of seats that are gone; the lock in it goes last.
+    fn remove_scratch(&self, folder: &Path) -> Result<()> {
+        let workspace = folder.join(WORKSPACE);
+        if workspace.exists() {
+            remove::folder(&workspace)?;
+        }
+        let _going = self.coming_and_going()?;
+        remove::folder(folder)
     }
 
     /// Removes every seat of this session.
@@ -89,7 +127,7 @@ impl Session {
 impl Scratch {
     /// Where the workspace of its seat goes.
     pub fn workspace(&self) -> PathBuf {
-        self.folder.join("workspace")
+        self.folder.join(WORKSPACE)
     }
 
     /// Removes its seats and its folder.
@@ -98,16 +136,6 @@ impl Scratch {
     /// The engine refuses; `labs gc` finds what is left.
     pub async fn remove(self) -> Result<()> {
         self.session.remove_seats().await?;
-        remove_folder(&self.folder)
+        self.session.remove_scratch(&self.folder)
     }
-}
-
-fn remove_folder(folder: &Path) -> Result<()> {
-    std::fs::remove_dir_all(folder).map_err(|e| failed(folder, "removed", &e))
-}
-
-fn failed(folder: &Path, what: &str, why: &std::io::Error) -> Error {
-    Error::infrastructure(format!("The folder of a throw-away seat cannot be {what}"))
-        .at(folder.display().to_string())
-        .because(why)
 }

@@ -70,7 +70,7 @@ impl Session {
             None => (new_seat(lab, wanted.workspace)?, lab.clone()),
         };
         let plan = self.plan(&lab, seat)?;
-        self.images.ensure(&self.engine, &plan.image_names(), &self.events).await?;
+        self.images.ensure(&self.engine, &self.images.of_lab(&lab)?, &self.events).await?;
         if !resumed {
             self.store.add_seat(&plan.seat)?;
         }
@@ -121,6 +121,7 @@ impl Session {
             self.make_volumes(plan),
         )?;
         let networks = Networks::new(seat, gates)?;
+        self.drop_outdated_workbench(plan, &networks).await?;
         let containers = plan.containers(&networks);
         // The gate, the last in the list, takes longest: it is put on two networks and publishes ports.
         try_join_all(containers.iter().rev().map(|spec| self.raise(plan, spec))).await?;

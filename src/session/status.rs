@@ -1,17 +1,19 @@
 //! What a seat consists of right now.
 
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use serde::Serialize;
 
 use super::Session;
-use super::plan::WORKBENCH;
+use super::plan::{GATE, WORKBENCH};
 use super::start::reach;
+use crate::catalog::lab::{Lab, Task};
 use crate::engine::ContainerState;
 use crate::error::Result;
 use crate::seed::Seed;
-use crate::store::SeatRow;
+use crate::store::{SeatRow, TaskProgress};
 
 /// The state of a workbench that nobody has used yet.
 const UNUSED: &str = "not used yet";
@@ -37,6 +39,12 @@ pub struct Part {
     pub state: String,
     /// How a service is reached from this machine.
     pub address: Option<SocketAddr>,
+}
+
+/// The place of the first task that has not passed.
+pub fn first_open(lab: &Lab, progress: &BTreeMap<String, TaskProgress>) -> Option<usize> {
+    let passed = |t: &Task| progress.get(&t.id.value).is_some_and(|p| p.passed_at.is_some());
+    lab.tasks.iter().position(|task| !passed(task))
 }
 
 impl Session {
@@ -65,7 +73,7 @@ impl Session {
         let workbench = self.engine.inspect(&plan.container(WORKBENCH)).await?;
         let state = workbench.map_or(UNUSED.to_owned(), |workbench| describe(Some(&workbench)));
         parts.push(Part { name: WORKBENCH.to_owned(), state, address: None });
-        parts.push(Part { name: "gate".to_owned(), state: describe(gate.as_ref()), address: None });
+        parts.push(Part { name: GATE.to_owned(), state: describe(gate.as_ref()), address: None });
         Ok(SeatStatus {
             seat: plan.seat.id,
             lab: lab.slug,

@@ -99,7 +99,10 @@ impl Session {
             removed.containers.extend(self.remove_abandoned_stands(seat).await?);
         }
         let gates = gates_network(&installation);
-        if seats.is_empty() && !self.engine.networks_named(&gates).await?.is_empty() {
+        // A seat is recorded before it looks for this network, which it does under the same lock.
+        let _lock = self.store.lock_shared(&gates).await?;
+        let unused = self.store.seats()?.is_empty() && self.scratch_seats().is_empty();
+        if unused && !self.engine.networks_named(&gates).await?.is_empty() {
             self.drop_network(&gates).await?;
             removed.networks.push(gates);
         }

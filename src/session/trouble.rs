@@ -1,40 +1,112 @@
-//! Whose fault it is that a service died.
+//! Whose fault it is that a service died, or no longer answers.
 
 use std::time::{Duration, Instant};
 
 use super::Session;
 use super::plan::{Member, Plan};
+use super::start::reach;
 use crate::engine::{ContainerState, LogRequest};
 use crate::error::Error;
 use crate::probe::finding::{Evidence, Finding};
+use crate::ready;
 
 const LOG_WITHIN: Duration = Duration::from_secs(5);
 /// How long a service that no longer answers may take to be booked as ended.
 const ENDS_WITHIN: Duration = Duration::from_secs(2);
 const LOOK_EVERY: Duration = Duration::from_millis(50);
+/// A service that runs and has not answered one of many questions by then will not.
+const ANSWERS_WITHIN: Duration = Duration::from_secs(10);
+/// What a Redis says while the cause can lie outside: it loads its data, it cannot write to its disk.
+const UNSURE: [&str; 2] = ["LOADING", "MISCONF"];
 /// How servers' logs begin to speak of a signal: "Received SIGTERM …".
 const BY_SIGNAL: &str = "Received SIG";
 /// How many of the last log lines are looked at and shown.
 const LAST_LINES: usize = 20;
 
 impl Session {
-    /// A probe that could not ask: when a service of the seat has stopped, says why. One that is just ending closes
-    /// its port a moment before the engine says that it ended.
+    /// A probe that could not ask: when a service of the seat has stopped or no longer answers, says why. One that is
+    /// just ending closes its port a moment before the engine says that it ended.
     pub(super) async fn explain_seat(&self, plan: &Plan, error: Error) -> Finding {
         let patience = Instant::now() + ENDS_WITHIN;
         while Instant::now() < patience {
-            for member in &plan.members {
-                let container = plan.container(&member.name);
-                let Ok(state) = self.engine.inspect(&container).await else { continue };
-                if state.as_ref().is_some_and(|s| s.running && !s.paused) {
-                    continue;
-                }
-                let said = self.words_of_last_run(&container, state.as_ref()).await;
-                return service_died(member, state.as_ref(), &said, Finding::Error(error));
+            if let Some((member, state)) = self.stopped(plan).await {
+                return self.explain_stopped(plan, member, state, error).await;
             }
             tokio::time::sleep(LOOK_EVERY).await;
         }
-        Finding::Error(error)
+        let Some((member, asked, met)) = self.silent(plan).await else {
+            return Finding::Error(error);
+        };
+        if let Some((member, state)) = self.stopped(plan).await {
+            return self.explain_stopped(plan, member, state, error).await;
+        }
+        if UNSURE.iter().any(|word| met.contains(word)) || !self.all_connected(plan).await {
+            return Finding::Error(error);
+        }
+        // All of it runs as it was made, and nobody but the seat can talk to it.
+        let name = &member.name;
+        let summary = format!("{name} runs, but what was done to it keeps it from answering");
+        let mut evidence = Evidence::new(summary).sent([asked.to_owned()]);
+        evidence.expected = Some("an answer, as when the seat was started".to_owned());
+        evidence.observed = Some(met);
+        evidence.reproduce = Some(format!("labs logs {name}"));
+        evidence.fail("service-broken")
+    }
+
+    /// A service that does not run, or is paused.
+    async fn stopped<'p>(&self, plan: &'p Plan) -> Option<(&'p Member, Option<ContainerState>)> {
+        for member in &plan.members {
+            let Ok(state) = self.engine.inspect(&plan.container(&member.name)).await else {
+                continue;
+            };
+            if !state.as_ref().is_some_and(|s| s.running && !s.paused) {
+                return Some((member, state));
+            }
+        }
+        None
+    }
+
+    async fn explain_stopped(
+        &self,
+        plan: &Plan,
+        member: &Member,
+        state: Option<ContainerState>,
+        error: Error,
+    ) -> Finding {
+        let container = plan.container(&member.name);
+        let said = self.words_of_last_run(&container, state.as_ref()).await;
+        service_died(member, state.as_ref(), &said, Finding::Error(error))
+    }
+
+    /// A service that does not answer as it did when it was started; what it was asked, and what came.
+    async fn silent<'p>(&self, plan: &'p Plan) -> Option<(&'p Member, &'static str, String)> {
+        let gate = self.gate(plan).await.ok()?;
+        for member in &plan.members {
+            let (Some(protocol), Ok(address)) =
+                (member.definition.ready, reach(member, None, &gate))
+            else {
+                continue;
+            };
+            if let Err(met) = ready::wait(protocol, address, ANSWERS_WITHIN).await {
+                return Some((member, ready::question(protocol), met));
+            }
+        }
+        None
+    }
+
+    /// Whether the way to the services is as it was made: the gate works, and nobody took a part off the network.
+    async fn all_connected(&self, plan: &Plan) -> bool {
+        let network = plan.network();
+        let services = plan.members.iter().map(|m| plan.container(&m.name));
+        for container in services.chain([plan.gate_name()]) {
+            let state = self.engine.inspect(&container).await.ok().flatten();
+            let well =
+                |s: &ContainerState| s.running && !s.paused && s.addresses.contains_key(&network);
+            if !state.as_ref().is_some_and(well) {
+                return false;
+            }
+        }
+        true
     }
 
     /// The last lines that a container wrote since it was last started: older runs ended for other reasons.
@@ -84,7 +156,7 @@ pub fn service_died(
         let why = match finding {
             Finding::Error(error) => error.why.unwrap_or(error.what),
             Finding::Fail(failure) => failure.evidence.summary,
-            Finding::Pass => String::new(),
+            Finding::Pass(_) => String::new(),
         };
         Finding::Error(Error::infrastructure(what).because(why).help(help))
     };

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::Session;
-use super::plan::{Plan, WORKBENCH};
+use super::plan::{Networks, PLAN_LABEL, Plan, WORKBENCH};
 use crate::engine::LogRequest;
 use crate::error::{Error, Result};
 
@@ -24,6 +24,21 @@ impl Session {
         self.raise(plan, &plan.workbench(&self.networks(plan).await?)).await?;
         self.events.step("workspace", self.prove_workspace(plan)).await?;
         Ok(container)
+    }
+
+    /// Removes a workbench that was made to another plan (other packages, another folder): the next use makes it anew.
+    pub(super) async fn drop_outdated_workbench(
+        &self,
+        plan: &Plan,
+        networks: &Networks,
+    ) -> Result<()> {
+        let spec = plan.workbench(networks);
+        match self.engine.inspect(&spec.name).await? {
+            Some(state) if state.labels.get(PLAN_LABEL) != spec.labels.get(PLAN_LABEL) => {
+                self.drop_container(&spec.name).await
+            }
+            _ => Ok(()),
+        }
     }
 
     /// A bind path that is missing on the engine's machine appears as an empty folder: the workbench

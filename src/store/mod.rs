@@ -102,6 +102,17 @@ impl Store {
         wait_for_lock(&self.shared.join(format!("{name}.lock"))).await
     }
 
+    /// As [`Store::lock_shared`], for what is done in a moment: waits without giving way to other work.
+    ///
+    /// # Errors
+    /// The lock file cannot be made.
+    pub fn lock_briefly(&self, name: &str) -> Result<File> {
+        let path = self.shared.join(format!("{name}.lock"));
+        let file = lock_file(&path)?;
+        file.lock().map_err(|e| unlockable(&path, &e))?;
+        Ok(file)
+    }
+
     /// Tells what this database's user made on an engine from what others made there.
     pub fn installation(&self) -> Result<String> {
         self.connection
@@ -142,28 +153,39 @@ pub fn seats_in(folder: &Path) -> Vec<String> {
 /// # Errors
 /// The file cannot be made.
 pub fn try_lock(path: &Path) -> Result<Option<File>> {
-    let fail = |e: std::io::Error| {
-        Error::infrastructure("The lock of a seat cannot be taken")
-            .at(path.display().to_string())
-            .because(e)
-    };
-    let file = File::create(path).map_err(fail)?;
-    match file.try_lock() {
-        Ok(()) => Ok(Some(file)),
-        Err(TryLockError::WouldBlock) => Ok(None),
-        Err(TryLockError::Error(e)) => Err(fail(e)),
-    }
+    let file = lock_file(path)?;
+    Ok(take(&file, path)?.then_some(file))
 }
 
 async fn wait_for_lock(path: &Path) -> Result<File> {
     let patience = std::time::Instant::now() + LOCK_WITHIN;
+    let file = lock_file(path)?;
     while std::time::Instant::now() < patience {
-        if let Some(lock) = try_lock(path)? {
-            return Ok(lock);
+        if take(&file, path)? {
+            return Ok(file);
         }
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
     Err(taken(path))
+}
+
+fn lock_file(path: &Path) -> Result<File> {
+    File::create(path).map_err(|e| unlockable(path, &e))
+}
+
+/// Whether nobody else has it.
+fn take(file: &File, path: &Path) -> Result<bool> {
+    match file.try_lock() {
+        Ok(()) => Ok(true),
+        Err(TryLockError::WouldBlock) => Ok(false),
+        Err(TryLockError::Error(e)) => Err(unlockable(path, &e)),
+    }
+}
+
+fn unlockable(path: &Path, why: &std::io::Error) -> Error {
+    Error::infrastructure("The lock of a seat cannot be taken")
+        .at(path.display().to_string())
+        .because(why)
 }
 
 fn taken(path: &Path) -> Error {

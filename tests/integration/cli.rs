@@ -310,6 +310,11 @@ fn a_check_of_a_program_that_no_task_names_is_shown_with_its_place() {
 }
 
 #[test]
+fn a_package_without_an_exact_version() {
+    faulty("unpinned-package", ":11:31", &["coredis>=4", "NAME==VERSION"]);
+}
+
+#[test]
 fn an_unknown_service_is_shown_with_its_place_and_the_nearest() {
     faulty("unknown-service", ":9:", &["radis", "did you mean \\\"redis\\\"?"]);
 }

@@ -6,6 +6,7 @@ use std::future::Future;
 use bollard::models::NetworkDisconnectRequest;
 use bollard::query_parameters::{
     KillContainerOptions, ListContainersOptions, ListNetworksOptions, ListVolumesOptions,
+    RemoveImageOptions,
 };
 use bollard::{API_DEFAULT_VERSION, Docker};
 use labs::engine::{Address, Engine};
@@ -66,6 +67,18 @@ pub fn network(name: &str) -> Value {
 pub fn kill(container: &str) -> bool {
     let options = KillContainerOptions { signal: "SIGKILL".to_owned() };
     ask(|docker| async move { docker.kill_container(container, Some(options)).await.is_ok() })
+}
+
+/// Removes a tag, and the image with its last one; `false` if it is not there, or in use.
+pub fn remove_image(tag: &str) -> bool {
+    ask(
+        |docker| async move { docker.remove_image(tag, None::<RemoveImageOptions>, None).await.is_ok() },
+    )
+}
+
+/// Freezes a container's processes.
+pub fn pause(container: &str) {
+    ask(|docker| async move { docker.pause_container(container).await.unwrap() });
 }
 
 /// Takes a container off a network.

@@ -64,6 +64,18 @@ impl HandedIn {
     }
 }
 
+/// The labs of the fixture, one line of the tiny queue's replaced.
+fn edited(from: &str, to: &str) -> TempDir {
+    let labs = TempDir::new().unwrap();
+    let all = format!("{}/.", fixture("labs").display());
+    assert!(Command::new("cp").args(["-r", &all]).arg(labs.path()).status().unwrap().success());
+    let file = labs.path().join(QUEUE).join("lab.yaml");
+    let text = fs::read_to_string(&file).unwrap();
+    assert!(text.contains(from), "{from}");
+    fs::write(&file, text.replacen(from, to, 1)).unwrap();
+    labs
+}
+
 fn sandbox() -> Sandbox {
     Sandbox::with_fixture("labs")
 }
@@ -218,6 +230,43 @@ fn a_script_that_floods_is_stopped_and_the_rest_is_checked() {
 }
 
 #[test]
+fn a_script_cannot_fill_the_disk_with_one_file() {
+    let handed_in = HandedIn::new();
+    let script = "ulimit -f unlimited\nhead -c 100M /dev/zero > .big\n\
+                  echo \"$(($(stat -c %s .big) >> 20)) MiB\"\nrm .big\n";
+    let folder = handed_in.add("finn", &right(), &format!("{APPLY}{script}"));
+    let graded = grade(&folder);
+    assert_grade(&graded, "pass", 7);
+    let output = graded.0["apply"]["output"].as_str().unwrap();
+    let refused = "ulimit: file size: cannot modify limit";
+    assert!(output.contains(refused) && output.contains("\n32 MiB\n"), "{output}");
+}
+
+#[test]
+fn a_submission_that_fills_the_workspace_is_stopped_and_fails() {
+    const FILLS: &str = "n=0; while n=$((n+1)); do head -c 8M /dev/zero > .fill$n; done";
+    let nests = "mkdir -p $(printf 'a/%.0s' $(seq 500)); sleep 60\n".to_owned();
+    let handed_in = HandedIn::new();
+    // The second does so while it is checked; the program waits for it.
+    let waits = format!("import os, time\nwhile True: time.sleep(1)\n{}", right());
+    for (name, program, script, said) in [
+        ("fill", right(), format!("{APPLY}{FILLS}\n"), "; a submission may use 64 MiB"),
+        ("later", waits, format!("{APPLY}({FILLS}) &\n"), "; a submission may use 64 MiB"),
+        ("nest", right(), nests, "nested deeper than 64 folders"),
+    ] {
+        let graded = grade(&handed_in.add(name, &program, &script));
+        let (grade, code) = &graded;
+        let found = (&grade["verdict"], &grade["score"], &grade["seats"], *code);
+        assert_eq!(found, (&json!("fail"), &json!(0), &json!(1), 1), "{grade:#}");
+        assert_eq!(outcome(grade, "fruits/counted"), "workspace");
+        let evidence = &grade["result"]["tasks"][0]["checks"][0]["failure"]["evidence"];
+        assert!(evidence["observed"].as_str().unwrap().contains(said), "{grade:#}");
+        let note = grade["apply"]["note"].as_str().unwrap_or_default();
+        assert_eq!(note.contains(said), name != "later", "{grade:#}");
+    }
+}
+
+#[test]
 fn a_script_that_leaves_something_running_is_not_waited_for() {
     let handed_in = HandedIn::new();
     let folder = handed_in.add("gina", &right(), &format!("{APPLY}sleep 3600 &\n"));
@@ -256,6 +305,87 @@ fn a_submission_that_shuts_the_service_down_fails() {
 }
 
 #[test]
+fn a_submission_that_keeps_the_service_from_answering_fails() {
+    // Nothing of the service ends, so that it is not seen to have stopped.
+    let silenced = "while timeout 1 redis-cli -h redis PING | grep -q PONG; do :; done\n";
+    let ways = [
+        ("max", "redis-cli -h redis CONFIG SET maxclients 1\nredis-cli -h redis BLPOP x 0 &\n"),
+        ("pause", "redis-cli -h redis CLIENT PAUSE 600000 ALL\n"),
+        ("script", "redis-cli -h redis EVAL 'while true do end' 0 &\n"),
+    ];
+    let handed_in = HandedIn::new();
+    for (name, way) in ways {
+        handed_in.add(name, &right(), &format!("{APPLY}{way}{silenced}"));
+    }
+    let sandbox = sandbox();
+    let folder = handed_in.folder();
+    sandbox.ok(&["grade", QUEUE, "--submissions", folder.to_str().unwrap(), "--jobs", "3"]);
+    assert_nothing_runs(&sandbox);
+    for (name, _) in ways {
+        let grade = handed_in.grade(name);
+        assert_eq!(
+            (&grade["verdict"], &grade["score"], &grade["seats"]),
+            (&json!("fail"), &json!(0), &json!(1)),
+            "{grade:#}"
+        );
+        let tasks = grade["result"]["tasks"].as_array().unwrap();
+        let fruits = tasks.iter().find(|task| task["id"] == "fruits").unwrap();
+        let failure = &fruits["checks"][0]["failure"];
+        assert_eq!(failure["code"], "service-broken", "{grade:#}");
+        assert_eq!(failure["evidence"]["sent"], json!(["PING"]));
+        let met = failure["evidence"]["observed"].as_str().unwrap();
+        let expected = match name {
+            "max" => "-ERR max number of clients reached",
+            // A script that runs for a while is spoken of; before, nothing comes.
+            "script" => "-BUSY",
+            _ => "no answer within",
+        };
+        assert!(met.contains(expected), "{grade:#}");
+    }
+}
+
+#[test]
+fn an_error_that_comes_again_but_not_with_a_right_solution_is_the_submissions() {
+    let copied = "        trace:\n          given: [{ copy: fruits }]\n          steps:\n";
+    let labs = edited("        trace:\n          steps:\n", copied);
+    let sandbox = Sandbox::with_labs(labs.path());
+    let handed_in = HandedIn::new();
+    let deny = format!("{APPLY}redis-cli -h redis ACL SETUSER default -dump\n");
+    let folder = handed_in.add("nils", &right(), &deny);
+    let graded = grade_with(&sandbox, QUEUE, &folder, &[]);
+    let (grade, code) = &graded;
+    assert_eq!((&grade["verdict"], code), (&json!("fail"), &1), "{grade:#}");
+    assert_eq!((outcome(grade, "queue/one"), outcome(grade, "fruits/kept")), ("prevented", "pass"));
+    assert_eq!((&grade["seats"], &grade["score"]), (&json!(2), &json!(2)));
+    assert!(grade.to_string().contains("The key fruits could not be copied"), "{grade:#}");
+    assert!(!grade.to_string().contains("\"error\""), "{grade:#}");
+
+    // With nothing to compare it with, it stays an error.
+    let file = labs.path().join(QUEUE).join("lab.yaml");
+    let text = fs::read_to_string(&file).unwrap();
+    fs::write(&file, &text[..text.find("solutions:").unwrap()]).unwrap();
+    let (grade, code) = grade_with(&sandbox, QUEUE, &folder, &[]);
+    assert_eq!((&grade["verdict"], code), (&json!("error"), 3), "{grade:#}");
+    assert_eq!((&grade["seats"], &grade["score"]), (&json!(2), &Value::Null));
+}
+
+#[test]
+fn a_service_that_closes_idle_connections_is_judged_all_the_same() {
+    let idle = "            - call: { call: put, args: [\"$job\"] }\n            - watch: 4s\n";
+    let check = "      - id: later\n        claim: The count is there\n        \
+                 state: { on: redis, send: [GET, count], expect: { eq: 3 } }\n  - id: after\n";
+    let labs = edited("            - call: { call: put, args: [\"$job\"] }\n", idle);
+    let file = labs.path().join(QUEUE).join("lab.yaml");
+    let text = fs::read_to_string(&file).unwrap();
+    fs::write(&file, text.replace("  - id: after\n", check)).unwrap();
+    let handed_in = HandedIn::new();
+    let script = format!("{APPLY}redis-cli -h redis CONFIG SET timeout 1\n");
+    let folder = handed_in.add("olga", &right(), &script);
+    let graded = grade_with(&Sandbox::with_labs(labs.path()), QUEUE, &folder, &[]);
+    assert_grade(&graded, "pass", 7);
+}
+
+#[test]
 fn a_submission_that_ends_its_own_containers_is_judged_all_the_same() {
     let handed_in = HandedIn::new();
     let folder = handed_in.add("kate", &right(), &format!("{APPLY}kill -TERM 1; sleep 60\n"));
@@ -271,19 +401,10 @@ fn a_submission_that_ends_its_own_containers_is_judged_all_the_same() {
 
 #[test]
 fn a_service_that_does_not_start_is_tried_on_a_new_seat_and_gives_no_score() {
-    // The set-up of this copy of a lab asks for what Redis refuses.
-    let labs = TempDir::new().unwrap();
-    let copied = Command::new("cp").arg("-r").arg(fixture("labs")).arg(labs.path()).status();
-    assert!(copied.unwrap().success());
-    let labs = labs.path().join("labs");
-    let file = labs.join(QUEUE).join("lab.yaml");
-    let text = fs::read_to_string(&file).unwrap();
-    fs::write(&file, text.replace("[RPUSH, fruits, apple, pear, plum]", "[NOSUCH, thing]"))
-        .unwrap();
-
+    let labs = edited("[RPUSH, fruits, apple, pear, plum]", "[NOSUCH, thing]");
     let handed_in = HandedIn::new();
     let folder = handed_in.add("mona", &right(), APPLY);
-    let graded = grade_with(&Sandbox::with_labs(&labs), QUEUE, &folder, &[]);
+    let graded = grade_with(&Sandbox::with_labs(labs.path()), QUEUE, &folder, &[]);
     assert_eq!((&graded.0["verdict"], &graded.0["score"]), (&json!("error"), &Value::Null));
     assert_eq!((&graded.0["seats"], graded.1), (&json!(2), 3), "{:#}", graded.0);
 }
@@ -508,6 +629,13 @@ fn a_submission_is_graded_with_the_values_of_its_learner() {
     };
     assert_eq!(verdicts(&[]), ["pass", "fail"]);
     assert_eq!(handed_in.grade("ada")["basis"]["seed"].as_str(), Some(seed.as_str()));
+    let seeds: Vec<_> = handed_in.rows().iter().map(|row| row[row.len() - 1].to_owned()).collect();
+    assert!(seeds[0] == seed && seeds[1] != seed, "{seeds:?}");
+    // The copied answer was that of a seat with the other seed.
+    let replayed = |seed| grade_with(&sandbox, KEYED, &folder.join("bob"), &["--seed", seed]).1;
+    assert_eq!((replayed(&seeds[0]), replayed(&seeds[1])), (0, 1));
+    let rows = sandbox.json(&args)["submissions"].clone();
+    assert_eq!([&rows[0]["seed"], &rows[1]["seed"]], [&json!(seeds[0]), &json!(seeds[1])]);
     assert_eq!(verdicts(&["--seed", &seed]), ["pass", "pass"]);
     let ran = sandbox.run(&[&args[..], &["--learner", "ada"]].concat());
     assert_eq!(ran.code, 2, "{ran:#?}");

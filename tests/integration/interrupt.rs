@@ -1,9 +1,13 @@
 //! Whenever a command is cut short, nothing is left that the next one does not find.
 
+use std::fs::File;
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Stdio};
 use std::time::Duration;
 
 use rusqlite::OptionalExtension;
+use rustix::fs::{Mode, OFlags};
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::json;
 
@@ -57,9 +61,14 @@ fn exit_code(signal: Signal) -> Option<i32> {
     }
 }
 
+/// Where labs keeps what it remembers.
+fn data(sandbox: &Sandbox) -> PathBuf {
+    sandbox.home().join(".local/share/labs")
+}
+
 /// The seat in the ledger, once there is one.
 fn recorded(sandbox: &Sandbox) -> Option<String> {
-    let ledger = sandbox.home().join(".local/share/labs/labs.db");
+    let ledger = data(sandbox).join("labs.db");
     let flags = rusqlite::OpenFlags::SQLITE_OPEN_READ_ONLY;
     let connection = rusqlite::Connection::open_with_flags(ledger, flags).ok()?;
     connection.query_row("SELECT id FROM seats", [], |row| row.get(0)).optional().ok()?
@@ -302,4 +311,65 @@ fn two_homes_on_one_engine_leave_each_other_alone() {
     second.ok(&["gc"]);
     assert_eq!(first.on_engine(), before);
     assert_eq!(first.redis(QUEUE, &["PING"]), "PONG\n");
+}
+
+/// A file that a process holds open.
+fn holds_open(child: &Child, file: &Path) -> bool {
+    let held = std::fs::read_dir(format!("/proc/{}/fd", child.id())).into_iter().flatten();
+    held.flatten().any(|fd| std::fs::read_link(fd.path()).is_ok_and(|path| path == file))
+}
+
+#[test]
+fn gc_keeps_the_network_of_gates_that_a_starting_seat_is_about_to_use() {
+    let sandbox = sandbox();
+    sandbox.ok(&["run", QUEUE, "--detach"]);
+    sandbox.ok(&["stop", QUEUE]);
+    let gates = sandbox.on_engine().networks.pop().unwrap();
+    let id = docker::network(&gates)["Id"].clone();
+    let lock = data(&sandbox).join(format!("{gates}.lock"));
+    let held = File::create(&lock).unwrap();
+    held.lock().unwrap();
+
+    // It has seen no seat by now.
+    let mut gc = begin(&sandbox, &["gc"]);
+    until("gc waits for the network", || {
+        assert!(gc.try_wait().unwrap().is_none(), "gc did not wait");
+        holds_open(&gc, &lock)
+    });
+    let run = begin(&sandbox, &["run", QUEUE, "--detach"]);
+    until("the seat is recorded", || recorded(&sandbox).is_some());
+    drop(held);
+    assert_eq!((end(gc), end(run)), (Some(0), Some(0)));
+    assert_eq!(docker::network(&gates)["Id"], id);
+}
+
+#[test]
+fn gc_removes_whatever_folder_of_a_throw_away_seat_nobody_holds() {
+    let sandbox = sandbox();
+    let scratch = data(&sandbox).join("scratch");
+    let folders = ["deep", "early", "held", "locked", "spoilt"].map(|name| scratch.join(name));
+    for folder in &folders {
+        std::fs::create_dir_all(folder.join("workspace/a")).unwrap();
+    }
+    let [deep, _, held, locked, spoilt] = &folders;
+    // Some of it is there before a seat is.
+    let alive = File::create(held.join("alive.lock")).unwrap();
+    alive.lock().unwrap();
+    std::fs::write(spoilt.join("labs.db"), "no database").unwrap();
+    let mode = std::fs::Permissions::from_mode(0o000);
+    std::fs::set_permissions(locked.join("workspace"), mode).unwrap();
+    let flags = OFlags::DIRECTORY | OFlags::CLOEXEC;
+    let mut at = rustix::fs::open(deep.join("workspace"), flags, Mode::empty()).unwrap();
+    for _ in 0..2_500 {
+        rustix::fs::mkdirat(&at, "b", Mode::RWXU).unwrap();
+        at = rustix::fs::openat(&at, "b", flags, Mode::empty()).unwrap();
+    }
+
+    let ran = sandbox.ok(&["gc"]);
+    let left: Vec<_> =
+        std::fs::read_dir(&scratch).unwrap().map(|entry| entry.unwrap().path()).collect();
+    assert_eq!(left, std::slice::from_ref(held), "{ran:#?}");
+    drop(alive);
+    sandbox.ok(&["gc"]);
+    assert_eq!(std::fs::read_dir(&scratch).unwrap().count(), 0);
 }

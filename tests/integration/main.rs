@@ -2,6 +2,7 @@
 
 mod author;
 mod cli;
+mod contention;
 mod docker;
 mod engine;
 mod grade;
@@ -10,6 +11,7 @@ mod interrupt;
 mod keyed;
 mod mutants;
 mod mysql;
+mod packages;
 mod sandbox;
 mod seat;
 mod shell;

@@ -26,7 +26,9 @@ impl Workbench {
     async fn start() -> Self {
         let engine = Engine::connect().unwrap();
         let images = Images::new(Catalog::new(None));
-        images.ensure(&engine, &["workbench"], &Events::nowhere()).await.unwrap();
+        let workbench = images.definition("workbench").unwrap();
+        let needed = [workbench.clone()];
+        images.ensure(&engine, &needed, &Events::nowhere()).await.unwrap();
         let spec = ContainerSpec {
             name: format!(
                 "labs-test-mutants-{}-{:?}",
@@ -34,7 +36,7 @@ impl Workbench {
                 std::thread::current().id()
             )
             .replace(['(', ')'], ""),
-            image: images.tag("workbench").unwrap(),
+            image: workbench.tag,
             read_only: true,
             ..ContainerSpec::default()
         };

@@ -237,3 +237,21 @@ fn a_question_at_a_terminal_is_answered_with_a_key() {
     assert_eq!(end(&mut session), 0);
     assert_eq!(seen(), true);
 }
+
+#[test]
+fn a_service_that_the_lab_has_not_is_refused_with_those_it_has() {
+    let sandbox = seat_of(KEYS);
+    for (command, rest, known) in [
+        ("shell", &[][..], "redis"),
+        ("exec", &["--", "true"], "redis, workbench"),
+        ("logs", &[], "redis, workbench, gate"),
+        ("restart", &[], "redis"),
+    ] {
+        let ran = sandbox.run(&[&[command, "kafka"], rest].concat());
+        let said = ran.stderr.contains("There is no service \"kafka\"")
+            && ran.stderr.contains(&format!("there are: {known}\n"));
+        assert!(ran.code == 2 && said, "{command}: {ran:#?}");
+        let ran = sandbox.run(&[&[command, "redos"], rest].concat());
+        assert!(ran.stderr.contains("did you mean \"redis\"?"), "{command}: {ran:#?}");
+    }
+}

@@ -432,6 +432,37 @@ fn a_service_killed_from_outside_is_an_error_that_costs_nothing() {
 }
 
 #[test]
+fn a_service_cut_off_from_outside_is_an_error_that_costs_nothing() {
+    let sandbox = seat_of(QUEUE);
+    let seat = seat_id(&sandbox);
+    let redis = format!("labs-{seat}-redis");
+    let error = || {
+        let result = check(&sandbox, &[QUEUE, "fruits"]);
+        assert_eq!(result["verdict"], "error", "{result:#}");
+        one(&result, "fruits", "kept")["error"]["what"].as_str().unwrap().to_owned()
+    };
+    docker::pause(&redis);
+    assert!(error().contains("redis was paused from outside"));
+    sandbox.ok(&["run", QUEUE, "--detach"]);
+    docker::disconnect(&redis, &format!("labs-{seat}"));
+    assert!(error().contains("does not answer"));
+    assert_eq!(attempts(&sandbox, QUEUE, "fruits"), 0);
+}
+
+#[test]
+fn a_service_that_the_learner_keeps_from_answering_fails_and_answers_again() {
+    let sandbox = seat_of(QUEUE);
+    sandbox.redis(QUEUE, &["SET", "count", "3"]);
+    sandbox.redis(QUEUE, &["CLIENT", "PAUSE", "600000", "ALL"]);
+    let result = check(&sandbox, &[QUEUE, "fruits"]);
+    let evidence = &one(&result, "fruits", "kept")["failure"];
+    assert_eq!(evidence["code"], "service-broken", "{result:#}");
+    assert!(evidence["evidence"]["observed"].as_str().unwrap().contains("no answer within 2 s"));
+    sandbox.ok(&["restart", "redis"]);
+    assert_eq!(check(&sandbox, &[QUEUE, "fruits"])["verdict"], "pass");
+}
+
+#[test]
 fn a_service_killed_during_a_check_is_an_error_that_costs_nothing() {
     let sandbox = seat_of(QUEUE);
     let address = redis_address(&sandbox);

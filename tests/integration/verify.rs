@@ -167,6 +167,39 @@ fn a_check_that_hangs_on_what_was_checked_before_breaks_order() {
 }
 
 #[test]
+fn a_lab_that_cannot_be_verified_keeps_no_other_from_it() {
+    let sandbox = edited(|text| text);
+    let labs = sandbox.home().join("labs-dir");
+    let text = std::fs::read_to_string(labs.join("sound/lab.yaml")).unwrap();
+    std::fs::create_dir(labs.join("early")).unwrap();
+    std::fs::write(labs.join("early/lab.yaml"), "format: 1\n").unwrap();
+    // Its set-up asks for what Redis refuses.
+    let refused = replaced(&text, "setup:\n", "setup:\n  - redis: [NOSUCH]\n");
+    let folder = labs.join("middle");
+    let mut copy = std::process::Command::new("cp");
+    assert!(copy.arg("-r").arg(labs.join("sound")).arg(&folder).status().unwrap().success());
+    std::fs::write(folder.join("lab.yaml"), refused).unwrap();
+
+    let base = ["--labs-dir", labs.to_str().unwrap(), "author", "verify", "--rule", "fresh"];
+    let (document, code) = sandbox.json_and_code(&base);
+    let found: Vec<_> = document["labs"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|lab| (lab["lab"].as_str().unwrap(), lab["holds"] == true, !lab["error"].is_null()))
+        .collect();
+    let expected = [("early", false, true), ("middle", false, true), ("sound", true, false)];
+    assert_eq!((&found[..], code), (&expected[..], 3), "{document:#}");
+    let ran = sandbox.run(&[&base[..], &["early", "sound"]].concat());
+    assert_eq!(ran.code, 2, "{ran:#?}");
+    assert!(ran.stdout.contains("✗ early") && ran.stdout.contains("✓ sound"), "{ran:#?}");
+    assert!(ran.stdout.contains("early/lab.yaml"), "{ran:#?}");
+    let ran = sandbox.run(&[&base[..], &["sound", "sounds"]].concat());
+    assert_eq!((ran.code, ran.stdout.as_str()), (2, ""), "{ran:#?}");
+    assert_nothing_left(&sandbox);
+}
+
+#[test]
 fn an_interrupted_verification_leaves_nothing() {
     let sandbox = edited(|text| text);
     let labs = sandbox.home().join("labs-dir");

@@ -1,7 +1,7 @@
 //! Verifications that hold, kept until something they hang on changes: the lab, this binary, an image.
 
-use std::path::PathBuf;
-use std::time::UNIX_EPOCH;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, UNIX_EPOCH};
 
 use super::Options;
 use super::result::Verification;
@@ -11,6 +11,7 @@ use crate::error::Result;
 use crate::session::Session;
 
 const FOLDER: &str = "verified";
+const KEPT: Duration = Duration::from_secs(30 * 24 * 60 * 60);
 
 pub struct Cache {
     path: PathBuf,
@@ -30,10 +31,7 @@ impl Cache {
             let content = files.read(&format!("{}/{name}", lab.slug))?;
             parts.push(format!("{name} {}", digest::sha256(content)));
         }
-        let services = lab.services.keys().map(|name| lab.definition(name));
-        for image in ["gate", "workbench"].into_iter().chain(services) {
-            parts.push(session.images.tag(image)?);
-        }
+        parts.extend(session.images.of_lab(lab)?.into_iter().map(|image| image.tag));
         let name = format!("{}.json", digest::sha256(parts.join("\n")));
         Ok(Self { path: session.store.folder().join(FOLDER).join(name) })
     }
@@ -49,7 +47,18 @@ impl Cache {
             return;
         }
         if let (Some(folder), Ok(text)) = (self.path.parent(), serde_json::to_vec(found)) {
+            forget_old(folder);
             let _ = std::fs::create_dir_all(folder).and_then(|()| std::fs::write(&self.path, text));
+        }
+    }
+}
+
+/// Removes what was found long ago: most of it hangs on what is no more.
+fn forget_old(folder: &Path) {
+    for entry in std::fs::read_dir(folder).into_iter().flatten().flatten() {
+        let age = entry.metadata().and_then(|m| m.modified()).map(|time| time.elapsed());
+        if age.is_ok_and(|age| age.is_ok_and(|age| age > KEPT)) {
+            let _ = std::fs::remove_file(entry.path());
         }
     }
 }
@@ -64,4 +73,29 @@ fn this_binary() -> String {
             format!("{} {modified:?}", metadata.len())
         },
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs::{self, File};
+    use std::time::SystemTime;
+
+    use super::*;
+
+    #[test]
+    fn what_was_found_long_ago_goes_when_something_is_kept() {
+        let folder = tempfile::tempdir().unwrap();
+        let hour = Duration::from_secs(3600);
+        for (name, age) in [("young", hour), ("old", KEPT + hour)] {
+            let file = File::create(folder.path().join(name)).unwrap();
+            file.set_modified(SystemTime::now() - age).unwrap();
+        }
+        let cache = Cache { path: folder.path().join("new.json") };
+        cache.write(&Verification { lab: "one".to_owned(), holds: true, ..Default::default() });
+        let mut left: Vec<_> =
+            fs::read_dir(folder.path()).unwrap().map(|e| e.unwrap().file_name()).collect();
+        left.sort();
+        assert_eq!(left, ["new.json", "young"]);
+        assert!(cache.read().is_some_and(|found| found.cached && found.lab == "one"));
+    }
 }

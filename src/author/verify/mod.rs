@@ -74,14 +74,8 @@ async fn verify_anew(
         waiting: RefCell::new(cases.into()),
         found: RefCell::new(Verification {
             lab: slug.to_owned(),
-            holds: false,
-            cached: false,
             checks: lab.tasks.iter().map(|t| t.checks.len()).sum(),
-            flakes: 0,
-            mutants: None,
-            rules: [].into(),
-            breaches: Vec::new(),
-            seconds: 0.0,
+            ..Verification::default()
         }),
     };
     session.events.send(Event::Begun { step: tries.step.clone() });

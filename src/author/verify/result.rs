@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use crate::author::mutants::Score;
-use crate::verdict::{LabResult, Verdict};
+use crate::verdict::{ErrorReport, LabResult, Verdict};
 
 /// What must hold of every lab, in the order of the report.
 #[derive(
@@ -107,9 +107,11 @@ impl Tally {
 }
 
 /// Everything that was found out about one lab.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub struct Verification {
     pub lab: String,
+    /// Why it could not be verified.
+    pub error: Option<ErrorReport>,
     /// Every rule that was tried holds.
     pub holds: bool,
     /// Found earlier; nothing has changed since.

@@ -3,6 +3,7 @@
 //! A rule looks at the whole lab and names every problem it finds. Loading takes the first problem of all;
 //! linting takes them all.
 
+mod packages;
 mod services;
 mod solutions;
 pub mod tasks;
@@ -39,6 +40,7 @@ const RULES: &[Rule] = &[
     services::defined,
     services::named,
     services::set_up,
+    packages::pinned,
     tasks::there,
     tasks::ids,
     tasks::needs,
@@ -149,7 +151,8 @@ pub fn is_of_sane_size(lab: &Lab) -> bool {
     let right: usize = lab.solutions.iter().map(|s| 1 + s.steps.len()).sum();
     let wrong: usize = lab.wrong.iter().map(|w| 1 + w.steps.len() + w.fails.len()).sum();
     let lists = lab.services.len() + lab.setup.len() + lab.questions.len() + lab.declared.len();
-    of_tasks + of_checks + right + wrong + lists <= MAX_PARTS
+    let packages = lab.packages.python.len();
+    of_tasks + of_checks + right + wrong + lists + packages <= MAX_PARTS
 }
 
 fn format(subject: &Subject, problems: &mut Vec<Problem>) {

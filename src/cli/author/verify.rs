@@ -1,4 +1,4 @@
-use crate::author::verify::result::Rule;
+use crate::author::verify::result::{Rule, Verification};
 use crate::author::verify::{Options, verify};
 use crate::catalog::Catalog;
 use crate::cli::{interrupted, output};
@@ -48,15 +48,27 @@ impl Args {
             rules: self.rules,
             anew: self.anew,
         };
+        for lab in &labs {
+            session.catalog.named(lab)?;
+        }
         let work = async {
-            let mut found = Vec::new();
+            let (mut found, mut worst) = (Vec::new(), 0);
             for lab in &labs {
-                found.push(verify(&session, lab, &options).await?);
+                // One that cannot be verified keeps no other from it.
+                let (verified, code) = match verify(&session, lab, &options).await {
+                    Ok(verified) => {
+                        let code = u8::from(!verified.holds);
+                        (verified, code)
+                    }
+                    Err(error) => (failed(lab, &error), error.exit_code()),
+                };
+                found.push(verified);
+                worst = worst.max(code);
             }
-            Ok::<_, Error>(found)
+            (found, worst)
         };
-        let found = tokio::select! {
-            found = work => found?,
+        let (found, worst) = tokio::select! {
+            done = work => done,
             signal = interrupted() => {
                 session.engine.settled().await;
                 session.collect_scratch().await?;
@@ -69,8 +81,13 @@ impl Args {
         } else {
             output::print_text(&report::verify::table(&found));
         }
-        Ok(u8::from(!found.iter().all(|lab| lab.holds)))
+        Ok(worst)
     }
+}
+
+fn failed(lab: &str, error: &Error) -> Verification {
+    let error = Some(error.clone().into());
+    Verification { lab: lab.to_owned(), error, ..Verification::default() }
 }
 
 /// Checks wait now and then: one seat more than there are cores.

@@ -1,6 +1,7 @@
 mod at_least_once;
 mod brute;
 mod collections;
+mod counter;
 mod crosscheck;
 mod fan_out;
 mod simulate;

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use super::{Kill, Moment, Spec, Victim};
+use super::{Kill, Moment, Victim};
 use crate::error::{Error, Result};
 use crate::model::{Action, Operation, Outcome};
 use crate::probe::Call;
@@ -25,13 +25,13 @@ const SURVIVOR: &str = "worker-2";
 const RESCUER: &str = "worker-3";
 
 /// Repeats the crash for every moment that the fault names.
-pub async fn observe(spec: &Spec, kill: &Kill, scene: &Scene<'_>) -> Result<Finding> {
+pub async fn observe(spec: &workload::Spec, kill: &Kill, scene: &Scene<'_>) -> Result<Finding> {
     if kill.at == Moment::Holding {
         return trial(spec, kill.role, scene, usize::MAX).await.map(|trial| trial.finding);
     }
     for number in 1..=MAX_COMMANDS {
         let trial = trial(spec, kill.role, scene, number).await?;
-        if !trial.struck || !matches!(trial.finding, Finding::Pass) {
+        if !trial.struck || !matches!(trial.finding, Finding::Pass(_)) {
             return Ok(trial.finding);
         }
     }
@@ -49,15 +49,20 @@ struct Trial {
 
 /// Jobs go in; somebody dies before the `number`th command of a call, or after it; another recovers
 /// what was held and finishes everything.
-async fn trial(spec: &Spec, role: Victim, scene: &Scene<'_>, number: usize) -> Result<Trial> {
+async fn trial(
+    spec: &workload::Spec,
+    role: Victim,
+    scene: &Scene<'_>,
+    number: usize,
+) -> Result<Trial> {
     let (twin, relay) = scene.stand()?.twin(None)?;
     twin.wipe().await?;
     let recorder = Recorder::default();
-    let crew = Crew { spec: &spec.workload, scene, recorder: &recorder };
+    let crew = Crew { spec, scene, recorder: &recorder };
     let mut struck = false;
     let finding = match play(&crew, role, number, relay, &mut struck).await? {
         Some(finding) => finding,
-        None => workload::judge(spec.workload.model, recorder.history()).await?,
+        None => workload::judge(spec.model, recorder.history()).await?,
     };
     Ok(Trial { finding, struck })
 }

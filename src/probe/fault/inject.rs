@@ -1,16 +1,10 @@
 //! Others act between the commands of a call: what it read may no longer hold when it acts on it.
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
-
-use tokio::sync::{Notify, mpsc, oneshot};
-
-use super::{Inject, Spec};
+use super::{Inject, boundary};
 use crate::error::{Error, Result};
 use crate::model::Action;
 use crate::probe::finding::Finding;
 use crate::probe::fresh;
-use crate::probe::relay::{self, After, Gatekeeper, Verdict};
 use crate::probe::scene::Scene;
 use crate::probe::workload::recorder::{Client, Recorder};
 use crate::probe::workload::roles::RoleKind;
@@ -22,13 +16,13 @@ const MAX_COMMANDS: usize = 12;
 const MAX_TAKES: usize = 16;
 
 /// Repeats the injection before each command in turn, on an empty service and on one that holds a value.
-pub async fn observe(spec: &Spec, inject: &Inject, scene: &Scene<'_>) -> Result<Finding> {
-    let middle = spec.workload.priorities.len() / 2;
+pub async fn observe(spec: &workload::Spec, inject: &Inject, scene: &Scene<'_>) -> Result<Finding> {
+    let middle = spec.priorities.len() / 2;
     for backlog in [None, Some(middle)] {
         for number in 1..=MAX_COMMANDS {
             let trial = Trial { spec, inject, scene, recorder: Recorder::default() };
             let (struck, finding) = trial.run(number, backlog).await?;
-            if !matches!(finding, Finding::Pass) {
+            if !matches!(finding, Finding::Pass(_)) {
                 return Ok(finding);
             }
             if !struck {
@@ -36,11 +30,11 @@ pub async fn observe(spec: &Spec, inject: &Inject, scene: &Scene<'_>) -> Result<
             }
         }
     }
-    Ok(Finding::Pass)
+    Ok(Finding::PASS)
 }
 
 struct Trial<'a> {
-    spec: &'a Spec,
+    spec: &'a workload::Spec,
     inject: &'a Inject,
     scene: &'a Scene<'a>,
     recorder: Recorder,
@@ -64,39 +58,16 @@ impl Trial<'_> {
             self.put(&putter, rank).await?;
         }
 
-        let (strike, mut struck) = mpsc::unbounded_channel();
-        let interval = Arc::new(Interval {
-            process: taker.process.name().to_owned(),
-            number,
-            seen: AtomicUsize::new(0),
-            strike,
-            release: Arc::default(),
-        });
-        relay.set_gatekeeper(Some(interval.clone()));
-        let (returned, over) = oneshot::channel();
-        let take = async {
-            let result = self.take(&taker).await;
-            // Nobody waits for it when the injection has come.
-            let _ = returned.send(());
-            result
-        };
-        let meanwhile = async {
-            tokio::select! {
-                biased;
-                Some(()) = struck.recv() => {
-                    for rank in self.ranks() {
-                        self.put(&putter, rank).await?;
-                    }
-                    interval.release.notify_one();
-                    Ok::<_, Error>(true)
-                }
-                _ = over => Ok(false),
+        let others = async || {
+            for rank in self.ranks() {
+                self.put(&putter, rank).await?;
             }
+            Ok(())
         };
-        let (took, injected) = tokio::join!(take, meanwhile);
-        relay.set_gatekeeper(None);
+        let name = taker.process.name();
+        let (took, injected) =
+            boundary::disturbed(relay, name, number..=number, self.take(&taker), others).await?;
         took?;
-        let injected = injected?;
         for _ in 0..MAX_TAKES {
             if self.recorder.trouble_seen() || !self.take(&taker).await? {
                 break;
@@ -106,22 +77,22 @@ impl Trial<'_> {
         let _ = tokio::join!(taker.process.kill(), putter.process.kill());
         let finding = match self.recorder.trouble() {
             Some((line, trouble)) => trouble.finding(&line, &[])?,
-            None => workload::judge(self.spec.workload.model, self.recorder.history()).await?,
+            None => workload::judge(self.spec.model, self.recorder.history()).await?,
         };
-        Ok((injected, finding))
+        Ok((!injected.is_empty(), finding))
     }
 
     /// The ranks of what is put, in order.
     fn ranks(&self) -> impl Iterator<Item = usize> {
-        let names = &self.spec.workload.priorities;
+        let names = &self.spec.priorities;
         self.inject.put.iter().filter_map(move |name| names.iter().position(|n| n == name))
     }
 
     async fn put(&self, client: &Client, rank: usize) -> Result<()> {
         let value = fresh::random("job");
-        let priority = self.spec.workload.priorities.get(rank).map_or("", String::as_str);
+        let priority = self.spec.priorities.get(rank).map_or("", String::as_str);
         let values = [("value", value.as_str()), ("priority", priority)];
-        let call = self.spec.workload.roles.call(RoleKind::Put, &values, self.scene.variables)?;
+        let call = self.spec.roles.call(RoleKind::Put, &values, self.scene.variables)?;
         let action = Action::Put { value, priority: i64::try_from(rank).ok() };
         self.recorder.act(client, call, action).await;
         Ok(())
@@ -129,38 +100,8 @@ impl Trial<'_> {
 
     /// Whether something was taken.
     async fn take(&self, client: &Client) -> Result<bool> {
-        let call = self.spec.workload.roles.call(RoleKind::Take, &[], self.scene.variables)?;
+        let call = self.spec.roles.call(RoleKind::Take, &[], self.scene.variables)?;
         let taken = self.recorder.act(client, call, Action::Take).await;
         Ok(taken.is_some_and(|value| !value.is_null()))
-    }
-}
-
-/// Holds one command of a process back until it is released.
-struct Interval {
-    process: String,
-    /// Which of its commands, from 1, handshakes not counted.
-    number: usize,
-    seen: AtomicUsize,
-    strike: mpsc::UnboundedSender<()>,
-    release: Arc<Notify>,
-}
-
-impl Gatekeeper for Interval {
-    fn before(&self, moment: &relay::Moment<'_>) -> Verdict {
-        let of_process = moment.process.is_some_and(|name| **name == *self.process);
-        if !of_process || moment.command.handshake {
-            return Verdict::Forward;
-        }
-        if self.seen.fetch_add(1, Ordering::SeqCst) + 1 != self.number {
-            return Verdict::Forward;
-        }
-        let (strike, release) = (self.strike.clone(), self.release.clone());
-        Verdict::After(Box::pin(async move {
-            // With nobody to inject there is nothing to wait for.
-            if strike.send(()).is_ok() {
-                release.notified().await;
-            }
-            After::Forward
-        }))
     }
 }

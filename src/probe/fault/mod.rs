@@ -1,7 +1,9 @@
 //! Fault probes: do harm, undo it, and look whether the claim still holds.
 
+mod boundary;
 mod crash;
 mod inject;
+mod interleave;
 
 use schemars::JsonSchema;
 use serde::Deserialize;
@@ -13,14 +15,25 @@ use crate::error::{Error, Result};
 use crate::model::Model;
 use crate::template::Variables;
 
-/// A fault, and the workload that must survive it.
+pub use interleave::Interleave;
+
+/// A fault, and what must survive it.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 #[schemars(rename = "Fault")]
 pub struct Spec {
     pub kill: Option<Kill>,
     pub inject: Option<Inject>,
-    pub workload: workload::Spec,
+    pub interleave: Option<Interleave>,
+    /// What a kill or an injection disturbs, and the model that judges it.
+    pub workload: Option<workload::Spec>,
+}
+
+/// The one fault of a probe.
+enum Fault<'a> {
+    Kill(&'a Kill, &'a workload::Spec),
+    Inject(&'a Inject, &'a workload::Spec),
+    Interleave(&'a Interleave),
 }
 
 /// Kills a process of the learner's program.
@@ -59,46 +72,73 @@ pub struct Inject {
 }
 
 impl Spec {
+    fn fault(&self) -> Result<Fault<'_>> {
+        match (&self.kill, &self.inject, &self.interleave, &self.workload) {
+            (Some(kill), None, None, Some(workload)) => Ok(Fault::Kill(kill, workload)),
+            (None, Some(inject), None, Some(workload)) => Ok(Fault::Inject(inject, workload)),
+            (None, None, Some(interleave), None) => Ok(Fault::Interleave(interleave)),
+            (None, None, Some(_), Some(_)) => {
+                Err(Error::usage("What comes between calls is judged by expectations")
+                    .help("leave the workload out"))
+            }
+            (Some(_), None, None, None) | (None, Some(_), None, None) => {
+                Err(Error::usage("A kill or an injection needs a workload")
+                    .help("give it workload: …"))
+            }
+            _ => Err(Error::usage("A fault is one of kill, inject and interleave")
+                .help("make two checks of it")),
+        }
+    }
+
+    /// The model that judges what happened, where one does.
+    pub fn model(&self) -> Option<Model> {
+        self.workload.as_ref().map(|workload| workload.model)
+    }
+
     pub fn lint(&self, variables: &Variables) -> Result<()> {
-        self.workload.lint(variables)?;
-        match (&self.kill, &self.inject) {
-            (Some(_), None) => self.lint_kill(),
-            (None, Some(inject)) => self.lint_inject(inject),
-            _ => {
-                Err(Error::usage("A fault is one of kill and inject").help("make two checks of it"))
+        match self.fault()? {
+            Fault::Kill(_, workload) => {
+                workload.lint(variables)?;
+                lint_kill(workload)
             }
-        }
-    }
-
-    fn lint_kill(&self) -> Result<()> {
-        if self.workload.model == Model::AtLeastOnce && self.workload.roles.recover.is_some() {
-            return Ok(());
-        }
-        Err(Error::usage("A kill needs a workload that can be recovered")
-            .help("use the model at-least-once with the role recover"))
-    }
-
-    fn lint_inject(&self, inject: &Inject) -> Result<()> {
-        if inject.before != Victim::Take {
-            return Err(Error::usage("An injection comes before the commands of take"));
-        }
-        if self.workload.model != Model::Priority {
-            return Err(Error::usage("An injection needs a workload with the model priority"));
-        }
-        match inject.put.iter().find(|p| !self.workload.priorities.contains(p)) {
-            Some(unknown) => {
-                Err(Error::usage(format!("The injection puts {unknown:?}, which is no priority"))
-                    .help(format!("there are: {}", self.workload.priorities.join(", "))))
+            Fault::Inject(inject, workload) => {
+                workload.lint(variables)?;
+                lint_inject(inject, workload)
             }
-            None => Ok(()),
+            Fault::Interleave(interleave) => interleave.lint(variables),
         }
     }
 }
 
+fn lint_kill(workload: &workload::Spec) -> Result<()> {
+    if workload.model == Model::AtLeastOnce && workload.roles.recover.is_some() {
+        return Ok(());
+    }
+    Err(Error::usage("A kill needs a workload that can be recovered")
+        .help("use the model at-least-once with the role recover"))
+}
+
+fn lint_inject(inject: &Inject, workload: &workload::Spec) -> Result<()> {
+    if inject.before != Victim::Take {
+        return Err(Error::usage("An injection comes before the commands of take"));
+    }
+    if workload.model != Model::Priority {
+        return Err(Error::usage("An injection needs a workload with the model priority")
+            .help("for other calls use interleave"));
+    }
+    match inject.put.iter().find(|p| !workload.priorities.contains(p)) {
+        Some(unknown) => {
+            Err(Error::usage(format!("The injection puts {unknown:?}, which is no priority"))
+                .help(format!("there are: {}", workload.priorities.join(", "))))
+        }
+        None => Ok(()),
+    }
+}
+
 pub async fn observe(spec: &Spec, scene: &Scene<'_>) -> Result<Finding> {
-    match (&spec.kill, &spec.inject) {
-        (Some(kill), _) => crash::observe(spec, kill, scene).await,
-        (None, Some(inject)) => inject::observe(spec, inject, scene).await,
-        (None, None) => Err(Error::usage("A fault is one of kill and inject")),
+    match spec.fault()? {
+        Fault::Kill(kill, workload) => crash::observe(workload, kill, scene).await,
+        Fault::Inject(inject, workload) => inject::observe(workload, inject, scene).await,
+        Fault::Interleave(interleave) => interleave::observe(interleave, scene).await,
     }
 }

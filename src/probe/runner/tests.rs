@@ -219,7 +219,7 @@ async fn a_value_without_form_in_json_is_named() {
 async fn items_arrive_as_they_are_made() {
     let stand = Stand::start().await;
     let process = stand
-        .program("import threading\ngo = threading.Event()\ndef f():\n    yield 1\n    go.wait()\n    yield 2\ndef on(): go.set()\ndef bad():\n    yield 1\n    raise ValueError('no')\nasync def later(): return 5\nasync def many():\n    yield 1\n    yield 2\n")
+        .program("import threading\ngo = threading.Event()\ndef f():\n    yield 1\n    go.wait()\n    yield 2\ndef on(): go.set()\ndef bad():\n    yield 1\n    raise ValueError('no')\nasync def later(): return 5\nasync def many():\n    yield 1\n    yield 2\nclass Command:\n    def __await__(self): return later().__await__()\ndef lazy(): return Command()\n")
         .await;
     let mut stream = process.stream("f", vec![], 10 * SECOND).await.unwrap();
     let first = stream.next().await.unwrap();
@@ -239,6 +239,8 @@ async fn items_arrive_as_they_are_made() {
 
     assert_eq!(returned(&process, "later", vec![]).await, json!(5));
     assert_eq!(returned(&process, "many", vec![]).await, json!([1, 2]));
+    // Some libraries give an object of their own that sends the command when it is awaited.
+    assert_eq!(returned(&process, "lazy", vec![]).await, json!(5));
 }
 
 #[tokio::test]

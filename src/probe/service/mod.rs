@@ -39,6 +39,9 @@ pub trait Service: Any + Send + Sync {
     /// The service went away or did not answer in time; an error reply is an [`Answer`].
     async fn ask(&self, words: &[&str]) -> Result<Answer>;
 
+    /// Whether it still holds: a server may be told to close what is idle for a while.
+    async fn is_open(&self) -> bool;
+
     /// The line by which a learner asks the same.
     fn reproduce(&self, words: &[String]) -> String;
 

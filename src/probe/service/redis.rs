@@ -68,6 +68,10 @@ impl Service for Redis {
         }
     }
 
+    async fn is_open(&self) -> bool {
+        self.ask(&["PING"]).await.is_ok()
+    }
+
     fn reproduce(&self, words: &[String]) -> String {
         format!("redis-cli -h {} {}", self.name, shell_line(words))
     }

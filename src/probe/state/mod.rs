@@ -146,7 +146,7 @@ pub async fn observe(spec: &Spec, scene: &Scene<'_>) -> Result<Finding> {
                 }
             }
             match spec.expect.resolve(scene.variables)?.compare(&observed) {
-                None => Finding::Pass,
+                None => Finding::PASS,
                 Some(mismatch) => {
                     let nothing =
                         observed.is_null() || observed.as_array().is_some_and(Vec::is_empty);

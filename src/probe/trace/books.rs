@@ -8,6 +8,7 @@ use crate::error::Result;
 use crate::probe::expect::Matcher;
 use crate::probe::finding::{Evidence, Finding};
 use crate::probe::scene::Scene;
+use crate::probe::service::Answer;
 use crate::template::Variables;
 
 /// How often commands have been called since the server started.
@@ -26,21 +27,32 @@ impl Books {
     }
 
     pub async fn observe(&self, scene: &Scene<'_>) -> Result<Finding> {
-        let info = scene.service(&self.on).await?.demand(&["INFO", "commandstats"]).await?;
+        let service = scene.service(&self.on).await?;
+        let info = match service.ask(&["INFO", "commandstats"]).await? {
+            Answer::Value(info) => info,
+            Answer::Refused(message) => {
+                let mut evidence = self.evidence(format!("{} refuses to show its books", self.on));
+                evidence.observed = Some(message);
+                return Ok(evidence.fail("service-broken"));
+            }
+        };
         let stats = info.as_str().unwrap_or_default();
         let calls: u64 =
             stats.lines().filter_map(counted).filter(|(c, _)| self.counts(c)).map(|(_, n)| n).sum();
         let Some(mismatch) = self.calls.resolve(scene.variables)?.compare(&Value::from(calls))
         else {
-            return Ok(Finding::Pass);
+            return Ok(Finding::PASS);
         };
         let summary =
             format!("{} has counted {calls} calls of {}", self.on, self.commands.join(", "));
-        let mut evidence =
-            Evidence::new(summary).sent(["INFO commandstats".to_owned()]).mismatch(mismatch);
+        Ok(self.evidence(summary).mismatch(mismatch).fail("commands"))
+    }
+
+    fn evidence(&self, summary: String) -> Evidence {
+        let mut evidence = Evidence::new(summary).sent(["INFO commandstats".to_owned()]);
         evidence.reproduce =
             Some(format!("labs exec workbench -- redis-cli -h {} INFO commandstats", self.on));
-        Ok(evidence.fail("commands"))
+        evidence
     }
 
     fn counts(&self, command: &str) -> bool {

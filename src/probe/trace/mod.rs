@@ -11,12 +11,13 @@ use serde::Deserialize;
 
 use super::finding::Finding;
 use super::scene::Scene;
+use super::step::Given;
 use crate::error::{Error, Result};
 use crate::template::Variables;
 
 pub use books::Books;
 pub use plan::Plan;
-pub use scenario::{Given, Step};
+pub use scenario::Step;
 pub use seen::Seen;
 pub use slow_log::SlowLog;
 

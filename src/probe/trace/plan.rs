@@ -74,9 +74,9 @@ impl Plan {
         let rows: f64 = steps.iter().map(|step| step.rows).sum();
         #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a count")]
         let rows = rows.round() as u64;
-        let Some(matcher) = &self.rows_examined else { return Ok(Finding::Pass) };
+        let Some(matcher) = &self.rows_examined else { return Ok(Finding::PASS) };
         let Some(mismatch) = matcher.resolve(scene.variables)?.compare(&Value::from(rows)) else {
-            return Ok(Finding::Pass);
+            return Ok(Finding::PASS);
         };
         let mut evidence = evidence(format!("The statement reads {rows} rows")).mismatch(mismatch);
         evidence.history = history().collect();

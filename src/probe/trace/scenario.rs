@@ -18,40 +18,24 @@ use crate::probe::fresh::Fresh;
 use crate::probe::relay::{Mark, Record};
 use crate::probe::runner::Process;
 use crate::probe::scene::Scene;
+use crate::probe::step::{self, Ask, Returns};
 use crate::template::{Span, Var, Variables};
 
 const SENT_WITHIN: Duration = Duration::from_secs(3);
-
-/// What the twin holds before the first step.
-#[derive(Debug, Clone, Deserialize, JsonSchema)]
-#[serde(rename_all = "kebab-case")]
-pub enum Given {
-    /// A command that the checker sends to the twin itself.
-    Send(Vec<String>),
-    /// A key copied from the learner's service.
-    Copy(String),
-}
 
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Step {
     /// A call that returns before the next step.
     Call(Returns),
+    /// A command that the checker sends to the twin itself.
+    Ask(Ask),
     /// A call that goes on, in a process of its own.
     Start(Start),
     /// Time that passes, watched.
     Watch(Var<Span>),
     /// The end of a started call.
     Finish(Finish),
-}
-
-#[derive(Debug, Clone, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct Returns {
-    pub call: String,
-    #[serde(default)]
-    pub args: Vec<Value>,
-    pub expect: Option<Matcher>,
 }
 
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
@@ -76,19 +60,12 @@ pub struct Finish {
 
 pub fn lint(spec: &Spec, variables: &Variables) -> Result<()> {
     let resolved = |args: &[Value]| args.iter().try_for_each(|a| variables.resolve(a).map(drop));
-    for given in &spec.given {
-        match given {
-            Given::Send(words) => words.iter().try_for_each(|w| variables.render(w).map(drop))?,
-            Given::Copy(key) => drop(variables.render(key)?),
-        }
-    }
+    spec.given.iter().try_for_each(|given| given.lint(variables))?;
     let mut started = Vec::new();
     for step in &spec.steps {
         match step {
-            Step::Call(returns) => {
-                returns.expect.iter().try_for_each(|m| m.lint(variables))?;
-                resolved(&returns.args)?;
-            }
+            Step::Call(returns) => returns.lint(variables)?,
+            Step::Ask(ask) => ask.lint(variables)?,
             Step::Start(start) => {
                 resolved(&start.args)?;
                 started.push(&start.name);
@@ -116,17 +93,7 @@ pub async fn observe(spec: &Spec, scene: &Scene<'_>) -> Result<Finding> {
     let (twin, relay) = stand.twin(spec.on.as_deref())?;
     let mut fresh = Fresh::default();
     for given in &spec.given {
-        match given {
-            Given::Send(words) => {
-                let word = |w: &String| Ok(fresh.fill_text(&scene.variables.render(w)?));
-                let words = words.iter().map(word).collect::<Result<Vec<_>>>()?;
-                twin.demand(&words).await?;
-            }
-            Given::Copy(key) => {
-                let service = scene.service(twin.name()).await?;
-                service.copy(&scene.variables.render(key)?, &**twin).await?;
-            }
-        }
+        given.apply(scene, twin, &mut fresh).await?;
     }
     let cast = match Cast::spawn(spec, scene).await? {
         Ok(cast) => cast,
@@ -154,7 +121,7 @@ pub async fn observe(spec: &Spec, scene: &Scene<'_>) -> Result<Finding> {
             }
         };
         if finding.is_some() {
-            return Ok(finding.unwrap_or(Finding::Pass));
+            return Ok(finding.unwrap_or(Finding::PASS));
         }
     }
     if !cut_short {
@@ -183,7 +150,7 @@ pub async fn observe(spec: &Spec, scene: &Scene<'_>) -> Result<Finding> {
             return Ok(evidence);
         }
     }
-    Ok(Finding::Pass)
+    Ok(Finding::PASS)
 }
 
 /// The processes of the learner's program: one for the calls, one for each started call.
@@ -228,14 +195,25 @@ impl Play<'_> {
     async fn step(&mut self, step: &Step, spec: &Spec) -> Result<Option<Finding>> {
         match step {
             Step::Call(returns) => {
-                let args = self.args(&returns.args)?;
-                let line = call::line(&returns.call, &args);
+                let call = returns.call(self.scene.variables, &mut self.fresh)?;
+                let line = call::line(&call.call, &call.args);
                 let process = self.cast.main.clone();
-                let call = Call { call: returns.call.clone(), args };
                 // Fetched before the program can change it, from the copy: the learner's service keeps no trace.
                 let expected = self.expected(returns.expect.as_ref(), spec).await?;
                 let ended = call::call(&process, &call, CALL_TIMEOUT).await;
                 self.judge(&line, ended, &expected)
+            }
+            Step::Ask(ask) => {
+                let (twin, _) = self.scene.stand()?.twin(spec.on.as_deref())?;
+                let question = ask.ready(self.scene.variables, &mut self.fresh)?;
+                let asked = question.ask(twin).await?;
+                self.said.push(asked.line);
+                Ok(asked.mismatch.map(|mismatch| {
+                    let summary =
+                        format!("{} answers something else to {}", twin.name(), question.line());
+                    let evidence = Evidence::new(summary).sent(self.said.clone());
+                    evidence.mismatch(mismatch).fail("value")
+                }))
             }
             Step::Start(start) => {
                 let args = self.args(&start.args)?;
@@ -327,12 +305,8 @@ impl Play<'_> {
 
     /// What is expected, with fresh values in place, and `same_as` replaced by the items.
     async fn expected(&mut self, matcher: Option<&Matcher>, spec: &Spec) -> Result<Expectation> {
-        let Some(matcher) = matcher else { return Ok(Expectation::default()) };
-        let mut expectation = matcher.resolve(self.scene.variables)?;
-        for value in expectation.values() {
-            *value = self.fresh.fill(value);
-        }
-        if let Some(key) = &matcher.same_as {
+        let mut expectation = step::expectation(matcher, self.scene.variables, &mut self.fresh)?;
+        if let Some(key) = matcher.and_then(|m| m.same_as.as_ref()) {
             let (twin, _) = self.scene.stand()?.twin(spec.on.as_deref())?;
             let key = self.scene.variables.render(key)?;
             expectation.eq = Some(twin.demand(&["LRANGE", &key, "0", "-1"]).await?);

@@ -204,7 +204,7 @@ impl SlowLog {
                 log.iter().map(|row| format!("{:.3} s  {}", row.seconds, row.statement)).collect();
             return Ok(Played::Found(self.settings.told(evidence).fail(code)));
         }
-        Ok(Played::Found(Finding::Pass))
+        Ok(Played::Found(Finding::PASS))
     }
 }
 

@@ -8,9 +8,10 @@ use serde_json::Value;
 use tokio::time::Instant;
 
 use super::Spec;
+use super::lag::Lag;
 use super::recorder::{Client, Recorder};
 use super::roles::RoleKind;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::model::{Action, Operation, Outcome};
 use crate::probe::call::{self, CALL_TIMEOUT, Trouble};
 use crate::probe::finding::{Evidence, Finding};
@@ -60,12 +61,24 @@ pub async fn drive(spec: &Spec, scene: &Scene<'_>, recorder: &Recorder) -> Resul
         if clients.is_empty() || recorder.trouble_seen() {
             continue;
         }
-        let opened = match stage.subscribe(clients, kind, expected).await? {
+        // A subscription is in place when the call returns: not when the service gets round to it,
+        // nor when somebody begins to read.
+        let lag = Lag::new(clients.iter().map(|client| client.process.name()));
+        relay.set_gatekeeper(Some(lag.clone()));
+        let tried = async {
+            let opened = stage.subscribe(clients, kind, expected, &lag).await?;
+            if opened.is_ok() {
+                stage.publish(&publishers[..1], 1.min(count)).await?;
+            }
+            Ok::<_, Error>(opened)
+        };
+        let tried = tried.await;
+        lag.over();
+        relay.set_gatekeeper(None);
+        let opened = match tried? {
             Ok(opened) => opened,
             Err(finding) => return Ok(Some(finding)),
         };
-        // A subscription is in place when the call returns, not when somebody begins to read.
-        stage.publish(&publishers[..1], 1.min(count)).await?;
         for opened in opened {
             listeners.push(opened.listen().await);
         }
@@ -100,15 +113,14 @@ impl Stage<'_> {
         clients: &[Client],
         kind: RoleKind,
         expected: usize,
+        lag: &Lag,
     ) -> Result<Result<Vec<Opened>, Finding>> {
-        let opened = futures_util::future::try_join_all(
-            clients.iter().map(|c| self.open(c, kind, expected)),
-        )
-        .await?;
-        // What a subscription has sent must have reached the service before the first publication;
-        // a service that does not answer shows in what arrives.
-        let (_, relay) = self.scene.stand()?.twin(None)?;
-        let _ = relay.settled(CALL_TIMEOUT).await;
+        let open = async |client: &Client| {
+            let opened = self.open(client, kind, expected).await;
+            lag.returned(client.process.name());
+            opened
+        };
+        let opened = futures_util::future::try_join_all(clients.iter().map(open)).await?;
         Ok(opened.into_iter().collect())
     }
 

@@ -2,7 +2,10 @@
 //! against a model.
 
 mod broadcast;
+mod count;
 pub mod deliver;
+mod figures;
+mod lag;
 mod queue;
 pub mod recorder;
 pub mod roles;
@@ -14,7 +17,9 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::finding::{Evidence, Finding};
+use super::relay::{After, Gatekeeper, Moment, Verdict};
 use super::scene::Scene;
+use super::step::{Ask, Given};
 use crate::error::{Error, Result};
 use crate::model::{self, History, Judgement, Model};
 use crate::template::{Var, Variables};
@@ -41,6 +46,17 @@ pub struct Spec {
     /// What the program calls its priorities, the most urgent first.
     #[serde(default)]
     pub priorities: Vec<String>,
+    /// What the twin holds before the first call; only of a counter. `$key` names what is counted.
+    #[serde(default)]
+    pub given: Vec<Given>,
+    /// What a counter begins with.
+    pub start: Option<Var<u32>>,
+    /// What the service must answer when all calls are over; only of a counter.
+    #[serde(default)]
+    pub then: Vec<Ask>,
+    /// A pass says what it has cost: calls, commands, transactions refused.
+    #[serde(default)]
+    pub figures: bool,
 }
 
 fn model_name<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Model, D::Error> {
@@ -58,6 +74,7 @@ impl Spec {
             Model::Fifo | Model::Lifo | Model::Priority => &[RoleKind::Put, RoleKind::Take],
             Model::AtLeastOnce => &[RoleKind::Put, RoleKind::Take, RoleKind::Ack],
             Model::FanOut => &[RoleKind::Publish, RoleKind::Subscribe],
+            Model::Counter => &[self.counting()?],
         };
         self.roles.lint(needed, self.model, variables)?;
         let operations = self.operations.get(variables)?;
@@ -65,6 +82,13 @@ impl Spec {
             return Err(Error::usage(format!("A workload of {operations} operations"))
                 .help(format!("between 1 and {MAX_OPERATIONS}")));
         }
+        let counts = self.start.is_some() || !self.given.is_empty() || !self.then.is_empty();
+        if counts && self.model != Model::Counter {
+            return Err(Error::usage("Only a counter has given, start and then"));
+        }
+        self.given.iter().try_for_each(|given| given.lint(variables))?;
+        self.start.iter().try_for_each(|start| start.get(variables).map(drop))?;
+        self.then.iter().try_for_each(|ask| ask.lint(variables))?;
         if self.model == Model::Priority && self.priorities.len() < 2 {
             return Err(Error::usage("A priority workload needs priorities")
                 .help("list at least two, the most urgent first"));
@@ -73,17 +97,47 @@ impl Spec {
     }
 }
 
+impl Spec {
+    /// Whether a counter goes up or down.
+    fn counting(&self) -> Result<RoleKind> {
+        match (self.roles.has(RoleKind::Add), self.roles.has(RoleKind::Draw)) {
+            (true, false) => Ok(RoleKind::Add),
+            (false, true) => Ok(RoleKind::Draw),
+            _ => Err(Error::usage("A counter workload needs one of the roles add and draw")),
+        }
+    }
+}
+
 /// Drives the program and judges what happened.
 pub async fn observe(spec: &Spec, scene: &Scene<'_>) -> Result<Finding> {
     let recorder = Recorder::default();
-    let stopped = match spec.model {
+    let (_, relay) = scene.stand()?.twin(None)?;
+    let mark = relay.mark();
+    let finding = match spec.model {
         Model::Fifo | Model::Lifo | Model::Priority => queue::drive(spec, scene, &recorder).await?,
         Model::AtLeastOnce => deliver::drive(spec, scene, &recorder).await?,
         Model::FanOut => broadcast::drive(spec, scene, &recorder).await?,
+        Model::Counter => count::drive(spec, scene, &recorder).await?,
     };
-    match stopped {
-        Some(finding) => Ok(finding),
-        None => judge(spec.model, recorder.history()).await,
+    let finding = match finding {
+        Some(finding) => finding,
+        None => judge(spec.model, recorder.history()).await?,
+    };
+    Ok(match finding {
+        Finding::Pass(_) if spec.figures => {
+            Finding::Pass(figures::of(&relay.records_since(mark), recorder.calls()))
+        }
+        finding => finding,
+    })
+}
+
+/// Sends each command on only when those before it are answered: commands in one packet are several moments,
+/// and a server under load shows it. What is one moment to the server (a transaction, a script) stays one.
+struct OneByOne;
+
+impl Gatekeeper for OneByOne {
+    fn before(&self, _: &Moment<'_>) -> Verdict {
+        Verdict::After(Box::pin(async { After::Forward }))
     }
 }
 
@@ -108,7 +162,7 @@ fn undecided(size: usize) -> Error {
 
 fn conclude(model: Model, history: &History) -> Result<Finding> {
     match model.check(history) {
-        Judgement::Legal => Ok(Finding::Pass),
+        Judgement::Legal => Ok(Finding::PASS),
         Judgement::Illegal(violation) => {
             let mut evidence = Evidence::new(violation.message.clone());
             evidence.history = model::render(history, &violation.excerpt);

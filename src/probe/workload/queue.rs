@@ -7,13 +7,12 @@ use std::time::Duration;
 use rand::RngExt;
 use serde_json::Value;
 
-use super::Spec;
 use super::recorder::{Client, Recorder};
 use super::roles::RoleKind;
+use super::{OneByOne, Spec};
 use crate::error::Result;
 use crate::model::Action;
 use crate::probe::finding::Finding;
-use crate::probe::relay::{After, Gatekeeper, Moment, Verdict};
 use crate::probe::scene::Scene;
 use crate::probe::{call, fresh};
 
@@ -80,18 +79,8 @@ pub async fn drive(spec: &Spec, scene: &Scene<'_>, recorder: &Recorder) -> Resul
     drive.stopped()
 }
 
-/// Sends each command on only when those before it are answered: commands in one packet are several moments,
-/// and a server under load shows it. What is one moment to the server (a transaction, a script) stays one.
-struct OneByOne;
-
-impl Gatekeeper for OneByOne {
-    fn before(&self, _: &Moment<'_>) -> Verdict {
-        Verdict::After(Box::pin(async { After::Forward }))
-    }
-}
-
 /// New processes with names from `first` on.
-async fn clients(
+pub(super) async fn clients(
     scene: &Scene<'_>,
     stem: &str,
     count: u32,

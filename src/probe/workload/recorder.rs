@@ -1,9 +1,11 @@
 //! Records calls as operations of a history.
 
 use std::sync::Mutex;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use serde_json::Value;
+use tokio::sync::Notify;
 
 use crate::model::{Action, History, Operation, Outcome};
 use crate::probe::Call;
@@ -16,6 +18,8 @@ pub struct Recorder {
     operations: Mutex<Vec<Operation>>,
     /// The first call that did not return, with how it was written.
     trouble: Mutex<Option<(String, Trouble)>>,
+    calls: AtomicU64,
+    stopped: Notify,
 }
 
 /// One client: a process that makes one call at a time.
@@ -38,11 +42,12 @@ impl Recorder {
         action: Action,
         timeout: Duration,
     ) -> Option<Value> {
+        self.calls.fetch_add(1, Ordering::Relaxed);
         let called = call::timed(&client.process, &call, timeout).await;
-        if let (Action::Take, Ended::Returned(value)) = (&action, &called.ended)
-            && !(value.is_string() || value.is_null())
+        if let Ended::Returned(value) = &called.ended
+            && let Some(expected) = unfit(&action, value)
         {
-            let what = format!("{value}, where a text or None is expected");
+            let what = format!("{}, where {expected} is expected", call::brief(value));
             let trouble =
                 Trouble::Call { outcome: runner::Outcome::Unusable(what), output: String::new() };
             self.keep_trouble(call::line(&call.call, &call.args), trouble);
@@ -86,6 +91,12 @@ impl Recorder {
         if let Ok(mut kept) = self.trouble.lock() {
             kept.get_or_insert((line, trouble));
         }
+        self.stopped.notify_one();
+    }
+
+    /// Returns when some call did not return.
+    pub async fn stopped(&self) {
+        self.stopped.notified().await;
     }
 
     /// Whether some call did not return: the rest of the workload proves nothing more.
@@ -96,6 +107,11 @@ impl Recorder {
     /// The first call that did not return.
     pub fn trouble(&self) -> Option<(String, Trouble)> {
         self.trouble.lock().ok()?.take()
+    }
+
+    /// How many calls were made.
+    pub fn calls(&self) -> u64 {
+        self.calls.load(Ordering::Relaxed)
     }
 
     pub fn history(&self) -> History {
@@ -109,13 +125,22 @@ fn is_empty_take(operation: &Operation) -> bool {
     operation.action == Action::Take && operation.outcome == Outcome::Ok(None)
 }
 
-/// What a take returned: nothing, or the value. Values that are no text are shown as JSON, so that they
-/// count as invented.
+/// What a call should have returned instead.
+fn unfit(action: &Action, value: &Value) -> Option<&'static str> {
+    match action {
+        Action::Take if !(value.is_string() || value.is_null()) => Some("a text or None"),
+        Action::Add if !value.is_i64() => Some("a whole number"),
+        Action::Draw if !value.is_boolean() => Some("True or False"),
+        _ => None,
+    }
+}
+
+/// What an operation came to: the value taken, the value counted to, that a draw was granted.
 fn returned(action: &Action, value: &Value) -> Option<String> {
     match (action, value) {
         (Action::Take, Value::String(text)) => Some(text.clone()),
-        (Action::Take, Value::Null) => None,
-        (Action::Take, other) => Some(other.to_string()),
+        (Action::Add, Value::Number(number)) => Some(number.to_string()),
+        (Action::Draw, Value::Bool(true)) => Some("granted".to_owned()),
         _ => None,
     }
 }

@@ -22,6 +22,10 @@ pub struct Roles {
     pub subscribe: Option<Role>,
     /// Subscribes when messages have already been published.
     pub late: Option<Role>,
+    /// Counts one more; returns the value after it.
+    pub add: Option<Role>,
+    /// Takes one away where there is one; returns whether there was.
+    pub draw: Option<Role>,
 }
 
 /// A function, what it is called with, and by how many processes.
@@ -29,7 +33,7 @@ pub struct Roles {
 #[serde(deny_unknown_fields)]
 pub struct Role {
     pub call: String,
-    /// `$value`, `$priority`, `$worker`, `$channel` stand for what the workload gives; left out, the role's usual one.
+    /// `$value`, `$priority`, `$worker`, `$channel`, `$key` stand for what the workload gives; left out, the role's usual one.
     pub args: Option<Vec<Value>>,
     #[serde(default = "one")]
     pub clients: Var<u32>,
@@ -44,10 +48,12 @@ pub enum RoleKind {
     Publish,
     Subscribe,
     Late,
+    Add,
+    Draw,
 }
 
 impl RoleKind {
-    const ALL: [Self; 7] = [
+    const ALL: [Self; 9] = [
         Self::Put,
         Self::Take,
         Self::Ack,
@@ -55,6 +61,8 @@ impl RoleKind {
         Self::Publish,
         Self::Subscribe,
         Self::Late,
+        Self::Add,
+        Self::Draw,
     ];
 
     fn name(self) -> &'static str {
@@ -66,6 +74,8 @@ impl RoleKind {
             Self::Publish => "publish",
             Self::Subscribe => "subscribe",
             Self::Late => "late",
+            Self::Add => "add",
+            Self::Draw => "draw",
         }
     }
 
@@ -77,6 +87,7 @@ impl RoleKind {
             Self::Recover => &["$worker"],
             Self::Publish => &["$channel", "$value"],
             Self::Subscribe | Self::Late => &["$channel"],
+            Self::Add | Self::Draw => &["$key"],
         }
     }
 }
@@ -95,6 +106,8 @@ impl Roles {
             RoleKind::Publish => self.publish.as_ref(),
             RoleKind::Subscribe => self.subscribe.as_ref(),
             RoleKind::Late => self.late.as_ref(),
+            RoleKind::Add => self.add.as_ref(),
+            RoleKind::Draw => self.draw.as_ref(),
         }
     }
 

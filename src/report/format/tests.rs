@@ -22,6 +22,7 @@ fn check(id: &str, verdict: Verdict) -> CheckResult {
         misconception: None,
         error: None,
         blocked_by: None,
+        figures: Vec::new(),
         milliseconds: 1234,
     }
 }

@@ -4,6 +4,7 @@ Calls run concurrently: the first free one in the main thread (so that signal
 handlers and event loops work there), the others in threads of a pool.
 """
 
+import collections.abc
 import importlib.util
 import json
 import os
@@ -118,7 +119,7 @@ class Server:
             return
         try:
             value = function(*call.get("args", ()))
-            if isinstance(value, types.CoroutineType):
+            if isinstance(value, collections.abc.Awaitable):
                 value = self.loop().run(value)
             if hasattr(value, "__aiter__") and not hasattr(value, "__iter__"):
                 value = streams.from_async(value, self.loop())

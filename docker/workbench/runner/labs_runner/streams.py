@@ -76,8 +76,11 @@ class Loop:
 
         return asyncio.run_coroutine_threadsafe(coroutine, self.loop)
 
-    def run(self, coroutine):
-        return self.start(coroutine).result()
+    def run(self, awaitable):
+        async def awaited():
+            return await awaitable
+
+        return self.start(awaited()).result()
 
 
 class Batch:

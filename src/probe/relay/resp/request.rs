@@ -37,6 +37,8 @@ pub(super) struct Requests {
     length: u64,
     named: bool,
     command: Command,
+    /// A command of the program's own has been sent.
+    opened: bool,
 }
 
 impl Requests {
@@ -85,7 +87,7 @@ impl Requests {
                 .args
                 .push(Argument { start: Bytes::copy_from_slice(&self.start), length: self.length });
         }
-        classify(&mut command);
+        classify(&mut command, self.opened);
         command
     }
 
@@ -167,7 +169,8 @@ impl Requests {
         self.step = Step::Start;
         self.named = false;
         let mut command = std::mem::take(&mut self.command);
-        classify(&mut command);
+        classify(&mut command, self.opened);
+        self.opened |= !command.handshake;
         command
     }
 }
@@ -177,7 +180,7 @@ fn number(text: &[u8]) -> Option<u64> {
 }
 
 /// Marks what a client library sends of its own accord, and what may block.
-fn classify(command: &mut Command) {
+fn classify(command: &mut Command, opened: bool) {
     let has =
         |word: &str| command.args.iter().any(|arg| arg.start.eq_ignore_ascii_case(word.as_bytes()));
     let first = |words: &[&str]| {
@@ -187,7 +190,9 @@ fn classify(command: &mut Command) {
     };
     let handshake = match command.name.as_str() {
         "HELLO" | "AUTH" | "SELECT" | "PING" => true,
-        "CLIENT" => first(&["SETINFO", "SETNAME"]),
+        "CLIENT" if first(&["SETINFO", "SETNAME"]) => true,
+        // What a library asks of a service it has just met.
+        "CLIENT" | "COMMAND" | "INFO" | "MODULE" => !opened,
         _ => false,
     };
     let blocks = match command.name.as_str() {
@@ -323,6 +328,23 @@ mod tests {
             marks,
             [(true, false), (true, false), (false, false), (false, true), (false, false)]
         );
+    }
+
+    #[test]
+    fn what_libraries_send_on_a_new_connection_is_theirs() {
+        let hello = "HELLO 3\nCLIENT SETINFO LIB-NAME x\n";
+        let of_libraries = [
+            "CLIENT MAINT_NOTIFICATIONS ON moving-endpoint-type internal-ip",
+            "MODULE LIST",
+            "INFO REPLICATION",
+            "COMMAND",
+        ];
+        for line in of_libraries {
+            let text = format!("{hello}{line}\nPING\nRPUSH k v\nPING\n{line}\n");
+            let found = all(&mut Requests::default(), text.as_bytes());
+            let marks: Vec<_> = found.iter().map(|command| command.handshake).collect();
+            assert_eq!(marks, [true, true, true, true, false, true, false], "{line}");
+        }
     }
 
     proptest! {

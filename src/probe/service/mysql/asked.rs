@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use super::{ANSWER_TIMEOUT, CONNECT_TIMEOUT, Mysql, row};
 use crate::error::{Error, Result};
-use crate::probe::service::{Service, gone};
+use crate::probe::service::gone;
 
 /// The server refuses a value because numbers and texts are written in another way.
 const WRONG_TYPE: u16 = 1232;

@@ -12,7 +12,7 @@ use serde_json::Value;
 
 use super::{Answer, Service, down, gone};
 use crate::digest;
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::probe::fresh;
 use crate::term::shell_line;
 
@@ -149,6 +149,11 @@ impl Service for Mysql {
             Ok(rows) => Answer::Value(rows.into_iter().map(row).collect()),
             Err(refused) => Answer::Refused(refused),
         })
+    }
+
+    /// Closed connections are replaced when one is needed.
+    async fn is_open(&self) -> bool {
+        true
     }
 
     fn reproduce(&self, words: &[String]) -> String {

@@ -1,0 +1,32 @@
+"""Orders that are placed as a whole, or given up."""
+
+import os
+
+import redis
+
+# One connection for everything this process does.
+r = redis.Redis(
+    host=os.environ.get("REDIS_HOST", "redis"), decode_responses=True, single_connection_client=True
+)
+
+
+def ask(*words):
+    """Send one command on the connection and return the answer."""
+    return r.execute_command(*words)
+
+
+def note(order: str, text: str) -> int | None:
+    """Keep a note on an order and count it. Leave this function as it is."""
+    ask("MULTI")
+    ask("RPUSH", f"{order}:notes", text)
+    ask("INCR", f"{order}:noted")
+    answers = ask("EXEC")
+    return answers and answers[1]
+
+
+def place(order: str, sold: str, lines: list) -> bool:
+    """Place the order at key `order`, or give it up and change nothing.
+
+    Every line is a pair: an article, and how many of it. What is ordered is added up in the hash at `sold`.
+    """
+    raise NotImplementedError

@@ -1,0 +1,14 @@
+"""Fills the pipeline and never executes it."""
+
+import os
+
+import redis
+
+r = redis.Redis(host=os.environ.get("REDIS_HOST", "redis"), decode_responses=True)
+
+
+def transfer(payer: str, payee: str, cents: int) -> list[int]:
+    with r.pipeline() as pipe:
+        pipe.decrby(payer, cents)
+        pipe.incrby(payee, cents)
+    return [int(r.get(payer)), int(r.get(payee) or 0)]

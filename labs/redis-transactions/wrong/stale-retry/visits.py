@@ -1,0 +1,24 @@
+"""Tries again with what was read the first time."""
+
+import json
+import os
+
+import redis
+
+r = redis.Redis(host=os.environ.get("REDIS_HOST", "redis"), decode_responses=True)
+
+
+def visit(key: str, page: str) -> int:
+    with r.pipeline() as pipe:
+        pipe.watch(key)
+        document = json.loads(pipe.get(key))
+        document["visits"] += 1
+        document["pages"].append(page)
+        while True:
+            pipe.multi()
+            pipe.set(key, json.dumps(document))
+            try:
+                pipe.execute()
+                return document["visits"]
+            except redis.WatchError:
+                continue

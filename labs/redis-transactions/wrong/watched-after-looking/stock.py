@@ -1,0 +1,22 @@
+"""Looks first and watches then."""
+
+import os
+
+import redis
+
+r = redis.Redis(host=os.environ.get("REDIS_HOST", "redis"), decode_responses=True)
+
+
+def buy(stock: str) -> bool:
+    with r.pipeline() as pipe:
+        while True:
+            if int(r.get(stock) or 0) < 1:
+                return False
+            pipe.watch(stock)
+            pipe.multi()
+            pipe.decr(stock)
+            try:
+                pipe.execute()
+                return True
+            except redis.WatchError:
+                continue

@@ -1,0 +1,162 @@
+//! What a check does itself: prepare a twin, ask it something, call the program.
+
+use schemars::JsonSchema;
+use serde::Deserialize;
+use serde_json::Value;
+
+use super::Call;
+use super::expect::{Expectation, Matcher, Mismatch};
+use super::fresh::Fresh;
+use super::scene::Scene;
+use super::service::{Answer, Service};
+use crate::error::Result;
+use crate::template::Variables;
+use crate::term::shell_line;
+
+/// What the twin holds before anything is called.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Given {
+    /// A command that the checker sends to the twin itself.
+    Send(Vec<String>),
+    /// A key copied from the learner's service.
+    Copy(String),
+}
+
+/// A call into the program, and what it must return.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Returns {
+    pub call: String,
+    #[serde(default)]
+    pub args: Vec<Value>,
+    pub expect: Option<Matcher>,
+}
+
+/// A command that the checker sends to the twin itself, and what it must answer.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Ask {
+    pub send: Vec<String>,
+    pub expect: Option<Matcher>,
+}
+
+impl Given {
+    pub fn lint(&self, variables: &Variables) -> Result<()> {
+        match self {
+            Self::Send(words) => words.iter().try_for_each(|w| variables.render(w).map(drop)),
+            Self::Copy(key) => variables.render(key).map(drop),
+        }
+    }
+
+    pub async fn apply(
+        &self,
+        scene: &Scene<'_>,
+        twin: &dyn Service,
+        fresh: &mut Fresh,
+    ) -> Result<()> {
+        match self {
+            Self::Send(words) => {
+                twin.demand(&filled(words, scene.variables, fresh)?).await.map(drop)
+            }
+            Self::Copy(key) => {
+                let service = scene.service(twin.name()).await?;
+                service.copy(&scene.variables.render(key)?, twin).await
+            }
+        }
+    }
+}
+
+impl Returns {
+    pub fn lint(&self, variables: &Variables) -> Result<()> {
+        self.args.iter().try_for_each(|a| variables.resolve(a).map(drop))?;
+        self.expect.iter().try_for_each(|m| m.lint(variables))
+    }
+
+    /// The call with its values in place.
+    pub fn call(&self, variables: &Variables, fresh: &mut Fresh) -> Result<Call> {
+        let arg = |a| Ok(fresh.fill(&variables.resolve(a)?));
+        Ok(Call {
+            call: self.call.clone(),
+            args: self.args.iter().map(arg).collect::<Result<_>>()?,
+        })
+    }
+}
+
+impl Ask {
+    pub fn lint(&self, variables: &Variables) -> Result<()> {
+        self.send.iter().try_for_each(|w| variables.render(w).map(drop))?;
+        self.expect.iter().try_for_each(|m| m.lint_without_service(variables))
+    }
+
+    /// The question with its values in place.
+    pub fn ready(&self, variables: &Variables, fresh: &mut Fresh) -> Result<Question> {
+        Ok(Question {
+            words: filled(&self.send, variables, fresh)?,
+            expected: expectation(self.expect.as_ref(), variables, fresh)?,
+        })
+    }
+}
+
+/// A matcher with variables and fresh values in place; without one nothing is expected.
+pub fn expectation(
+    matcher: Option<&Matcher>,
+    variables: &Variables,
+    fresh: &mut Fresh,
+) -> Result<Expectation> {
+    let Some(matcher) = matcher else { return Ok(Expectation::default()) };
+    let mut expectation = matcher.resolve(variables)?;
+    for value in expectation.values() {
+        *value = fresh.fill(value);
+    }
+    Ok(expectation)
+}
+
+fn filled(words: &[String], variables: &Variables, fresh: &mut Fresh) -> Result<Vec<String>> {
+    words.iter().map(|word| Ok(fresh.fill_text(&variables.render(word)?))).collect()
+}
+
+/// A command for a twin, ready to be sent.
+pub struct Question {
+    words: Vec<String>,
+    expected: Expectation,
+}
+
+impl Question {
+    /// Sends it. A refusal is never what is expected: what the program made of a key decides what can be
+    /// asked of it.
+    pub async fn ask(&self, twin: &dyn Service) -> Result<Asked> {
+        let words: Vec<&str> = self.words.iter().map(String::as_str).collect();
+        let (answer, mismatch) = match twin.ask(&words).await? {
+            Answer::Value(value) => {
+                let mismatch = self.expected.compare(&value);
+                (value, mismatch)
+            }
+            Answer::Refused(message) => {
+                let expected = "an answer".to_owned();
+                let mismatch = Mismatch { expected, observed: message.clone(), difference: None };
+                (message.into(), Some(mismatch))
+            }
+        };
+        let line = format!("{} → {}", self.line(), super::call::brief(&answer));
+        Ok(Asked { line, answer, mismatch })
+    }
+
+    /// As a person would type it; a script only by its first line.
+    pub fn line(&self) -> String {
+        let words = self.words.iter().map(|word| match word.trim().split_once('\n') {
+            Some((first, _)) => format!("{first} …"),
+            None => word.clone(),
+        });
+        shell_line(&words.collect::<Vec<_>>())
+    }
+}
+
+/// What the twin said.
+pub struct Asked {
+    /// Question and answer, for the evidence.
+    pub line: String,
+    pub answer: Value,
+    /// How the answer differs from what is expected.
+    pub mismatch: Option<Mismatch>,
+}
