@@ -167,8 +167,8 @@ impl Check {
         let mut probes = [
             self.state.clone().map(Probe::State),
             self.trace.clone().map(Probe::Trace),
-            self.workload.clone().map(Probe::Workload),
-            self.fault.clone().map(Box::new).map(Probe::Fault),
+            self.workload.clone().map(|workload| Probe::Workload(Box::new(workload))),
+            self.fault.clone().map(|fault| Probe::Fault(Box::new(fault))),
         ]
         .into_iter()
         .flatten();

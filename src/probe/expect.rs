@@ -75,12 +75,6 @@ impl Matcher {
         Ok(())
     }
 
-    /// Whether it expects nothing at all.
-    pub fn is_nothing(&self) -> bool {
-        self.same_as.is_none()
-            && self.resolve(&Variables::default()).is_ok_and(|expectation| expectation.is_empty())
-    }
-
     /// As [`Matcher::lint`], where there is no list to compare with.
     ///
     /// # Errors
@@ -92,6 +86,12 @@ impl Matcher {
             ));
         }
         self.lint(variables)
+    }
+
+    /// Whether it expects nothing at all.
+    pub fn is_nothing(&self) -> bool {
+        self.same_as.is_none()
+            && self.resolve(&Variables::default()).is_ok_and(|expectation| expectation.is_empty())
     }
 
     /// Puts the variables in place.

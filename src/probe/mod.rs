@@ -30,7 +30,7 @@ use crate::template::Variables;
 pub enum Probe {
     State(state::Spec),
     Trace(trace::Spec),
-    Workload(workload::Spec),
+    Workload(Box<workload::Spec>),
     Fault(Box<fault::Spec>),
 }
 

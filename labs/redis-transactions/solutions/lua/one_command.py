@@ -6,7 +6,6 @@ import redis
 
 r = redis.Redis(host=os.environ.get("REDIS_HOST", "redis"), decode_responses=True)
 
-
 BUY = """#!lua name=shop
 redis.register_function('buy', function(keys)
   if tonumber(redis.call('GET', keys[1]) or 0) < 1 then return 0 end

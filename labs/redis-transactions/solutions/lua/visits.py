@@ -6,7 +6,6 @@ import redis
 
 r = redis.Redis(host=os.environ.get("REDIS_HOST", "redis"), decode_responses=True)
 
-
 VISIT = r.register_script("""
 local document = cjson.decode(redis.call('GET', KEYS[1]))
 document.visits = document.visits + 1

@@ -2,7 +2,6 @@
 
 from resp import command
 
-
 BUY = """
 if tonumber(redis.call('GET', KEYS[1]) or 0) < 1 then return 0 end
 redis.call('DECR', KEYS[1])

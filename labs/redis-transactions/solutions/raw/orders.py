@@ -1,13 +1,20 @@
 """The lines are looked at first, so that only the WATCH is to be given up."""
 
-from resp import command
+from resp import Connection
+
+connection = Connection()
+
+
+def ask(*words):
+    connection.send(*words)
+    return connection.reply()
 
 
 def note(order: str, text: str) -> int | None:
-    command("MULTI")
-    command("RPUSH", f"{order}:notes", text)
-    command("INCR", f"{order}:noted")
-    answers = command("EXEC")
+    ask("MULTI")
+    ask("RPUSH", f"{order}:notes", text)
+    ask("INCR", f"{order}:noted")
+    answers = ask("EXEC")
     return answers and answers[1]
 
 
@@ -15,13 +22,13 @@ def place(order: str, sold: str, lines: list) -> bool:
     if min(amount for _, amount in lines) < 1:
         return False
     while True:
-        command("WATCH", order)
-        if command("GET", order) != "open":
-            command("UNWATCH")
+        ask("WATCH", order)
+        if ask("GET", order) != "open":
+            ask("UNWATCH")
             return False
-        command("MULTI")
+        ask("MULTI")
         for article, amount in lines:
-            command("HINCRBY", sold, article, amount)
-        command("SET", order, "placed")
-        if command("EXEC") is not None:
+            ask("HINCRBY", sold, article, amount)
+        ask("SET", order, "placed")
+        if ask("EXEC") is not None:
             return True

@@ -6,7 +6,6 @@ import redis
 
 r = redis.Redis(host=os.environ.get("REDIS_HOST", "redis"), decode_responses=True)
 
-
 BUY = r.register_script("""
 if tonumber(redis.call('GET', KEYS[1]) or 0) < 0 then return 0 end
 redis.call('DECR', KEYS[1])

@@ -8,7 +8,6 @@ import redis
 
 r = redis.Redis(host=os.environ.get("REDIS_HOST", "redis"), decode_responses=True)
 
-
 TAKE = r.register_script("""
 local taken = math.min(tonumber(redis.call('GET', KEYS[1]) or 0), tonumber(ARGV[1]))
 if taken > 0 then redis.call('DECRBY', KEYS[1], taken) end

@@ -6,7 +6,6 @@ import redis
 
 r = redis.Redis(host=os.environ.get("REDIS_HOST", "redis"), decode_responses=True)
 
-
 COUNT = r.register_script("return redis.call('DECR', KEYS[1])")
 
 

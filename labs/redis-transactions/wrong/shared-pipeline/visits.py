@@ -7,7 +7,6 @@ import redis
 
 r = redis.Redis(host=os.environ.get("REDIS_HOST", "redis"), decode_responses=True)
 
-
 pipe = r.pipeline()
 
 

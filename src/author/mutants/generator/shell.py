@@ -107,7 +107,7 @@ def _swap_neighbours(plain: list, words: list, first: int):
 
 def _off_by_one(plain: list, words: list, first: int):
     # How long a command waits, its last word, says nothing where there is something to take.
-    waits = first > 0 and re.fullmatch("B(L|R|Z)[A-Z]+", plain[first - 1])
+    waits = 0 < first <= len(plain) and re.fullmatch("B(L|R|Z)[A-Z]+", plain[first - 1])
     for index in range(first, len(plain) - (1 if waits else 0)):
         if INTEGER.fullmatch(plain[index]):
             for other in neighbours(int(plain[index])):
