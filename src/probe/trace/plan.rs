@@ -104,3 +104,46 @@ fn collect(plan: &Value, steps: &mut Vec<Read>) {
         _ => {}
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::{Read, collect};
+
+    fn step(
+        access: &str,
+        index_access: &str,
+        rows: f64,
+        loops: u64,
+        schema: Option<&str>,
+    ) -> serde_json::Value {
+        json!({"operation": access, "access_type": access, "index_access_type": index_access, "table_name": "t",
+               "actual_rows": rows, "actual_loops": loops, "schema_name": schema})
+    }
+
+    #[test]
+    fn steps_that_read_tables_are_found_wherever_they_are() {
+        let mut temporary = step("table", "", 3.0, 1, None);
+        temporary.as_object_mut().unwrap().remove("schema_name");
+        temporary["inputs"] = json!([
+            {"access_type": "filter", "actual_rows": 1.0, "inputs": [step("index", "index_lookup", 2.5, 4, Some("s"))]},
+            step("index", "index_scan", 7.0, 1, Some("s")),
+            step("count_rows", "", 1.0, 1, Some("s")),
+            step("table", "", 9.0, 1, Some("s")),
+        ]);
+        let mut steps = Vec::new();
+        collect(&json!({"query_plan": temporary}), &mut steps);
+        let read =
+            |operation: &str, rows, full| Read { operation: operation.to_owned(), rows, full };
+        assert_eq!(
+            steps,
+            [
+                read("index", 10.0, false),
+                read("index", 7.0, true),
+                read("count_rows", 1.0, true),
+                read("table", 9.0, true)
+            ]
+        );
+    }
+}

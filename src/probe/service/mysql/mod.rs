@@ -1,5 +1,7 @@
 //! MySQL. The session's statements are not in the binary log and never in the slow-query log.
 
+mod asked;
+
 use std::net::SocketAddr;
 use std::time::Duration;
 
@@ -10,9 +12,11 @@ use serde_json::Value;
 
 use super::{Answer, Service, down, gone};
 use crate::digest;
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::probe::fresh;
 use crate::term::shell_line;
+
+pub use asked::{Logged, Scope};
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(30);
@@ -22,8 +26,9 @@ const CONNECTIONS: usize = 4;
 /// The checker's own account, which the image makes: the learner's may change.
 const ACCOUNT: &str = "labs";
 const PASSWORD: &str = "labs";
-/// What makes a connection quiet: the rows it examines are never enough for the slow-query log.
-const QUIET: &str = "SET SESSION sql_log_bin = 0, min_examined_row_limit = 4294967295, time_zone = '+00:00', \
+/// What makes a connection quiet: it is in no binary or general log, and the rows it examines are never enough for the
+/// slow-query log.
+const QUIET: &str = "SET SESSION sql_log_bin = 0, sql_log_off = 1, min_examined_row_limit = 4294967295, time_zone = '+00:00', \
                      explain_json_format_version = 2";
 
 /// Schemas of the server itself.
@@ -34,6 +39,12 @@ const RIGHTS: &str = "CHECKSUM TABLE mysql.user, mysql.db, mysql.tables_priv, my
 
 /// Variables that change by themselves: they count transactions, which the digest has and a wipe need not undo.
 const MOVING: &str = "('gtid_executed', 'gtid_purged')";
+/// What the server has logged. A throttled slow-query log counts statements without an index also of quiet sessions,
+/// and says in a line of its own how many it left out: not the learner's.
+const LOGS: [&str; 2] = [
+    "SELECT COUNT(*) FROM mysql.slow_log WHERE sql_text NOT LIKE 'throttle:%'",
+    "SELECT COUNT(*) FROM mysql.general_log",
+];
 /// Definitions that are no tables.
 const PROGRAMS: [&str; 4] = [
     "SELECT routine_schema, routine_name, routine_definition FROM information_schema.routines \
@@ -45,34 +56,11 @@ const PROGRAMS: [&str; 4] = [
      WHERE table_schema <> 'sys' ORDER BY 1, 2",
 ];
 
-/// The server refuses a value because numbers and texts are written in another way.
-const WRONG_TYPE: u16 = 1232;
-
 /// A few connections that several askers share.
 pub struct Mysql {
     name: String,
     pool: Pool,
     options: OptsBuilder,
-}
-
-/// What is logged or persisted under a name.
-pub type Setting = (String, String);
-
-/// Where a variable is set.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Scope {
-    /// In the running server.
-    Global,
-    /// In what the server starts with.
-    Persisted,
-}
-
-/// A row of the slow-query log.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Logged {
-    pub statement: String,
-    /// As the server measured it.
-    pub seconds: f64,
 }
 
 impl Mysql {
@@ -194,8 +182,8 @@ impl Service for Mysql {
             parts.extend(self.texts_of(&format!("SHOW CREATE TABLE {table}")).await?);
             parts.extend(self.texts_of(&format!("CHECKSUM TABLE {table}")).await?);
         }
-        for counted in ["slow_log", "general_log"] {
-            parts.extend(self.texts_of(&format!("SELECT COUNT(*) FROM mysql.{counted}")).await?);
+        for counted in LOGS {
+            parts.extend(self.texts_of(counted).await?);
         }
         Ok(digest::sha256(parts.join("\n")))
     }
@@ -258,105 +246,6 @@ impl Service for Mysql {
 }
 
 impl Mysql {
-    /// A connection as any client has it: with the settings that the server gives to new ones.
-    ///
-    /// # Errors
-    /// The server does not take it.
-    pub async fn client(&self) -> Result<Conn> {
-        let opened = tokio::time::timeout(CONNECT_TIMEOUT, Conn::new(self.options.clone())).await;
-        let opened = opened.map_err(|_| gone(&self.name, "it takes no new connection"))?;
-        opened.map_err(|error| gone(&self.name, error))
-    }
-
-    /// Sends a statement over a connection of a client.
-    ///
-    /// # Errors
-    /// The server refuses, or does not answer in time.
-    pub async fn send(&self, client: &mut Conn, statement: &str) -> Result<()> {
-        match tokio::time::timeout(ANSWER_TIMEOUT, client.query_drop(statement)).await {
-            Ok(sent) => sent.map_err(|error| gone(&self.name, error)),
-            Err(_) => Err(gone(&self.name, format!("no answer to {statement}"))),
-        }
-    }
-
-    /// One statement that must succeed.
-    ///
-    /// # Errors
-    /// The server refuses.
-    pub async fn demanded(&self, statement: &str) -> Result<()> {
-        self.all(statement).await.map(drop)
-    }
-
-    /// The value of a global variable; `None` if there is none of that name.
-    pub async fn global(&self, variable: &str) -> Result<Option<String>> {
-        let shown = self.all(&format!("SHOW GLOBAL VARIABLES LIKE '{variable}'")).await?;
-        Ok(shown.first().and_then(|row| row[1].as_str()).map(str::to_owned))
-    }
-
-    /// What the server starts with beyond its configuration.
-    pub async fn persisted(&self) -> Result<Vec<Setting>> {
-        let rows = self.all("SELECT * FROM performance_schema.persisted_variables").await?;
-        let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
-        Ok(rows.iter().map(|row| (text(&row[0]), text(&row[1]))).collect())
-    }
-
-    /// Sets a variable to a value as the server shows it.
-    ///
-    /// # Errors
-    /// The server refuses.
-    pub async fn set(&self, scope: Scope, variable: &str, value: &str) -> Result<()> {
-        let scope = match scope {
-            Scope::Global => "GLOBAL",
-            Scope::Persisted => "PERSIST_ONLY",
-        };
-        let quoted = value.replace('\\', "\\\\").replace('\'', "''");
-        let statement = format!("SET {scope} `{variable}` = '{quoted}'");
-        match self.rows(&statement).await? {
-            // Numbers are not taken as text.
-            Err(refused) if refused.contains(&WRONG_TYPE.to_string()) => {
-                self.all(&format!("SET {scope} `{variable}` = {value}")).await.map(drop)
-            }
-            Err(refused) => {
-                Err(Error::infrastructure(format!("{} refused {statement}", self.name))
-                    .because(refused))
-            }
-            Ok(_) => Ok(()),
-        }
-    }
-
-    /// Forgets everything that was persisted.
-    pub async fn unpersist(&self) -> Result<()> {
-        self.all("RESET PERSIST").await.map(drop)
-    }
-
-    /// What a connection has in the slow-query log, the table.
-    pub async fn slow_log(&self, connection: u32) -> Result<Vec<Logged>> {
-        let statement = format!(
-            "SELECT CONVERT(sql_text USING utf8mb4), TIME_TO_SEC(query_time) + MICROSECOND(query_time) / 1e6 \
-             FROM mysql.slow_log WHERE thread_id = {connection}"
-        );
-        let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
-        let rows = self.all(&statement).await?;
-        Ok(rows
-            .iter()
-            .map(|row| Logged {
-                statement: text(&row[0]),
-                seconds: text(&row[1]).parse().unwrap_or_default(),
-            })
-            .collect())
-    }
-
-    /// The plan of a statement that reads, with what each step of it really read.
-    pub async fn plan(&self, statement: &str) -> Result<std::result::Result<Value, String>> {
-        let rows = match self.rows(&format!("EXPLAIN ANALYZE FORMAT=JSON {statement}")).await? {
-            Ok(rows) => rows,
-            Err(refused) => return Ok(Err(refused)),
-        };
-        let text = rows.into_iter().next().map(row).unwrap_or_default();
-        let plan = serde_json::from_str(text[0].as_str().unwrap_or_default());
-        plan.map(Ok).map_err(|error| gone(&self.name, error))
-    }
-
     /// Each row of an answer as one text.
     async fn texts_of(&self, statement: &str) -> Result<Vec<String>> {
         Ok(self.all(statement).await?.iter().map(Value::to_string).collect())
