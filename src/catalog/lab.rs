@@ -165,8 +165,8 @@ impl Check {
     /// The one probe that proves the claim; `None` when there is not exactly one.
     pub fn probe(&self) -> Option<Probe> {
         let mut probes = [
-            self.state.clone().map(Probe::State),
-            self.trace.clone().map(Probe::Trace),
+            self.state.clone().map(Box::new).map(Probe::State),
+            self.trace.clone().map(Box::new).map(Probe::Trace),
             self.workload.clone().map(|workload| Probe::Workload(Box::new(workload))),
             self.fault.clone().map(|fault| Probe::Fault(Box::new(fault))),
         ]

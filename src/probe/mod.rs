@@ -28,8 +28,8 @@ use crate::template::Variables;
 /// The four families, as a lab file declares them.
 #[derive(Debug, Clone)]
 pub enum Probe {
-    State(state::Spec),
-    Trace(trace::Spec),
+    State(Box<state::Spec>),
+    Trace(Box<trace::Spec>),
     Workload(Box<workload::Spec>),
     Fault(Box<fault::Spec>),
 }

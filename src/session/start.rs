@@ -275,7 +275,12 @@ impl Session {
     }
 
     /// Sends a service the commands of the lab's set-up. Its books begin after them: they are the learner's.
-    pub(super) async fn fill(&self, lab: &Lab, member: &Member, service: &dyn Service) -> Result<()> {
+    pub(super) async fn fill(
+        &self,
+        lab: &Lab,
+        member: &Member,
+        service: &dyn Service,
+    ) -> Result<()> {
         for command in set_up_of(lab, member) {
             let words =
                 command.iter().map(|w| lab.variables.render(w)).collect::<Result<Vec<_>>>()?;

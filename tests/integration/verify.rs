@@ -3,7 +3,8 @@
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
-use labs::probe::service::{Redis, Service as _};
+use labs::catalog::service::Protocol;
+use labs::probe::service;
 use serde_json::{Value, json};
 
 use crate::docker::{self, Found};
@@ -324,8 +325,8 @@ async fn a_digest_sees_all_databases_and_functions_and_leaves_the_session_as_it_
     let status = sandbox.json(&[&labs_dir[..], &["status"]].concat());
     let address: SocketAddr =
         status["seats"][0]["parts"][0]["address"].as_str().unwrap().parse().unwrap();
-    let session = Redis::connect("redis", address).await.unwrap();
-    let other = Redis::connect("redis", address).await.unwrap();
+    let connect = || service::connect(Some(Protocol::Redis), "redis", address);
+    let (session, other) = (connect().await.unwrap(), connect().await.unwrap());
     let before = session.digest().await.unwrap();
     let library = "#!lua name=mine\nredis.register_function('mine', function() return 1 end)";
     for (change, undo) in [
