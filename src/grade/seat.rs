@@ -135,8 +135,8 @@ impl Grader<'_> {
             workspace::put(&seat.workspace, submission.files(), workspace::owner(&seat.workspace))?;
             progress.handed_in.set(true);
             if submission.has_script() {
-                progress.applying.set(true);
                 let workbench = session.workbench(&plan).await?;
+                progress.applying.set(true);
                 let applied = apply::run(&session.engine, &workbench).await?;
                 progress.applied.replace(Some(applied));
                 progress.applying.set(false);

@@ -262,7 +262,8 @@ fn a_submission_that_fills_the_workspace_is_stopped_and_fails() {
         let evidence = &grade["result"]["tasks"][0]["checks"][0]["failure"]["evidence"];
         assert!(evidence["observed"].as_str().unwrap().contains(said), "{grade:#}");
         let note = grade["apply"]["note"].as_str().unwrap_or_default();
-        assert_eq!(note.contains(said), name != "later", "{grade:#}");
+        // What is left in the background may be seen while the script itself still ends.
+        assert!(name == "later" || note.contains(said), "{grade:#}");
     }
 }
 

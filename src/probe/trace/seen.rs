@@ -30,6 +30,8 @@ pub struct Seen {
     pub reply_bytes: Option<Matcher>,
     /// How long those that came back with nothing had said they would wait, all together, in milliseconds.
     pub patience: Option<Matcher>,
+    /// The same of each of them alone.
+    pub each_patience: Option<Matcher>,
     /// For how much of the watched time one of the commands was waiting for its answer, in percent.
     pub waiting: Option<Matcher>,
 }
@@ -96,7 +98,8 @@ impl Commands {
 
 impl Seen {
     pub fn lint(&self, variables: &Variables) -> Result<()> {
-        let matchers = [&self.reply_items, &self.reply_bytes, &self.waiting, &self.patience];
+        let Self { reply_items, reply_bytes, waiting, patience, each_patience, .. } = self;
+        let matchers = [reply_items, reply_bytes, waiting, patience, each_patience];
         matchers.into_iter().flatten().try_for_each(|m| m.lint(variables))?;
         self.at_least.iter().chain(&self.at_most).try_for_each(|n| n.get(variables).map(drop))
     }
@@ -153,9 +156,22 @@ pub fn judge(
             return Ok(Some(evidence.fail("commands")));
         }
     }
+    let in_vain = |r: &&&Record| r.reply.as_ref().is_some_and(|r| r.kind == ReplyKind::Null);
+    let patient: Vec<&Record> = counted.iter().filter(in_vain).copied().collect();
+    if let Some(matcher) = &seen.each_patience {
+        let matcher = matcher.resolve(variables)?;
+        for (record, patience) in patient.iter().filter_map(|r| Some((*r, r.patience_ms?))) {
+            if let Some(mismatch) = matcher.compare(&Value::from(patience)) {
+                let summary = format!(
+                    "A command that came back with nothing had asked for {patience} ms of waiting"
+                );
+                let mut evidence = Evidence::new(summary).mismatch(mismatch);
+                evidence.history = lines(&[record]);
+                return Ok(Some(evidence.fail("patience")));
+            }
+        }
+    }
     if let Some(matcher) = &seen.patience {
-        let in_vain = |r: &&&Record| r.reply.as_ref().is_some_and(|r| r.kind == ReplyKind::Null);
-        let patient: Vec<&Record> = counted.iter().filter(in_vain).copied().collect();
         let total: u64 = patient.iter().filter_map(|r| r.patience_ms).sum();
         if let Some(mismatch) = matcher.resolve(variables)?.compare(&Value::from(total)) {
             let summary =
