@@ -8,6 +8,8 @@ r = redis.Redis(host=os.environ.get("REDIS_HOST", "redis"), decode_responses=Tru
 
 
 def buy(stock: str) -> bool:
+    if not r.exists(stock):
+        return False
     if r.decr(stock) >= 0:
         return True
     r.incr(stock)
