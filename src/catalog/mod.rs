@@ -15,6 +15,7 @@ pub mod text;
 pub mod variable;
 
 use std::path::PathBuf;
+use std::thread::ScopedJoinHandle;
 
 use files::Files;
 use lab::Lab;
@@ -86,9 +87,16 @@ impl Catalog {
         Err(unknown("lab", slug, &slugs, "see 'labs list'"))
     }
 
-    /// All labs; a faulty one is an error of its own.
+    /// All labs; a faulty one is an error of its own. Each takes milliseconds to read, so they are read at once.
     pub fn labs(&self) -> Vec<(String, Result<Lab>)> {
-        self.slugs().into_iter().map(|slug| (slug.clone(), self.lab(&slug))).collect()
+        std::thread::scope(|scope| {
+            let read = |slug: String| scope.spawn(move || (slug.clone(), self.lab(&slug)));
+            let reading: Vec<_> = self.slugs().into_iter().map(read).collect();
+            let done = |lab: ScopedJoinHandle<_>| {
+                lab.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+            };
+            reading.into_iter().map(done).collect()
+        })
     }
 
     /// A service definition under `docker/`.
