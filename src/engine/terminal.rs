@@ -47,18 +47,23 @@ impl TtyControl {
     }
 }
 
+/// Sizes its terminal to `$1` rows and `$2` columns and becomes the command: an engine sizes a terminal after the
+/// command has started, and a command that asks before that waits for an answer that no terminal of size 0 gives.
+const SIZED: &str = r#"stty rows "$1" columns "$2"; shift 2; exec "$@""#;
+
 impl Engine {
-    /// Starts a command on a terminal; `TERM` is the caller's to set.
+    /// Starts a command on a terminal; `TERM` is the caller's to set. The container needs `sh` and `stty`.
     pub async fn exec_tty(
         &self,
         container: &str,
         spec: &ExecSpec,
         size: TtySize,
     ) -> Result<TtySession> {
-        let (process, output, input) = self.exec_open(container, spec, true, true).await?;
-        let control = TtyControl { process };
-        // A command that has ended already has no terminal to resize.
-        let _ = control.resize(size).await;
-        Ok(TtySession { input, output, control })
+        let mut spec = spec.clone();
+        let (rows, columns) = (size.rows.to_string(), size.columns.to_string());
+        let sized = ["/bin/sh", "-c", SIZED, "sh", &rows, &columns];
+        spec.command.splice(..0, sized.map(str::to_owned));
+        let (process, output, input) = self.exec_open(container, &spec, true, true).await?;
+        Ok(TtySession { input, output, control: TtyControl { process } })
     }
 }

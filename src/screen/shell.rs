@@ -4,9 +4,9 @@ use std::io::Write;
 
 use rustix::termios::{self, OptionalActions, Termios};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 
-use crate::engine::{Engine, ExecEnd, ExecSpec, Streams, TtySize};
+use crate::engine::{Engine, ExecEnd, ExecSpec, Streams, TtySession, TtySize};
 use crate::error::{Error, Result};
 
 /// Runs a command with this process's terminal when it has one, else with its plain streams.
@@ -25,9 +25,10 @@ pub async fn run(engine: &Engine, container: &str, mut spec: ExecSpec) -> Result
             spec.env.insert(name.to_owned(), value);
         }
     }
+    let resized = signal(SignalKind::window_change()).map_err(unusable)?;
     let session = engine.exec_tty(container, &spec, size()).await?;
     let raw = Raw::enter()?;
-    let code = bridge(session).await;
+    let code = bridge(session, resized).await;
     drop(raw);
     code
 }
@@ -50,12 +51,12 @@ pub async fn plain(engine: &Engine, container: &str, spec: &ExecSpec) -> Result<
     })
 }
 
-async fn bridge(session: crate::engine::TtySession) -> Result<u8> {
-    let crate::engine::TtySession { mut input, mut output, control } = session;
-    let failed = |e: std::io::Error| {
-        Error::infrastructure("The terminal cannot be read or written").because(e)
-    };
-    let mut resized = signal(SignalKind::window_change()).map_err(failed)?;
+fn unusable(error: std::io::Error) -> Error {
+    Error::infrastructure("The terminal cannot be read or written").because(error)
+}
+
+async fn bridge(session: TtySession, mut resized: Signal) -> Result<u8> {
+    let TtySession { mut input, mut output, control } = session;
     let mut keys = keys();
     let mut buffer = vec![0; 16 << 10];
     let mut typing = true;
@@ -65,11 +66,11 @@ async fn bridge(session: crate::engine::TtySession) -> Result<u8> {
                 Ok(0) | Err(_) => break,
                 Ok(n) => {
                     let mut out = std::io::stdout().lock();
-                    out.write_all(&buffer[..n]).and_then(|()| out.flush()).map_err(failed)?;
+                    out.write_all(&buffer[..n]).and_then(|()| out.flush()).map_err(unusable)?;
                 }
             },
             typed = keys.recv(), if typing => match typed {
-                Some(bytes) => input.write_all(&bytes).await.map_err(failed)?,
+                Some(bytes) => input.write_all(&bytes).await.map_err(unusable)?,
                 None => typing = false,
             },
             _ = resized.recv() => control.resize(size()).await?,

@@ -31,10 +31,7 @@ async fn until(session: &mut TtySession, text: &str) -> String {
 async fn a_terminal_has_a_size_that_can_change() {
     let scratch = Scratch::new().await;
     let id = scratch.idle("host").await;
-    // The first size is set just after the start: ask when told to.
-    let mut session =
-        session(&scratch, &id, "read go; stty size; read go; stty size; exit 9").await;
-    session.input.write_all(b"\n").await.unwrap();
+    let mut session = session(&scratch, &id, "stty size; read go; stty size; exit 9").await;
     until(&mut session, "31 117").await;
     session.control.resize(TtySize { rows: 50, columns: 200 }).await.unwrap();
     session.input.write_all(b"\n").await.unwrap();
