@@ -51,11 +51,26 @@ pub struct Stand {
 /// What a probe may do to the containers of a stand.
 #[async_trait]
 pub trait Hands: Send + Sync {
-    /// Restarts the twin of a service and waits until it answers.
+    /// Restarts the twin of a service in good order and waits until it answers.
     ///
     /// # Errors
     /// It does not come back.
     async fn restart(&self, service: &str) -> Result<()>;
+
+    /// Ends the twin of a service without warning, as `kill -9` does.
+    async fn kill(&self, service: &str) -> Result<()>;
+
+    /// Starts the twin of a service that was killed and waits until it answers.
+    ///
+    /// # Errors
+    /// It does not come back.
+    async fn start(&self, service: &str) -> Result<()>;
+
+    /// Freezes the twin of a service: its connections stay, and nobody answers.
+    async fn pause(&self, service: &str) -> Result<()>;
+
+    /// Lets a frozen twin go on.
+    async fn unpause(&self, service: &str) -> Result<()>;
 }
 
 impl Scene<'_> {

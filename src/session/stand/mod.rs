@@ -27,6 +27,8 @@ use twin::{Place, Twin};
 const STAND_LABEL: &str = "labs.stand";
 const RUNNER: &str = "runner";
 const TWIN: &str = "twin";
+/// How long the engine may take to end a twin that was killed.
+const ENDS_WITHIN: Duration = Duration::from_secs(10);
 /// How often a twin that starts is looked at, in case it ended.
 const LOOK_EVERY: Duration = Duration::from_millis(250);
 
@@ -127,10 +129,9 @@ impl<'a> Lane<'a> {
             engine: self.session.engine.clone(),
             twins: (members.iter().zip(&twins))
                 .map(|(member, twin)| {
-                    (
-                        twin.service.clone(),
-                        (twin.container.clone(), (*member).clone(), twin.address),
-                    )
+                    let member = (*member).clone();
+                    let container = twin.container.clone();
+                    (twin.service.clone(), Held { container, member, address: twin.address })
                 })
                 .collect(),
         };
@@ -190,22 +191,58 @@ impl<'a> Lane<'a> {
     }
 }
 
-/// The engine's hold on the twins of a stand.
+/// The engine's hold on the twins of a stand. What a check leaves dead or frozen is replaced before the next one.
 struct OfEngine {
     engine: Engine,
-    twins: BTreeMap<String, (String, Member, SocketAddr)>,
+    twins: BTreeMap<String, Held>,
+}
+
+/// A twin as the engine and the network know it.
+struct Held {
+    container: String,
+    member: Member,
+    address: SocketAddr,
 }
 
 #[async_trait]
 impl Hands for OfEngine {
     async fn restart(&self, service: &str) -> Result<()> {
-        let (container, member, address) = self
-            .twins
-            .get(service)
-            .ok_or_else(|| Error::usage(format!("The lab has no service {service:?}")))?;
-        let patience = Duration::from_secs(u64::from(member.definition.stop_seconds));
-        self.engine.restart(container, patience).await?;
+        let twin = self.twin(service)?;
+        let patience = Duration::from_secs(u64::from(twin.member.definition.stop_seconds));
+        self.engine.restart(&twin.container, patience).await?;
+        self.until_ready(twin).await
+    }
+
+    async fn kill(&self, service: &str) -> Result<()> {
+        let container = &self.twin(service)?.container;
+        self.engine.kill(container, "SIGKILL").await?;
+        self.engine.wait(container, ENDS_WITHIN).await.map(drop)
+    }
+
+    async fn start(&self, service: &str) -> Result<()> {
+        let twin = self.twin(service)?;
+        self.engine.start(&twin.container).await?;
+        self.until_ready(twin).await
+    }
+
+    async fn pause(&self, service: &str) -> Result<()> {
+        self.engine.pause(&self.twin(service)?.container).await
+    }
+
+    async fn unpause(&self, service: &str) -> Result<()> {
+        self.engine.unpause(&self.twin(service)?.container).await
+    }
+}
+
+impl OfEngine {
+    fn twin(&self, service: &str) -> Result<&Held> {
+        let unknown = || Error::usage(format!("The lab has no service {service:?}"));
+        self.twins.get(service).ok_or_else(unknown)
+    }
+
+    async fn until_ready(&self, Held { container, member, address }: &Held) -> Result<()> {
         let Some(protocol) = member.definition.ready else { return Ok(()) };
+        let service = &member.name;
         let what = || Error::infrastructure(format!("The twin of {service} does not come back"));
         tokio::select! {
             answered = ready::wait(protocol, *address, twin::READY_WITHIN) => {
@@ -214,9 +251,7 @@ impl Hands for OfEngine {
             ended = self.ends(container) => Err(ended.err().unwrap_or_else(what)),
         }
     }
-}
 
-impl OfEngine {
     /// Returns when a container has ended.
     async fn ends(&self, container: &str) -> Result<()> {
         while self.engine.inspect(container).await?.is_some_and(|s| s.running) {
