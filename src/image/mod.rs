@@ -8,6 +8,8 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use futures_util::future::try_join_all;
+
 use crate::catalog::lab::Lab;
 use crate::catalog::{Catalog, unknown};
 use crate::engine::{BuildProgress, BuildSpec, Engine};
@@ -156,10 +158,12 @@ impl Images {
     /// # Errors
     /// A build that failed, with its step and last lines.
     pub async fn ensure(&self, engine: &Engine, images: &[Image], events: &Events) -> Result<()> {
-        let missing = to_build(images, &tags(engine).await?);
-        if missing.is_empty() {
+        // Asking for each by name is much faster than a list of all that the engine has.
+        let there = images.iter().map(|image| engine.image_exists(&image.tag));
+        if try_join_all(there).await?.into_iter().all(|there| there) {
             return Ok(());
         }
+        let missing = to_build(images, &tags(engine).await?);
         announce(&missing, events);
         for image in missing {
             self.build(engine, image, events).await?;
