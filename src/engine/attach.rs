@@ -5,7 +5,9 @@ use super::hijack::{Input, hijack};
 use super::{CHANGE, Engine};
 use crate::error::Result;
 
-/// The streams of a container made with `open_stdin`. Dropping `stdin` is the end of file inside.
+/// The streams of a container. Dropping `stdin` is the end of file inside where it was made with [`Stdin::Once`].
+///
+/// [`Stdin::Once`]: super::Stdin::Once
 pub struct Attached {
     pub stdin: Input,
     pub stdout: Output,
@@ -13,7 +15,7 @@ pub struct Attached {
 }
 
 impl Engine {
-    /// Attaches to a container; before its start, so that nothing it writes is missed.
+    /// Attaches to a container; what it writes while nobody is attached is lost.
     pub async fn attach(&self, container: &str) -> Result<Attached> {
         let path = format!("/containers/{container}/attach?stream=1&stdin=1&stdout=1&stderr=1");
         let what = format!("attach to the container {container}");

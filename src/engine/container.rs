@@ -13,6 +13,17 @@ use bollard::query_parameters::CreateContainerOptions;
 use super::{CHANGE, Engine};
 use crate::error::{Error, Result};
 
+/// The standard input of a container's first process.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Stdin {
+    #[default]
+    Closed,
+    /// Open, to be attached to; closed for good when the first client goes.
+    Once,
+    /// Open as long as the container runs, whoever comes and goes.
+    Kept,
+}
+
 /// A container to be made. It always has every capability dropped but `cap_add`, and may gain no privileges.
 #[derive(Debug, Clone, Default)]
 #[expect(clippy::struct_excessive_bools, reason = "the engine's own switches")]
@@ -54,8 +65,7 @@ pub struct ContainerSpec {
     pub ulimits: Vec<(String, u64, u64)>,
     /// Has the engine's init reap orphans as PID 1.
     pub init: bool,
-    /// Keeps stdin open, to be attached to; closed for good when the first client goes.
-    pub open_stdin: bool,
+    pub stdin: Stdin,
     /// The engine removes it when it has ended.
     pub auto_remove: bool,
     /// Bytes of log kept before the oldest go; `None` keeps none at all.
@@ -168,9 +178,9 @@ fn body(spec: &ContainerSpec) -> ContainerCreateBody {
         hostname: spec.hostname.clone(),
         working_dir: spec.working_dir.clone(),
         stop_signal: spec.stop_signal.clone(),
-        open_stdin: Some(spec.open_stdin),
-        stdin_once: Some(spec.open_stdin),
-        attach_stdin: Some(spec.open_stdin),
+        open_stdin: Some(spec.stdin != Stdin::Closed),
+        stdin_once: Some(spec.stdin == Stdin::Once),
+        attach_stdin: Some(spec.stdin != Stdin::Closed),
         exposed_ports: Some(ports),
         host_config: Some(host_config(spec)),
         networking_config: first.map(|link| NetworkingConfig {

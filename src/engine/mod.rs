@@ -42,7 +42,7 @@ pub use attach::Attached;
 pub use build::{BuildProgress, BuildSpec};
 pub use capture::Captured;
 pub use connect::{Endpoint, Found};
-pub use container::{ContainerSpec, Link, Mount, NetworkChoice, Source};
+pub use container::{ContainerSpec, Link, Mount, NetworkChoice, Source, Stdin};
 pub use demux::Output;
 pub use events::{Death, DeathCause, Deaths};
 pub use exec::{ExecEnd, ExecSpec, Running, Streams};

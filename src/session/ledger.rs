@@ -34,11 +34,6 @@ impl Session {
         Ok([seat, check.await?])
     }
 
-    /// A container that removes itself.
-    pub(super) fn forget_container(&self, name: &str) -> Result<()> {
-        self.store.remove_resource(ResourceKind::Container, name)
-    }
-
     pub(super) async fn make_volume(&self, seat: &str, name: &str, labels: &Labels) -> Result<()> {
         self.record(ResourceKind::Volume, name, seat, "")?;
         self.engine.volume_create(name, labels).await

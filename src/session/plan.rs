@@ -169,6 +169,11 @@ impl Plan {
         self.container(&format!("twin-{}-{}", member.name, lane + 1))
     }
 
+    /// The container of a lane's runner.
+    pub fn runner_name(&self, lane: u8) -> String {
+        self.container(&format!("runner-{}", lane + 1))
+    }
+
     pub fn volume(&self, member: &Member) -> String {
         format!("labs-{}-{}-data", self.seat.id, member.name)
     }
@@ -348,7 +353,7 @@ impl Plan {
 }
 
 /// Labelled with a digest of what it is made from, and of what else it depends on.
-fn planned(mut spec: ContainerSpec, also: &str) -> ContainerSpec {
+pub(super) fn planned(mut spec: ContainerSpec, also: &str) -> ContainerSpec {
     let mut plan = digest::sha256(format!("{spec:?} {also}"));
     plan.truncate(12);
     spec.labels.insert(PLAN_LABEL.to_owned(), plan);

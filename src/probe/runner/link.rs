@@ -23,6 +23,8 @@ use crate::probe::clock::Clock;
 const ANSWER_LIMIT: Duration = Duration::from_secs(10);
 /// Frames that wait for the writing task, at most `CHUNK` bytes each.
 const QUEUED_FRAMES: usize = 32;
+/// The supervisor takes a host for dead that says nothing for long.
+const BEAT: Duration = Duration::from_secs(1);
 
 #[derive(Clone)]
 pub(super) struct Link {
@@ -280,7 +282,13 @@ async fn read<R: AsyncRead + Unpin>(link: Link, mut frames: Frames<R>) {
 
 async fn write<W: AsyncWrite + Unpin>(link: Link, mut writer: W, mut queue: mpsc::Receiver<Frame>) {
     let mut buffer = BytesMut::with_capacity(2 * CHUNK);
-    while let Some(frame) = queue.recv().await {
+    loop {
+        let frame = match tokio::time::timeout(BEAT, queue.recv()).await {
+            Ok(Some(frame)) => frame,
+            Ok(None) => return,
+            // There is no stream 0.
+            Err(_) => Frame::credit(0, 0),
+        };
         frame.encode(&mut buffer);
         while buffer.len() < 4 * CHUNK
             && let Ok(frame) = queue.try_recv()

@@ -22,7 +22,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use bytes::Bytes;
-use serde_json::json;
+use serde_json::{Value, json};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::task::AbortHandle;
 use tokio::time::timeout;
@@ -48,8 +48,8 @@ pub const LOAD_LIMIT: Duration = Duration::from_secs(10);
 /// Bound on the files of one workspace, as the supervisor has it.
 pub const MAX_WORKSPACE: usize = 64 * 1024 * 1024;
 
-/// A running supervisor. Dropped, the link closes and the supervisor kills
-/// everything and exits.
+/// A running supervisor. Dropped, the link closes: the supervisor kills everything
+/// and exits, at once where that is the end of its input, else after some silence.
 pub struct Runner {
     link: Link,
     tasks: [AbortHandle; 2],
@@ -77,12 +77,27 @@ impl Runner {
             Ok(Err(_)) => return Err(runner.link.reason()),
             Err(_) => return Err(Error::infrastructure("the runner does not start")),
         };
-        if hello["protocol"].as_u64() == Some(PROTOCOL) {
-            return Ok(runner);
-        }
-        Err(Error::infrastructure("the runner's image does not fit this version")
-            .because(format!("it greets with {hello}"))
-            .help("Build the images again: labs images build"))
+        fits(&hello)?;
+        Ok(runner)
+    }
+
+    /// Goes on with a supervisor that was parked.
+    pub async fn resume<R, W>(reader: R, writer: W, clock: Clock) -> Result<Self>
+    where
+        R: AsyncRead + Send + Unpin + 'static,
+        W: AsyncWrite + Send + Unpin + 'static,
+    {
+        let (link, _, tasks) = Link::start(reader, writer, clock);
+        let runner = Self { link, tasks, last_process: AtomicU32::new(0) };
+        let greeting = runner.link.request(&json!({ "do": "greet" })).await?;
+        fits(&greeting.expect("the runner does not go on").await?)?;
+        Ok(runner)
+    }
+
+    /// Leaves a clean supervisor to whoever resumes it.
+    pub async fn park(self) -> Result<()> {
+        let request = json!({ "do": "park" });
+        self.link.request(&request).await?.expect("the runner cannot be left").await.map(drop)
     }
 
     pub fn clock(&self) -> Clock {
@@ -205,6 +220,15 @@ impl Drop for Runner {
             task.abort();
         }
     }
+}
+
+fn fits(hello: &Value) -> Result<()> {
+    if hello["protocol"].as_u64() == Some(PROTOCOL) {
+        return Ok(());
+    }
+    Err(Error::infrastructure("the runner's image does not fit this version")
+        .because(format!("it greets with {hello}"))
+        .help("Build the images again: labs images build"))
 }
 
 fn failed(process: &Process, reason: LoadReason) -> Spawned {

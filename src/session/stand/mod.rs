@@ -16,7 +16,6 @@ use crate::engine::Engine;
 use crate::error::{Error, Result};
 use crate::probe::clock::Clock;
 use crate::probe::finding::{Evidence, Finding};
-use crate::probe::fresh;
 use crate::probe::relay::{self, Relay};
 use crate::probe::scene::{Hands, Stand};
 use crate::probe::service;
@@ -45,7 +44,7 @@ pub struct Lane<'a> {
 /// A stand with the containers it consists of.
 struct Open {
     stand: Stand,
-    runner: String,
+    runner: runner::Container,
     twins: Vec<Twin>,
 }
 
@@ -82,7 +81,7 @@ impl<'a> Lane<'a> {
         open.stand.runner.load(&open.stand.files).await.map_err(Finding::Error)
     }
 
-    /// Removes the runner; twins that come clean stay warm for the next check.
+    /// Leaves what comes clean warm for the next check, and removes the rest.
     pub async fn close(&mut self) -> Result<()> {
         let Some(open) = self.open.take() else { return Ok(()) };
         self.used = false;
@@ -93,10 +92,11 @@ impl<'a> Lane<'a> {
                 self.session.drop_container(&twin.container).await
             }
         });
-        futures_util::future::try_join_all(twins).await?;
-        // With its link gone the runner ends, and the engine removes it.
-        drop(open.stand);
-        self.session.forget_container(&open.runner)
+        tokio::try_join!(
+            futures_util::future::try_join_all(twins),
+            open.runner.close(self.session, open.stand.runner),
+        )?;
+        Ok(())
     }
 
     async fn open(&self) -> Result<Open> {
@@ -104,7 +104,6 @@ impl<'a> Lane<'a> {
         let gate = self.session.gate(self.plan).await?;
         let members: Vec<&Member> =
             self.plan.members.iter().filter(|m| service::known(m.definition.ready)).collect();
-        let name = self.plan.container(&fresh::random("runner"));
         let twins = members.iter().map(|member| async {
             let Self { session, plan, number, .. } = *self;
             Twin::open(
@@ -115,13 +114,12 @@ impl<'a> Lane<'a> {
         });
         let opened = tokio::try_join!(
             futures_util::future::try_join_all(twins),
-            runner::start(self.session, self.plan, &members, &name, clock),
+            runner::Container::open(self.session, self.plan, &members, self.number, clock),
         );
-        let (twins, runner) = match opened {
+        let (twins, (container, runner)) = match opened {
             Ok(opened) => opened,
             Err(error) => {
-                // One that never ran does not remove itself.
-                self.session.drop_container(&name).await?;
+                self.session.drop_container(&self.plan.runner_name(self.number)).await?;
                 return Err(error);
             }
         };
@@ -150,7 +148,7 @@ impl<'a> Lane<'a> {
             stand.relays.insert(twin.service.clone(), relay);
             stand.twins.insert(twin.service.clone(), twin.session.clone());
         }
-        Ok(Open { stand, runner: name, twins })
+        Ok(Open { stand, runner: container, twins })
     }
 
     /// Whose fault a finding is: a twin or runner that died changes what it means.
@@ -178,7 +176,7 @@ impl<'a> Lane<'a> {
                     return evidence.fail("service-broken");
                 }
             }
-            let state = engine.inspect(&open.runner).await.ok().flatten();
+            let state = engine.inspect(&open.runner.name).await.ok().flatten();
             if state.is_some_and(|s| s.oom_killed) {
                 let mut evidence = Evidence::new(
                     "The program used more memory than a check allows and was stopped",
@@ -280,8 +278,8 @@ impl Open {
 }
 
 impl Session {
-    /// Removes the runners of checks that were cut short, unless a check goes on right now. Twins stay: the next
-    /// check cleans them or makes them anew.
+    /// Removes the runners of checks that were cut short, unless a check goes on right now. Those that were left clean
+    /// stay, and twins: the next check cleans them or makes them anew.
     pub async fn remove_abandoned_stands(&self, seat: &str) -> Result<Vec<String>> {
         self.engine.settled().await;
         let Some(row) = self.store.seats()?.into_iter().find(|s| s.id == seat) else {
@@ -294,7 +292,10 @@ impl Session {
             .engine
             .list(&[&format!("{STAND_LABEL}={RUNNER}"), &format!("{SEAT_LABEL}={seat}")])
             .await?;
-        let names: Vec<String> = found.into_iter().map(|c| c.name).collect();
+        let recorded = self.store.resources(Some(seat))?;
+        let clean = |name: &str| recorded.iter().any(|r| r.name == name && !r.detail.is_empty());
+        let names: Vec<String> =
+            found.into_iter().map(|c| c.name).filter(|name| !clean(name)).collect();
         let drops = names.iter().map(|name| self.drop_container(name));
         futures_util::future::try_join_all(drops).await?;
         Ok(names)

@@ -1,7 +1,7 @@
 use std::future::pending;
 use std::time::Duration;
 
-use labs::engine::{ContainerSpec, ExecEnd, ExecSpec, LogOrigin, LogRequest, Streams};
+use labs::engine::{ContainerSpec, ExecEnd, ExecSpec, LogOrigin, LogRequest, Stdin, Streams};
 use tokio::io::{AsyncReadExt, AsyncWriteExt, empty};
 
 use super::scratch::{LIMIT, Scratch};
@@ -24,7 +24,7 @@ fn noise(length: usize) -> Vec<u8> {
 async fn an_attached_container_is_a_clean_duplex_stream() {
     let scratch = Scratch::new().await;
     let spec = ContainerSpec {
-        open_stdin: true,
+        stdin: Stdin::Once,
         log_bytes: None,
         ..scratch.spec("duplex", &["/bin/sh", "-c", "echo ready >&2; cat; exit 5"])
     };
@@ -53,7 +53,7 @@ async fn an_attached_container_is_a_clean_duplex_stream() {
 #[tokio::test]
 async fn dropping_stdin_is_end_of_file_inside() {
     let scratch = Scratch::new().await;
-    let spec = ContainerSpec { open_stdin: true, ..scratch.spec("eof", &["/bin/cat"]) };
+    let spec = ContainerSpec { stdin: Stdin::Once, ..scratch.spec("eof", &["/bin/cat"]) };
     let id = scratch.engine.create(&spec).await.unwrap();
     let attached = scratch.engine.attach(&id).await.unwrap();
     scratch.engine.start(&id).await.unwrap();

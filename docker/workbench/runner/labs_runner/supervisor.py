@@ -3,6 +3,7 @@
 import ctypes
 import json
 import os
+import resource
 import select
 import signal
 import struct
@@ -15,6 +16,10 @@ PROTOCOL = 1
 PR_SET_DUMPABLE = 4
 PR_SET_CHILD_SUBREAPER = 36
 CLEAN_LIMIT = 5.0
+# A host that is there says something every second.
+SILENCE_LIMIT = 30.0
+# How long a clean runner waits for the next check.
+PARKED_LIMIT = 600.0
 
 
 class Supervisor:
@@ -39,6 +44,9 @@ class Supervisor:
         self.next_stream = tunnels.FIRST_STREAM
         self.harness = None
         self.running = True
+        self.parked = False
+        self.heard = time.monotonic()
+        self.limits = limits()
         self.memory_kills = memory_kills()
         # Same user as the program: without this it could open our descriptors.
         self.libc.prctl(PR_SET_DUMPABLE, 0, 0, 0, 0)
@@ -107,7 +115,7 @@ class Supervisor:
         self.harness = harness
         while self.running:
             mute = any(process.mute_since for process in self.processes.values())
-            for descriptor, events in self.epoll.poll(0.1 if mute else None):
+            for descriptor, events in self.epoll.poll(0.1 if mute else 5.0):
                 entry = self.handlers.get(descriptor)
                 if entry:
                     entry[0](events)
@@ -116,8 +124,12 @@ class Supervisor:
                 for process in list(self.processes.values()):
                     process.check_mute(now)
             self.output.flush()
+            silent = time.monotonic() - self.heard
+            if silent > (PARKED_LIMIT if self.parked else SILENCE_LIMIT):
+                self.running = False
 
     def host_ready(self, _events):
+        self.heard = time.monotonic()
         try:
             for kind, stream, payload in self.input.read():
                 self.frame(kind, stream, payload)
@@ -157,6 +169,15 @@ class Supervisor:
             answer = {"error": str(error)}
         if answer is not None:
             self.output.json(frames.ANSWER, number, answer)
+
+    def do_park(self, _number):
+        """The host goes; another may come and greet."""
+        self.parked = True
+        return {}
+
+    def do_greet(self, _number):
+        self.parked = False
+        return {"protocol": PROTOCOL}
 
     def do_file(self, number, path, size):
         incoming = workspace.Incoming(self.workspace, path, size)
@@ -227,6 +248,8 @@ class Supervisor:
         for incoming in self.files.values():
             incoming.close()
         self.files.clear()
+        if limits() != self.limits:
+            return {"error": "the program changed the limits of the runner"}
         left = []
         for folder in [self.workspace, *self.scratch]:
             if os.path.isdir(folder):
@@ -293,6 +316,12 @@ class Supervisor:
 
     def make_dumpable(self):
         self.libc.prctl(PR_SET_DUMPABLE, 1, 0, 0, 0)
+
+
+def limits():
+    """What this process may use: a program of the same user can lower it."""
+    kinds = [name for name in dir(resource) if name.startswith("RLIMIT_")]
+    return {name: resource.getrlimit(getattr(resource, name)) for name in kinds}
 
 
 def memory_kills():
