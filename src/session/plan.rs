@@ -84,6 +84,12 @@ impl Networks {
         })?;
         Ok(Self { seat: seat.id, gates: gates.id, subnet })
     }
+
+    /// Whether the network of the gates is a bridge of this machine, and not of one that the engine runs in.
+    pub fn has_bridge_here(&self) -> bool {
+        let id: String = self.gates.chars().take(12).collect();
+        Path::new("/sys/class/net").join(format!("br-{id}")).exists()
+    }
 }
 
 /// Everything that the containers of one seat are made from.

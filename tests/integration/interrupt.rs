@@ -229,7 +229,7 @@ fn stands(seat: &str) -> Vec<String> {
     found
 }
 
-/// A runner goes; a twin is kept warm for the next check, which cleans it.
+/// A runner that is in use goes; a twin is kept for the next check, which cleans it.
 fn assert_gc_removes_runners(sandbox: &Sandbox, seat: &str) {
     // As above: the engine may still be making what it was asked for.
     until("gc has removed the runners", || {

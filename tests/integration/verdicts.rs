@@ -365,6 +365,22 @@ fn a_program_that_leaves_processes_behind_does_not_disturb_the_next_check() {
 }
 
 #[test]
+fn a_runner_that_comes_clean_serves_the_next_check_and_another_is_replaced() {
+    let sandbox = seat_of(QUEUE);
+    let runner = || {
+        assert_solo_passes(&sandbox);
+        docker::container(&format!("labs-{}-runner-1", seat_id(&sandbox))).unwrap()["Id"].clone()
+    };
+    let first = runner();
+    assert_eq!(runner(), first);
+    // PID 1 belongs to the same user.
+    let tied = with_put("import resource\nresource.prlimit(1, resource.RLIMIT_CPU, (900, 900))");
+    sandbox.write(QUEUE, "queue.py", tied);
+    check(&sandbox, &[QUEUE, "solo"]);
+    assert_ne!(runner(), first);
+}
+
+#[test]
 fn a_program_that_shuts_redis_down_fails_as_such() {
     let sandbox = seat_with(&with_put("r.shutdown(nosave=True)"));
     let evidence = failure(&sandbox, "service-stopped");

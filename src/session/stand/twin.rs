@@ -3,6 +3,8 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
+use tokio::net::TcpStream;
+
 use super::{STAND_LABEL, TWIN};
 use crate::engine::ContainerState;
 use crate::error::{Error, Result};
@@ -14,6 +16,8 @@ use crate::session::start::reach;
 use crate::store::ResourceKind;
 
 pub(super) const READY_WITHIN: Duration = Duration::from_secs(20);
+/// What takes longer to connect to is not on this machine, or kept from it.
+const NEAR_WITHIN: Duration = Duration::from_millis(200);
 
 /// A twin that runs and is clean.
 pub struct Twin {
@@ -35,6 +39,19 @@ pub struct Place<'a> {
 }
 
 impl Place<'_> {
+    /// Where the checker reaches the twin: straight through the gate's bridge where that stands on this machine, since
+    /// the engine's proxy copies every byte once more; else where the gate publishes it.
+    async fn address(&self, gate: &ContainerState) -> Result<SocketAddr> {
+        let published = reach(self.member, Some(self.lane), gate)?;
+        let Some(&gate) = gate.addresses.get(&self.plan.gates_network()) else {
+            return Ok(published);
+        };
+        let near = SocketAddr::new(gate, Plan::gate_port(self.member, Some(self.lane)));
+        let answers = || tokio::time::timeout(NEAR_WITHIN, TcpStream::connect(near));
+        let is_near = self.networks.has_bridge_here() && matches!(answers().await, Ok(Ok(_)));
+        Ok(if is_near { near } else { published })
+    }
+
     async fn connect(&self, address: SocketAddr) -> Result<service::Session> {
         service::connect(self.member.definition.ready, &self.member.name, address).await
     }
@@ -47,7 +64,7 @@ impl Twin {
     /// The engine refuses, or the twin does not become ready.
     pub async fn open(place: &Place<'_>, gate: &ContainerState) -> Result<Self> {
         let container = place.plan.twin_name(place.member, place.lane);
-        let address = reach(place.member, Some(place.lane), gate)?;
+        let address = place.address(gate).await?;
         if let Some(warm) = Self::warm(place, &container, address).await? {
             return Ok(warm);
         }
