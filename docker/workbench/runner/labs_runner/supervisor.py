@@ -37,6 +37,8 @@ class Supervisor:
         self.output = frames.Output(1)
         self.epoll = select.epoll()
         self.handlers = {}
+        # Descriptors of tunnels, and of what accepts them.
+        self.traffic = set()
         self.listeners = {}
         self.tunnels = {}
         self.processes = {}
@@ -63,8 +65,10 @@ class Supervisor:
 
     # Descriptors
 
-    def watch(self, descriptor, handler, events=None):
+    def watch(self, descriptor, handler, events=None, traffic=False):
         self.handlers[descriptor] = [handler, 0]
+        if traffic:
+            self.traffic.add(descriptor)
         try:
             self.epoll.unregister(descriptor)
         except OSError:
@@ -87,6 +91,7 @@ class Supervisor:
 
     def unwatch(self, descriptor):
         entry = self.handlers.pop(descriptor, None)
+        self.traffic.discard(descriptor)
         if entry and entry[1]:
             self.epoll.unregister(descriptor)
 
@@ -98,10 +103,14 @@ class Supervisor:
 
     def drain_tunnels(self):
         """Forwards what programs sent up to now, new connections included."""
-        for listener in list(self.listeners.values()):
-            listener.accept()
-        for tunnel in list(self.tunnels.values()):
-            tunnel.read()
+        more = True
+        while more:
+            more = False
+            for descriptor, events in self.epoll.poll(0):
+                entry = self.handlers.get(descriptor)
+                if entry and descriptor in self.traffic:
+                    entry[0](events)
+                    more = True
 
     # The loop
 
@@ -211,6 +220,7 @@ class Supervisor:
 
     def do_preload(self, _number, modules):
         """Imports libraries once, so that each fork has them for nothing."""
+        import gc
         import importlib
 
         missing = []
@@ -219,6 +229,9 @@ class Supervisor:
                 importlib.import_module(name)
             except ImportError:
                 missing.append(name)
+        # A collection in a fork would touch, and so copy, all that is shared.
+        gc.collect()
+        gc.freeze()
         return {"missing": missing}
 
     def do_spawn(self, _number, process, program, command=None):

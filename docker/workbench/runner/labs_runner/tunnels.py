@@ -28,7 +28,7 @@ class Listener:
             self.socket.close()
             raise
         self.address = self.socket.getsockname()
-        supervisor.watch(self.socket.fileno(), self.accept)
+        supervisor.watch(self.socket.fileno(), self.accept, traffic=True)
 
     def accept(self, _events=None):
         """Accepts what waits, up to the bound on tunnels."""
@@ -70,7 +70,7 @@ class Tunnel:
         supervisor.output.event(
             "open", stream=self.stream, service=listener.service, process=process
         )
-        supervisor.watch(self.descriptor, self.ready)
+        supervisor.watch(self.descriptor, self.ready, traffic=True)
 
     def ready(self, events):
         if events & self.supervisor.WRITABLE:
@@ -81,8 +81,9 @@ class Tunnel:
     def read(self):
         """Forwards what can be read, as far as the host's permission goes."""
         while self.open and not self.from_program_ended and self.credit > 0:
+            most = min(frames.CHUNK, self.credit)
             try:
-                data = self.socket.recv(min(frames.CHUNK, self.credit))
+                data = self.socket.recv(most)
             except BlockingIOError:
                 return
             except OSError:
@@ -95,6 +96,8 @@ class Tunnel:
             self.supervisor.output.send(frames.DATA, self.stream, data)
             if self.credit <= 0:
                 self.watch()
+            if len(data) < most:
+                return
 
     def add_credit(self, amount):
         self.credit += amount
