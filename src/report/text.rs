@@ -172,7 +172,9 @@ fn check(result: &CheckResult, detail: Detail) -> String {
             format!("      {}\n", style(parts.join(", ")).dim())
         }
     };
-    format!("  {} {}\n{figures}{}", mark(result.verdict), result.claim, reason(result, detail))
+    let claim = wrapped(&result.claim, 4, detail);
+    let claim = claim.trim_start();
+    format!("  {} {claim}\n{figures}{}", mark(result.verdict), reason(result, detail))
 }
 
 /// Why a check has not passed, line by line.
@@ -206,7 +208,7 @@ fn evidence(failure: &Failure, detail: Detail) -> String {
     let e = &failure.evidence;
     let mut out = String::new();
     for line in visible(&e.summary).lines() {
-        let _ = writeln!(out, "      {line}");
+        let _ = writeln!(out, "{}", wrapped(line, 6, detail));
     }
     for line in &e.sent {
         field(&mut out, "sent", line, detail);
@@ -237,6 +239,17 @@ fn field(out: &mut String, name: &str, value: &str, detail: Detail) {
     for line in lines {
         let _ = writeln!(out, "               {line}");
     }
+}
+
+/// A sentence in lines of the terminal's width, indented; words stay whole.
+fn wrapped(text: &str, indent: usize, detail: Detail) -> String {
+    let indent = " ".repeat(indent);
+    let options = textwrap::Options::new(detail.width)
+        .initial_indent(&indent)
+        .subsequent_indent(&indent)
+        .break_words(false)
+        .word_splitter(textwrap::WordSplitter::NoHyphenation);
+    textwrap::fill(text, options)
 }
 
 fn shorten(value: &str, detail: Detail) -> String {
