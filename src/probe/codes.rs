@@ -39,7 +39,7 @@ impl Probe {
                 }
             },
             Self::Workload(spec) => of_model(spec.model),
-            Self::Fault(spec) => spec.model().map_or(&["conflict", "half", "value"], of_model),
+            Self::Fault(spec) => spec.model().map_or(spec.codes(), of_model),
         };
         let programs = if self.drives_program() { PROGRAMS } else { &[] };
         let mut codes = [own, programs, ANYWHERE].concat();

@@ -51,14 +51,19 @@ impl Probe {
         match self {
             Self::State(_) => false,
             Self::Trace(spec) => matches!(spec.source(), trace::Source::Scenario),
-            Self::Workload(_) | Self::Fault(_) => true,
+            Self::Workload(_) => true,
+            Self::Fault(spec) => spec.drives_program(),
         }
     }
 
     /// Whether it acts on twins: for the learner's program, or by itself.
     pub fn needs_stand(&self) -> bool {
-        let acts = |spec: &trace::Spec| matches!(spec.source(), trace::Source::SlowLog(_));
-        self.drives_program() || matches!(self, Self::Trace(spec) if acts(spec))
+        let acts = match self {
+            Self::Trace(spec) => matches!(spec.source(), trace::Source::SlowLog(_)),
+            Self::Fault(_) => true,
+            _ => false,
+        };
+        acts || self.drives_program()
     }
 
     /// Finds what can be found without a live system: unknown commands, undefined variables.

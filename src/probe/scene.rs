@@ -136,6 +136,18 @@ impl Stand {
         tokio::time::timeout(ANSWERS_WITHIN, all).await.unwrap_or(false)
     }
 
+    /// Starts the twin of a service that was killed, and speaks with it again.
+    pub async fn start(&self, service: &str) -> Result<()> {
+        self.hands.start(service).await?;
+        self.twin(Some(service))?.0.renew().await
+    }
+
+    /// Restarts the twin of a service in good order, and speaks with it again.
+    pub async fn restart(&self, service: &str) -> Result<()> {
+        self.hands.restart(service).await?;
+        self.twin(Some(service))?.0.renew().await
+    }
+
     /// The twin that a probe means: the named one, else the only one.
     pub fn twin(&self, name: Option<&str>) -> Result<(&dyn Service, &Arc<Relay>)> {
         let name = match name {

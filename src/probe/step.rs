@@ -112,8 +112,23 @@ pub fn expectation(
     Ok(expectation)
 }
 
-fn filled(words: &[String], variables: &Variables, fresh: &mut Fresh) -> Result<Vec<String>> {
+/// Words with variables and fresh values in place.
+pub fn filled(words: &[String], variables: &Variables, fresh: &mut Fresh) -> Result<Vec<String>> {
     words.iter().map(|word| Ok(fresh.fill_text(&variables.render(word)?))).collect()
+}
+
+/// Of names and values the value of one name: of lines `name:value`, as `INFO` answers, or of a list in which they take turns, as
+/// `CONFIG GET` does.
+pub fn field(answer: &Value, name: &str) -> Value {
+    let of_line = |line: &str| Some(line.split_once(':').filter(|(n, _)| *n == name)?.1.to_owned());
+    match answer {
+        Value::String(text) => text.lines().find_map(of_line).map_or(Value::Null, Value::from),
+        Value::Array(items) => {
+            let pair = items.chunks_exact(2).find(|pair| pair[0] == name);
+            pair.map_or(Value::Null, |pair| pair[1].clone())
+        }
+        _ => Value::Null,
+    }
 }
 
 /// A command for a twin, ready to be sent.
@@ -144,11 +159,16 @@ impl Question {
 
     /// As a person would type it; a script only by its first line.
     pub fn line(&self) -> String {
-        let words = self.words.iter().map(|word| match word.trim().split_once('\n') {
-            Some((first, _)) => format!("{first} …"),
-            None => word.clone(),
-        });
+        let words = self.words.iter().map(|word| first_line(word));
         shell_line(&words.collect::<Vec<_>>())
+    }
+}
+
+/// A word of a command as evidence shows it: of a script only the first line.
+pub fn first_line(word: &str) -> String {
+    match word.trim().split_once('\n') {
+        Some((first, _)) => format!("{first} …"),
+        None => word.to_owned(),
     }
 }
 

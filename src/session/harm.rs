@@ -85,7 +85,7 @@ impl Session {
 
     /// Whether [`Session::digest`] sees everything that the services of a seat keep.
     pub fn is_seen_whole(plan: &Plan) -> bool {
-        plan.members.iter().all(keeps_in_redis)
+        plan.members.iter().all(|m| service::known(m.definition.ready))
     }
 
     /// Begins the services' own books anew.
@@ -178,8 +178,4 @@ impl Session {
         self.make_container(&plan.seat.id, &spec).await?;
         self.engine.start(&spec.name).await
     }
-}
-
-fn keeps_in_redis(member: &Member) -> bool {
-    member.definition.ready == Some(Protocol::Redis)
 }

@@ -251,7 +251,11 @@ impl Plan {
         name: String,
     ) -> ContainerSpec {
         let mut spec = self.base(&member.definition, &member.image, name);
-        spec.network = link(networks, host(networks.subnet, twin_host(member, lane)), vec![]);
+        let place = |m: &Member| host(networks.subnet, twin_host(m, lane));
+        spec.network = link(networks, place(member), vec![]);
+        // To each other twins are what their names say: none of them finds its way to the learner's services.
+        spec.extra_hosts =
+            self.members.iter().map(|m| (m.name.clone(), place(m).to_string())).collect();
         if let Some(data) = &member.definition.data {
             spec.mounts.push(Mount {
                 source: Source::Anonymous,

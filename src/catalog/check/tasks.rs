@@ -191,13 +191,21 @@ pub fn probes(subject: &Subject, problems: &mut Vec<Problem>) {
 pub fn asked(subject: &Subject, problems: &mut Vec<Problem>) {
     for (pointer, _, check) in checks(subject.lab) {
         let asked = match check.probe() {
-            Some(Probe::State(spec)) => Some((spec.on, "state/on".to_owned())),
-            Some(Probe::Trace(spec)) => {
-                spec.named().map(|(on, key)| (on.to_owned(), format!("trace/{key}")))
+            Some(Probe::State(spec)) => {
+                let other = spec.same_on.map(|other| (other, "state/same_on".to_owned()));
+                [(spec.on, "state/on".to_owned())].into_iter().chain(other).collect()
             }
-            _ => None,
+            Some(Probe::Trace(spec)) => {
+                let named = spec.named().map(|(on, key)| (on.to_owned(), format!("trace/{key}")));
+                named.into_iter().collect()
+            }
+            Some(Probe::Fault(spec)) => {
+                let named = spec.named().into_iter();
+                named.map(|(on, key)| (on, format!("fault/{key}"))).collect()
+            }
+            _ => Vec::new(),
         };
-        if let Some((on, key)) = asked {
+        for (on, key) in asked {
             services::known(subject, &on, &format!("{pointer}/{key}"), false, problems);
         }
     }

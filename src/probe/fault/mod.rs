@@ -2,6 +2,7 @@
 
 mod boundary;
 mod crash;
+mod drill;
 mod inject;
 mod interleave;
 
@@ -15,6 +16,7 @@ use crate::error::{Error, Result};
 use crate::model::Model;
 use crate::template::Variables;
 
+pub use drill::Drill;
 pub use interleave::Interleave;
 
 /// A fault, and what must survive it.
@@ -25,6 +27,7 @@ pub struct Spec {
     pub kill: Option<Kill>,
     pub inject: Option<Inject>,
     pub interleave: Option<Interleave>,
+    pub drill: Option<Drill>,
     /// What a kill or an injection disturbs, and the model that judges it.
     pub workload: Option<workload::Spec>,
 }
@@ -34,6 +37,7 @@ enum Fault<'a> {
     Kill(&'a Kill, &'a workload::Spec),
     Inject(&'a Inject, &'a workload::Spec),
     Interleave(&'a Interleave),
+    Drill(&'a Drill),
 }
 
 /// Kills a process of the learner's program.
@@ -73,20 +77,46 @@ pub struct Inject {
 
 impl Spec {
     fn fault(&self) -> Result<Fault<'_>> {
-        match (&self.kill, &self.inject, &self.interleave, &self.workload) {
-            (Some(kill), None, None, Some(workload)) => Ok(Fault::Kill(kill, workload)),
-            (None, Some(inject), None, Some(workload)) => Ok(Fault::Inject(inject, workload)),
-            (None, None, Some(interleave), None) => Ok(Fault::Interleave(interleave)),
-            (None, None, Some(_), Some(_)) => {
-                Err(Error::usage("What comes between calls is judged by expectations")
+        let faults = [
+            self.kill.as_ref().map(|kill| Ok(Fault::Kill(kill, self.disturbed()?))),
+            self.inject.as_ref().map(|inject| Ok(Fault::Inject(inject, self.disturbed()?))),
+            self.interleave.as_ref().map(|interleave| Ok(Fault::Interleave(interleave))),
+            self.drill.as_ref().map(|drill| Ok(Fault::Drill(drill))),
+        ];
+        let mut faults = faults.into_iter().flatten();
+        match (faults.next(), faults.next()) {
+            (Some(Ok(Fault::Interleave(_) | Fault::Drill(_))), None) if self.workload.is_some() => {
+                Err(Error::usage("Interleavings and drills are judged by expectations")
                     .help("leave the workload out"))
             }
-            (Some(_), None, None, None) | (None, Some(_), None, None) => {
-                Err(Error::usage("A kill or an injection needs a workload")
-                    .help("give it workload: …"))
-            }
-            _ => Err(Error::usage("A fault is one of kill, inject and interleave")
+            (Some(fault), None) => fault,
+            _ => Err(Error::usage("A fault is one of kill, inject, interleave and drill")
                 .help("make two checks of it")),
+        }
+    }
+
+    /// What a kill or an injection disturbs.
+    fn disturbed(&self) -> Result<&workload::Spec> {
+        self.workload.as_ref().ok_or_else(|| {
+            Error::usage("A kill or an injection needs a workload").help("give it workload: …")
+        })
+    }
+
+    /// Whether it runs the learner's program.
+    pub fn drives_program(&self) -> bool {
+        self.drill.as_ref().is_none_or(Drill::drives_program)
+    }
+
+    /// The services it names, each with the place of its name below the fault.
+    pub fn named(&self) -> Vec<(String, String)> {
+        self.drill.as_ref().map(Drill::named).unwrap_or_default()
+    }
+
+    /// The codes that its expectations can fail with.
+    pub fn codes(&self) -> &'static [&'static str] {
+        match &self.drill {
+            Some(_) => drill::CODES,
+            None => &["conflict", "half", "value"],
         }
     }
 
@@ -106,6 +136,7 @@ impl Spec {
                 lint_inject(inject, workload)
             }
             Fault::Interleave(interleave) => interleave.lint(variables),
+            Fault::Drill(drill) => drill.lint(variables),
         }
     }
 }
@@ -140,5 +171,6 @@ pub async fn observe(spec: &Spec, scene: &Scene<'_>) -> Result<Finding> {
         Fault::Kill(kill, workload) => crash::observe(workload, kill, scene).await,
         Fault::Inject(inject, workload) => inject::observe(workload, inject, scene).await,
         Fault::Interleave(interleave) => interleave::observe(interleave, scene).await,
+        Fault::Drill(drill) => drill::observe(drill, scene).await,
     }
 }

@@ -42,6 +42,9 @@ pub trait Service: Any + Send + Sync {
     /// Whether it still holds: a server may be told to close what is idle for a while.
     async fn is_open(&self) -> bool;
 
+    /// Connects anew, after the server was started again.
+    async fn renew(&self) -> Result<()>;
+
     /// The line by which a learner asks the same.
     fn reproduce(&self, words: &[String]) -> String;
 
@@ -62,6 +65,12 @@ pub trait Service: Any + Send + Sync {
 
     /// How many changes of data the server has counted.
     async fn writes(&self) -> Result<i64>;
+
+    /// The value of a setting of the server as it runs; nothing where there is no such setting.
+    async fn setting(&self, name: &str) -> Result<Option<String>>;
+
+    /// Changes a setting of the server as it runs.
+    async fn configure(&self, name: &str, value: &str) -> Result<()>;
 
     /// Copies one thing of the learner's, e.g. a key, to a twin as it is. What does not exist is not copied.
     async fn copy(&self, what: &str, to: &dyn Service) -> Result<()>;

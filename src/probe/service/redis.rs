@@ -1,6 +1,7 @@
 //! Redis and what speaks its protocol.
 
 use std::net::SocketAddr;
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -22,7 +23,8 @@ const SCANNED: usize = 500;
 /// A session that does not touch LRU clocks and is not evicted.
 pub struct Redis {
     name: String,
-    connection: MultiplexedConnection,
+    address: SocketAddr,
+    connection: Mutex<MultiplexedConnection>,
 }
 
 impl Redis {
@@ -31,20 +33,21 @@ impl Redis {
     /// # Errors
     /// Nothing answers at the address within two seconds.
     pub async fn connect(name: &str, address: SocketAddr) -> Result<Self> {
-        let url = format!("redis://{address}/");
-        let client = Client::open(url).map_err(|e| down(name, address, e))?;
-        let config = AsyncConnectionConfig::new()
-            .set_connection_timeout(Some(CONNECT_TIMEOUT))
-            .set_response_timeout(Some(ANSWER_TIMEOUT));
-        let connection = client
-            .get_multiplexed_async_connection_with_config(&config)
-            .await
-            .map_err(|e| down(name, address, e))?;
-        let session = Self { name: name.to_owned(), connection };
-        for words in [["CLIENT", "NO-EVICT", "ON"], ["CLIENT", "NO-TOUCH", "ON"]] {
-            session.ask(&words).await?;
-        }
+        let connection = Mutex::new(open(name, address).await?);
+        let session = Self { name: name.to_owned(), address, connection };
+        session.hush().await?;
         Ok(session)
+    }
+
+    async fn hush(&self) -> Result<()> {
+        for words in [["CLIENT", "NO-EVICT", "ON"], ["CLIENT", "NO-TOUCH", "ON"]] {
+            self.ask(&words).await?;
+        }
+        Ok(())
+    }
+
+    fn connection(&self) -> MultiplexedConnection {
+        self.connection.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     async fn demand(&self, words: &[&str]) -> Result<Value> {
@@ -85,7 +88,7 @@ impl Redis {
     }
 
     async fn read<T: FromRedisValue>(&self, command: &redis::Cmd) -> Result<T> {
-        command.query_async(&mut self.connection.clone()).await.map_err(|e| self.unreadable(e))
+        command.query_async(&mut self.connection()).await.map_err(|e| self.unreadable(e))
     }
 
     /// What one command answers to each key.
@@ -94,12 +97,24 @@ impl Redis {
         for key in keys {
             pipe.cmd(command).arg(key);
         }
-        pipe.query_async(&mut self.connection.clone()).await.map_err(|e| self.unreadable(e))
+        pipe.query_async(&mut self.connection()).await.map_err(|e| self.unreadable(e))
     }
 
     fn unreadable(&self, why: redis::RedisError) -> Error {
         Error::infrastructure(format!("The data of {} cannot be read", self.name)).because(why)
     }
+}
+
+async fn open(name: &str, address: SocketAddr) -> Result<MultiplexedConnection> {
+    let url = format!("redis://{address}/");
+    let client = Client::open(url).map_err(|e| down(name, address, e))?;
+    let config = AsyncConnectionConfig::new()
+        .set_connection_timeout(Some(CONNECT_TIMEOUT))
+        .set_response_timeout(Some(ANSWER_TIMEOUT));
+    client
+        .get_multiplexed_async_connection_with_config(&config)
+        .await
+        .map_err(|e| down(name, address, e))
 }
 
 #[async_trait]
@@ -113,7 +128,7 @@ impl Service for Redis {
         for word in words {
             command.arg(*word);
         }
-        match command.query_async::<redis::Value>(&mut self.connection.clone()).await {
+        match command.query_async::<redis::Value>(&mut self.connection()).await {
             Ok(value) => Ok(Answer::Value(to_json(value))),
             Err(e) if is_reply(&e) => Ok(Answer::Refused(reply_text(&e))),
             Err(e) => Err(gone(&self.name, e)),
@@ -122,6 +137,12 @@ impl Service for Redis {
 
     async fn is_open(&self) -> bool {
         self.ask(&["PING"]).await.is_ok()
+    }
+
+    async fn renew(&self) -> Result<()> {
+        let connection = open(&self.name, self.address).await?;
+        *self.connection.lock().unwrap_or_else(PoisonError::into_inner) = connection;
+        self.hush().await
     }
 
     fn reproduce(&self, words: &[String]) -> String {
@@ -159,8 +180,10 @@ impl Service for Redis {
     }
 
     async fn wipe(&self) -> Result<()> {
-        let commands: [&[&str]; 8] = [
+        let commands: [&[&str]; 9] = [
             &["CLIENT", "UNPAUSE"],
+            // A replica takes no writes but its primary's.
+            &["REPLICAOF", "NO", "ONE"],
             &["CLIENT", "KILL", "TYPE", "normal", "SKIPME", "yes"],
             &["CLIENT", "KILL", "TYPE", "pubsub", "SKIPME", "yes"],
             &["FLUSHALL", "SYNC"],
@@ -199,10 +222,19 @@ impl Service for Redis {
         })
     }
 
+    async fn setting(&self, name: &str) -> Result<Option<String>> {
+        let found = self.demand(&["CONFIG", "GET", name]).await?;
+        Ok(found[1].as_str().map(str::to_owned))
+    }
+
+    async fn configure(&self, name: &str, value: &str) -> Result<()> {
+        self.demand(&["CONFIG", "SET", name, value]).await.map(drop)
+    }
+
     /// A key with its expiry, byte for byte.
     async fn copy(&self, key: &str, to: &dyn Service) -> Result<()> {
         let to = to.of::<Self>()?;
-        let mut from = self.connection.clone();
+        let mut from = self.connection();
         let failed = |e: redis::RedisError| {
             Error::infrastructure(format!("The key {key} could not be copied to a twin")).because(e)
         };
@@ -217,7 +249,7 @@ impl Service for Redis {
             .arg(dump)
             .arg("REPLACE")
             .arg("ABSTTL")
-            .exec_async(&mut to.connection.clone())
+            .exec_async(&mut to.connection())
             .await
             .map_err(failed)
     }

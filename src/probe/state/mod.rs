@@ -2,6 +2,8 @@
 
 pub mod reads;
 
+use std::time::{Duration, Instant};
+
 use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::Value;
@@ -9,10 +11,13 @@ use serde_json::Value;
 use super::finding::{Evidence, Finding};
 use super::scene::Scene;
 use super::service::Answer;
+use super::step;
 use crate::error::{Error, Result};
 use crate::probe::expect::{Matcher, same, show};
-use crate::template::Variables;
+use crate::template::{Span, Var, Variables};
 use crate::term::shell_line;
+
+const ASK_EVERY: Duration = Duration::from_millis(50);
 
 /// One question to a service of the seat: one of `send`, `value`, `column` and `rows`.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
@@ -31,6 +36,12 @@ pub struct Spec {
     pub rows: Option<String>,
     #[serde(default)]
     pub expect: Matcher,
+    /// Of an answer in names and values, as `INFO` and `CONFIG GET` give, the value of this name.
+    pub field: Option<String>,
+    /// Another service that must give the same answer.
+    pub same_on: Option<String>,
+    /// Asked again and again for so long, until the answer is as expected.
+    pub within: Option<Var<Span>>,
     /// An SQL statement that must have the same answer. It is not shown: it may be what the learner is to find out.
     pub equals: Option<String>,
 }
@@ -39,6 +50,7 @@ pub struct Spec {
 struct Question {
     words: Vec<String>,
     shape: Shape,
+    field: Option<String>,
 }
 
 /// What of an answer is matched.
@@ -53,6 +65,11 @@ enum Shape {
 impl Spec {
     pub fn lint(&self, variables: &Variables) -> Result<()> {
         let Question { words, .. } = self.question(variables)?;
+        self.within.iter().try_for_each(|within| within.get(variables).map(drop))?;
+        if self.same_on.as_deref() == Some(&*self.on) {
+            return Err(Error::usage("A state probe compares a service with itself")
+                .help("name another service in same_on"));
+        }
         if let Some(truth) = &self.equals {
             let truth = variables.render(truth)?;
             if self.send.is_some() || !reads::statement(&truth) {
@@ -60,7 +77,7 @@ impl Spec {
                     .help("use it with value, column or rows"));
             }
         }
-        if self.equals.is_none() || !self.expect.is_nothing() {
+        if (self.equals.is_none() && self.same_on.is_none()) || !self.expect.is_nothing() {
             self.expect.lint(variables)?;
         }
         if self.expect.same_as.is_some() {
@@ -93,7 +110,19 @@ impl Spec {
                     .help("give it one of send, value, column and rows"));
             }
         };
-        Ok(Question { words, shape })
+        let field = self.field.as_ref().map(|name| variables.render(name)).transpose()?;
+        Ok(Question { words, shape, field })
+    }
+}
+
+impl Question {
+    /// What of an answer is matched.
+    fn part(&self, answer: Value) -> Value {
+        let answer = self.shape.of(answer);
+        match &self.field {
+            Some(name) => step::field(&answer, name),
+            None => answer,
+        }
     }
 }
 
@@ -113,13 +142,26 @@ impl Shape {
     }
 }
 
-/// Asks, and compares the answer.
+/// Asks, and compares the answer; again for as long as it has time to become what is expected.
 pub async fn observe(spec: &Spec, scene: &Scene<'_>) -> Result<Finding> {
-    let Question { words, shape } = spec.question(scene.variables)?;
+    let Some(within) = &spec.within else { return once(spec, scene).await };
+    let deadline = Instant::now() + within.get(scene.variables)?.0;
+    loop {
+        let finding = once(spec, scene).await?;
+        if !matches!(finding, Finding::Fail(_)) || Instant::now() >= deadline {
+            return Ok(finding);
+        }
+        tokio::time::sleep(ASK_EVERY).await;
+    }
+}
+
+async fn once(spec: &Spec, scene: &Scene<'_>) -> Result<Finding> {
+    let question = spec.question(scene.variables)?;
+    let words = &question.words;
     let service = scene.service(&spec.on).await?;
-    let line = service.reproduce(&words);
+    let line = service.reproduce(words);
     let evidence = |summary: &str| {
-        let sent = if spec.send.is_some() { shell_line(&words) } else { words.join(" ") };
+        let sent = if spec.send.is_some() { shell_line(words) } else { words.join(" ") };
         let mut evidence = Evidence::new(summary).sent([sent]);
         evidence.reproduce = Some(format!("labs exec workbench -- {line}"));
         evidence
@@ -132,10 +174,21 @@ pub async fn observe(spec: &Spec, scene: &Scene<'_>) -> Result<Finding> {
             evidence.fail("value")
         }
         Answer::Value(observed) => {
-            let observed = shape.of(observed);
+            let observed = question.part(observed);
+            if let Some(other) = &spec.same_on {
+                let other = scene.service(other).await?;
+                let expected = question.part(other.demand(words).await?);
+                if !same(&expected, &observed) {
+                    let (on, other) = (&spec.on, other.name());
+                    let mut evidence = evidence(&format!("{on} answers something else than {other}"));
+                    evidence.expected = Some(format!("{} as on {other}", show(&expected)));
+                    evidence.observed = Some(show(&observed));
+                    return Ok(evidence.fail("value"));
+                }
+            }
             if let Some(truth) = &spec.equals {
                 let truth = scene.variables.render(truth)?;
-                let truth = shape.of(service.demand(&[truth]).await?);
+                let truth = question.part(service.demand(&[truth]).await?);
                 if !same(&truth, &observed) {
                     let mut evidence = evidence(&format!("{} answers something else", spec.on));
                     evidence.expected = Some("what the checker finds by itself".to_owned());

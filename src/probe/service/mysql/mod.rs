@@ -156,6 +156,11 @@ impl Service for Mysql {
         true
     }
 
+    /// As [`Service::is_open`]: there is nothing to do.
+    async fn renew(&self) -> Result<()> {
+        Ok(())
+    }
+
     fn reproduce(&self, words: &[String]) -> String {
         format!("mysql -h {} -u root -plabs -e {}", self.name, shell_line(&[words.join(" ")]))
     }
@@ -233,6 +238,14 @@ impl Service for Mysql {
             .filter(counts)
             .filter_map(|row| row[1].as_str()?.parse::<i64>().ok())
             .sum())
+    }
+
+    async fn setting(&self, name: &str) -> Result<Option<String>> {
+        self.global(name).await
+    }
+
+    async fn configure(&self, name: &str, value: &str) -> Result<()> {
+        self.set(Scope::Global, name, value).await
     }
 
     /// A global variable.

@@ -1,0 +1,450 @@
+//! A drill: twins are killed, frozen and brought back as the lab says; the learner's program, or what the learner has set, must
+//! stand it.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::{Duration, Instant};
+
+use schemars::JsonSchema;
+use serde::Deserialize;
+use serde_json::Value;
+
+use crate::error::{Error, Result};
+use crate::probe::call::{self, CALL_TIMEOUT, Ended};
+use crate::probe::expect::{Expectation, Matcher, Mismatch};
+use crate::probe::finding::{Evidence, Finding};
+use crate::probe::fresh::Fresh;
+use crate::probe::runner::Process;
+use crate::probe::scene::{Scene, Stand};
+use crate::probe::service::Answer;
+use crate::probe::step::{self, Returns};
+use crate::template::{Span, Var, Variables};
+use crate::term::shell_line;
+
+/// No drill goes on longer: what it has broken must be mended before the check is cut short.
+const WITHIN: Duration = Duration::from_secs(45);
+/// How often something is asked that has time to become what is expected.
+const ASK_EVERY: Duration = Duration::from_millis(20);
+/// Lines of the evidence.
+const SHOWN: usize = 60;
+
+/// The codes that an expectation of a drill can have.
+pub const CODES: &[&str] = &["full-copy", "lost", "refused", "split", "stale", "value"];
+
+/// Faults and calls, in order, on twins of several services.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Drill {
+    /// Settings that the twin of a service gets from the learner's.
+    #[serde(default)]
+    pub like: BTreeMap<String, Vec<String>>,
+    /// What is done beforehand, and cannot fail for anything that the learner did.
+    #[serde(default)]
+    pub given: Vec<Step>,
+    pub steps: Vec<Step>,
+}
+
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Step {
+    /// A call into the program.
+    Call(Returns),
+    /// A command that the checker sends to a twin itself.
+    Ask(Ask),
+    /// Ends a twin without warning, as `kill -9` does.
+    Kill(String),
+    /// Starts one that was killed.
+    Start(String),
+    /// Restarts one in good order.
+    Restart(String),
+    /// Freezes one: its connections stay, and nobody answers.
+    Pause(String),
+    /// Lets a frozen one go on.
+    Unpause(String),
+}
+
+/// A command for a twin, and what it must answer.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Ask {
+    /// The service whose twin is meant; the only one when left out.
+    pub on: Option<String>,
+    pub send: Vec<String>,
+    /// Of an answer in names and values, the value of this name.
+    pub field: Option<String>,
+    pub expect: Option<Matcher>,
+    /// It must be refused with an error that begins so.
+    pub refused: Option<String>,
+    /// Asked again and again for so long, until the answer is as expected.
+    pub within: Option<Var<Span>>,
+    /// What it is called when the answer is another.
+    #[serde(default)]
+    pub code: Code,
+}
+
+/// What it means when a twin answers something else.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Code {
+    #[default]
+    Value,
+    /// What was acknowledged is gone.
+    Lost,
+    /// A copy does not follow.
+    Stale,
+    /// Several take themselves for the one that leads.
+    Split,
+    /// Everything was copied where a part had been enough.
+    FullCopy,
+    /// Something was refused that is to be taken, or taken that is to be refused.
+    Refused,
+}
+
+impl Code {
+    fn name(self) -> &'static str {
+        match self {
+            Self::Value => "value",
+            Self::Lost => "lost",
+            Self::Stale => "stale",
+            Self::Split => "split",
+            Self::FullCopy => "full-copy",
+            Self::Refused => "refused",
+        }
+    }
+}
+
+impl Step {
+    /// The service that is named, and the key that names it.
+    fn named(&self) -> Option<(&str, &'static str)> {
+        match self {
+            Self::Call(_) => None,
+            Self::Ask(ask) => Some((ask.on.as_deref()?, "ask/on")),
+            Self::Kill(service) => Some((service, "kill")),
+            Self::Start(service) => Some((service, "start")),
+            Self::Restart(service) => Some((service, "restart")),
+            Self::Pause(service) => Some((service, "pause")),
+            Self::Unpause(service) => Some((service, "unpause")),
+        }
+    }
+
+    /// The condition in which it meets its service, and the one in which it leaves it.
+    fn conditions(&self) -> (Condition, Condition) {
+        use Condition::{Dead, Frozen, Well};
+        match self {
+            Self::Call(_) | Self::Ask(_) | Self::Restart(_) => (Well, Well),
+            Self::Kill(_) => (Well, Dead),
+            Self::Start(_) => (Dead, Well),
+            Self::Pause(_) => (Well, Frozen),
+            Self::Unpause(_) => (Frozen, Well),
+        }
+    }
+
+    fn lint(&self, variables: &Variables) -> Result<()> {
+        match self {
+            Self::Call(returns) => returns.lint(variables),
+            Self::Ask(ask) => {
+                ask.send.iter().try_for_each(|word| variables.render(word).map(drop))?;
+                ask.expect.iter().try_for_each(|m| m.lint_without_service(variables))?;
+                ask.within.iter().try_for_each(|within| within.get(variables).map(drop))?;
+                if ask.expect.is_some() && ask.refused.is_some() {
+                    return Err(Error::usage("An answer is expected, and a refusal too")
+                        .help("keep one of expect and refused"));
+                }
+                Ok(())
+            }
+            _ => Ok(()),
+        }
+    }
+}
+
+/// How a twin is while a drill goes on.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Condition {
+    Well,
+    Frozen,
+    Dead,
+}
+
+impl Condition {
+    fn name(self) -> &'static str {
+        match self {
+            Self::Well => "running",
+            Self::Frozen => "paused",
+            Self::Dead => "killed",
+        }
+    }
+}
+
+impl Drill {
+    fn all(&self) -> impl Iterator<Item = &Step> {
+        self.given.iter().chain(&self.steps)
+    }
+
+    pub fn drives_program(&self) -> bool {
+        self.all().any(|step| matches!(step, Step::Call(_)))
+    }
+
+    pub fn named(&self) -> Vec<(String, String)> {
+        let lists = [("given", &self.given), ("steps", &self.steps)];
+        let steps = lists.into_iter().flat_map(|(list, steps)| {
+            let place = move |(n, step): (usize, &Step)| {
+                let (service, key) = step.named()?;
+                Some((service.to_owned(), format!("drill/{list}/{n}/{key}")))
+            };
+            steps.iter().enumerate().filter_map(place).collect::<Vec<_>>()
+        });
+        let like = self.like.keys().map(|service| (service.clone(), "drill/like".to_owned()));
+        like.chain(steps).collect()
+    }
+
+    pub fn lint(&self, variables: &Variables) -> Result<()> {
+        if self.steps.is_empty() {
+            return Err(Error::usage("A drill has no steps").help("add steps: [...]"));
+        }
+        if self.given.iter().any(|step| matches!(step, Step::Call(_))) {
+            return Err(Error::usage("What is given calls the program")
+                .help("move the call to the steps"));
+        }
+        let mut now: BTreeMap<&str, Condition> = BTreeMap::new();
+        for step in self.all() {
+            step.lint(variables)?;
+            let Some((service, _)) = step.named() else { continue };
+            let (before, after) = step.conditions();
+            let found = now.insert(service, after).unwrap_or(Condition::Well);
+            if found != before {
+                let what = format!("A step of the drill wants {service} to be {}", before.name());
+                return Err(Error::usage(what)
+                    .because(format!("after the steps before it {service} is {}", found.name()))
+                    .help("kill what runs and start what was killed; pause, unpause"));
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Plays the drill on the twins and mends what it has broken, whatever came of it.
+pub async fn observe(drill: &Drill, scene: &Scene<'_>) -> Result<Finding> {
+    let stand = scene.stand()?;
+    let process = if drill.drives_program() {
+        match call::spawn(scene, 1).await? {
+            Ok(mut processes) => processes.pop(),
+            Err(finding) => return Ok(finding),
+        }
+    } else {
+        None
+    };
+    let mut harm = Harm { stand, frozen: BTreeSet::new(), dead: BTreeSet::new(), settings: Vec::new() };
+    let mut play = Play { scene, process, fresh: Fresh::default(), said: Vec::new(), harm: &mut harm };
+    let played = tokio::time::timeout(WITHIN, play.all(drill)).await;
+    let said = std::mem::take(&mut play.said);
+    let mended = harm.undo().await;
+    let finding = match played {
+        Ok(finding) => finding?,
+        Err(_) if drill.drives_program() => {
+            let what = format!("What was to be done took more than {} s", WITHIN.as_secs());
+            Evidence::new(what).sent(said).fail("timeout")
+        }
+        Err(_) => {
+            let what = format!("A drill had not ended after {} s", WITHIN.as_secs());
+            return Err(Error::infrastructure(what).help("check again"));
+        }
+    };
+    mended.map(|()| finding)
+}
+
+/// What a drill has done to the twins and is undone in the end.
+struct Harm<'a> {
+    stand: &'a Stand,
+    frozen: BTreeSet<String>,
+    dead: BTreeSet<String>,
+    /// Service, name and value of what was set otherwise.
+    settings: Vec<(String, String, String)>,
+}
+
+impl Harm<'_> {
+    async fn undo(self) -> Result<()> {
+        for service in &self.frozen {
+            self.stand.hands.unpause(service).await?;
+        }
+        for service in &self.dead {
+            self.stand.start(service).await?;
+        }
+        for (service, name, value) in self.settings.iter().rev() {
+            self.stand.twin(Some(service))?.0.configure(name, value).await?;
+        }
+        Ok(())
+    }
+}
+
+struct Play<'a, 'h> {
+    scene: &'a Scene<'a>,
+    process: Option<Process>,
+    fresh: Fresh,
+    /// The steps so far, for the evidence.
+    said: Vec<String>,
+    harm: &'h mut Harm<'a>,
+}
+
+impl Play<'_, '_> {
+    async fn all(&mut self, drill: &Drill) -> Result<Finding> {
+        for (service, names) in &drill.like {
+            for name in names {
+                self.liken(service, name).await?;
+            }
+        }
+        for step in &drill.given {
+            if let Some(Finding::Fail(failure)) = self.step(step).await? {
+                let mut error = Error::infrastructure("What a drill begins with does not come about");
+                error.why = Some(failure.evidence.summary);
+                return Err(error.help("check again"));
+            }
+        }
+        for step in &drill.steps {
+            if let Some(finding) = self.step(step).await? {
+                return Ok(finding);
+            }
+        }
+        Ok(Finding::PASS)
+    }
+
+    /// Gives a twin a setting of the learner's service.
+    async fn liken(&mut self, service: &str, name: &str) -> Result<()> {
+        let (twin, _) = self.harm.stand.twin(Some(service))?;
+        let theirs = self.scene.service(service).await?.setting(name).await?;
+        let (Some(theirs), Some(own)) = (theirs, twin.setting(name).await?) else {
+            return Err(Error::usage(format!("{service} has no setting {name:?}")));
+        };
+        self.said.push(format!("{service}: {name} = {theirs}, as on yours"));
+        self.harm.settings.push((service.to_owned(), name.to_owned(), own));
+        twin.configure(name, &theirs).await
+    }
+
+    /// Does one step; a finding ends the drill.
+    async fn step(&mut self, step: &Step) -> Result<Option<Finding>> {
+        let harm = &mut *self.harm;
+        match step {
+            Step::Call(returns) => return self.call(returns).await,
+            Step::Ask(ask) => return self.ask(ask).await,
+            Step::Kill(service) => {
+                self.said.push(format!("kill -9 {service}"));
+                harm.dead.insert(service.clone());
+                harm.stand.hands.kill(service).await?;
+            }
+            Step::Start(service) => {
+                self.said.push(format!("start {service}"));
+                harm.stand.start(service).await?;
+                harm.dead.remove(service);
+            }
+            Step::Restart(service) => {
+                self.said.push(format!("restart {service}"));
+                harm.stand.restart(service).await?;
+            }
+            Step::Pause(service) => {
+                self.said.push(format!("freeze {service}"));
+                harm.frozen.insert(service.clone());
+                harm.stand.hands.pause(service).await?;
+            }
+            Step::Unpause(service) => {
+                self.said.push(format!("{service} goes on"));
+                harm.stand.hands.unpause(service).await?;
+                harm.frozen.remove(service);
+            }
+        }
+        Ok(None)
+    }
+
+    async fn call(&mut self, returns: &Returns) -> Result<Option<Finding>> {
+        let Some(process) = &self.process else { return Ok(None) };
+        let call = returns.call(self.scene.variables, &mut self.fresh)?;
+        let line = call::line(&call.call, &call.args);
+        let expected =
+            step::expectation(returns.expect.as_ref(), self.scene.variables, &mut self.fresh)?;
+        let value = match call::call(process, &call, CALL_TIMEOUT).await {
+            Ended::Returned(value) => value,
+            Ended::Trouble(trouble) => return trouble.finding(&line, &self.said).map(Some),
+        };
+        self.said.push(format!("{line} → {}", call::brief(&value)));
+        let mismatch = expected.compare(&value);
+        Ok(mismatch.map(|m| self.fail(format!("{line} returned something else"), m, "result")))
+    }
+
+    async fn ask(&mut self, ask: &Ask) -> Result<Option<Finding>> {
+        let variables = self.scene.variables;
+        let (twin, _) = self.harm.stand.twin(ask.on.as_deref())?;
+        let question = Question {
+            words: step::filled(&ask.send, variables, &mut self.fresh)?,
+            field: ask.field.as_deref(),
+            expected: step::expectation(ask.expect.as_ref(), variables, &mut self.fresh)?,
+            refused: ask.refused.as_deref(),
+        };
+        let within = ask.within.as_ref().map(|v| v.get(variables)).transpose()?.unwrap_or_default();
+        let deadline = Instant::now() + within.0;
+        let words: Vec<&str> = question.words.iter().map(String::as_str).collect();
+        let (answer, mismatch) = loop {
+            let (answer, mismatch) = question.judge(twin.ask(&words).await?);
+            if mismatch.is_none() || Instant::now() >= deadline {
+                break (answer, mismatch);
+            }
+            tokio::time::sleep(ASK_EVERY).await;
+        };
+        let (name, line) = (twin.name(), question.line());
+        self.said.push(format!("{name}> {line} → {}", call::brief(&answer)));
+        Ok(mismatch.map(|mismatch| {
+            let summary = format!("{name} answers something else to {line}");
+            self.fail(summary, mismatch, ask.code.name())
+        }))
+    }
+
+    fn fail(&self, summary: String, mismatch: Mismatch, code: &str) -> Finding {
+        let from = self.said.len().saturating_sub(SHOWN);
+        let mut evidence = Evidence::new(summary).mismatch(mismatch);
+        evidence.history = self.said[from..].to_vec();
+        evidence.fail(code)
+    }
+}
+
+/// A command for a twin with its values in place.
+struct Question<'a> {
+    words: Vec<String>,
+    field: Option<&'a str>,
+    expected: Expectation,
+    refused: Option<&'a str>,
+}
+
+impl Question<'_> {
+    /// What of the answer is looked at, and how it differs from what is expected.
+    fn judge(&self, answer: Answer) -> (Value, Option<Mismatch>) {
+        let differs = |expected: String, observed: &str| {
+            Some(Mismatch { expected, observed: observed.to_owned(), difference: None })
+        };
+        match (answer, self.refused) {
+            (Answer::Value(value), None) => {
+                let value = self.field.map_or_else(|| value.clone(), |f| step::field(&value, f));
+                let mismatch = self.expected.compare(&value);
+                (value, mismatch)
+            }
+            (Answer::Refused(said), None) => {
+                let mismatch = differs("an answer".to_owned(), &said);
+                (said.into(), mismatch)
+            }
+            (Answer::Refused(said), Some(begin)) => {
+                let mismatch = if said.starts_with(begin) {
+                    None
+                } else {
+                    differs(format!("the error {begin}"), &said)
+                };
+                (said.into(), mismatch)
+            }
+            (Answer::Value(value), Some(begin)) => {
+                let mismatch = differs(format!("the error {begin}"), &call::brief(&value));
+                (value, mismatch)
+            }
+        }
+    }
+
+    /// As a person would type it, with what of the answer is meant.
+    fn line(&self) -> String {
+        let words: Vec<String> = self.words.iter().map(|word| step::first_line(word)).collect();
+        let line = shell_line(&words);
+        self.field.map_or(line.clone(), |field| format!("{line}, {field}"))
+    }
+}
