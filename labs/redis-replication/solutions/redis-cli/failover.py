@@ -1,0 +1,29 @@
+"""The primary is dead: one of its replicas takes over, by the command-line client."""
+
+import subprocess
+
+REPLICAS = ["replica-1", "replica-2"]
+
+
+def ask(server: str, *words: str) -> str:
+    """What a server answers to a command."""
+    client = ["redis-cli", "-h", server, *words]
+    return subprocess.run(client, capture_output=True, text=True, check=True).stdout
+
+
+def offset(replica: str) -> int:
+    """How far a replica has come."""
+    for line in ask(replica, "INFO", "replication").splitlines():
+        name, _, value = line.partition(":")
+        if name == "slave_repl_offset":
+            return int(value)
+    return -1
+
+
+def promote() -> str:
+    """Make one replica the primary and let the other follow it; return its name."""
+    *behind, best = sorted(REPLICAS, key=offset)
+    ask(best, "REPLICAOF", "NO", "ONE")
+    for replica in behind:
+        ask(replica, "REPLICAOF", best, "6379")
+    return best

