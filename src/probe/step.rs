@@ -180,3 +180,22 @@ pub struct Asked {
     /// How the answer differs from what is expected.
     pub mismatch: Option<Mismatch>,
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn a_field_is_the_value_of_a_name() {
+        let info = json!("# Replication\r\nrole:master\r\nslave0:ip=10.0.0.1,port=6379\r\n");
+        assert_eq!(field(&info, "role"), "master");
+        assert_eq!(field(&info, "slave0"), "ip=10.0.0.1,port=6379");
+        assert_eq!(field(&info, "rol"), Value::Null);
+        let pairs = json!(["save", "", "maxmemory", "100"]);
+        assert_eq!(field(&pairs, "maxmemory"), "100");
+        assert_eq!(field(&pairs, "100"), Value::Null);
+        assert_eq!(field(&Value::Null, "role"), Value::Null);
+    }
+}

@@ -320,6 +320,11 @@ fn an_unknown_service_is_shown_with_its_place_and_the_nearest() {
 }
 
 #[test]
+fn a_drill_with_a_service_the_lab_has_not_is_shown_with_its_place() {
+    faulty("drill-on-stranger", ":21:23", &["radis", "did you mean \\\"redis\\\"?"]);
+}
+
+#[test]
 fn an_unknown_definition_of_a_service_is_shown_with_its_place_and_the_nearest() {
     faulty("unknown-definition", ":9:17", &["radis", "did you mean \\\"redis\\\"?"]);
 }

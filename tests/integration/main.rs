@@ -4,6 +4,7 @@ mod author;
 mod cli;
 mod contention;
 mod docker;
+mod drill;
 mod engine;
 mod grade;
 mod hostile;

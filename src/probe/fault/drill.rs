@@ -45,6 +45,7 @@ pub struct Drill {
 
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
+#[schemars(rename = "DrillStep")]
 pub enum Step {
     /// A call into the program.
     Call(Returns),
@@ -65,6 +66,7 @@ pub enum Step {
 /// A command for a twin, and what it must answer.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
+#[schemars(rename = "DrillAsk")]
 pub struct Ask {
     /// The service whose twin is meant; the only one when left out.
     pub on: Option<String>,
@@ -84,6 +86,7 @@ pub struct Ask {
 /// What it means when a twin answers something else.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
+#[schemars(rename = "DrillCode")]
 pub enum Code {
     #[default]
     Value,
@@ -446,5 +449,74 @@ impl Question<'_> {
         let words: Vec<String> = self.words.iter().map(|word| step::first_line(word)).collect();
         let line = shell_line(&words);
         self.field.map_or(line.clone(), |field| format!("{line}, {field}"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn problem(drill: &str) -> Option<String> {
+        let drill: Drill = yaml(drill);
+        drill.lint(&Variables::default()).err().map(|error| error.what)
+    }
+
+    fn yaml(text: &str) -> Drill {
+        let value: Value = serde_json::from_str(text).unwrap();
+        serde_json::from_value(value).unwrap()
+    }
+
+    #[test]
+    fn a_step_must_find_its_service_as_it_wants_it() {
+        let well = r#"{"steps": [{"pause": "a"}, {"kill": "b"}, {"unpause": "a"}, {"start": "b"}, {"kill": "a"}]}"#;
+        assert_eq!(problem(well), None);
+        for (steps, wanted) in [
+            (r#"{"unpause": "a"}"#, "a to be paused"),
+            (r#"{"start": "a"}"#, "a to be killed"),
+            (r#"{"kill": "a"}, {"kill": "a"}"#, "a to be running"),
+            (r#"{"pause": "a"}, {"ask": {"on": "a", "send": ["PING"]}}"#, "a to be running"),
+            (r#"{"pause": "a"}, {"restart": "a"}"#, "a to be running"),
+        ] {
+            let found = problem(&format!(r#"{{"steps": [{steps}]}}"#)).unwrap();
+            assert!(found.ends_with(wanted), "{steps}: {found}");
+        }
+    }
+
+    #[test]
+    fn what_is_given_goes_on_into_the_steps() {
+        assert_eq!(problem(r#"{"given": [{"kill": "a"}], "steps": [{"start": "a"}]}"#), None);
+        assert!(problem(r#"{"given": [{"kill": "a"}], "steps": [{"pause": "a"}]}"#).is_some());
+        assert!(problem(r#"{"given": [{"call": {"call": "f"}}], "steps": [{"kill": "a"}]}"#).is_some());
+        assert!(problem(r#"{"steps": []}"#).is_some());
+    }
+
+    #[test]
+    fn it_runs_the_program_only_where_it_calls_it() {
+        assert!(!yaml(r#"{"steps": [{"kill": "a"}]}"#).drives_program());
+        assert!(yaml(r#"{"steps": [{"call": {"call": "f"}}]}"#).drives_program());
+    }
+
+    #[test]
+    fn every_code_can_be_named() {
+        for code in CODES {
+            let code: Code = serde_json::from_value((*code).into()).unwrap();
+            assert!(CODES.contains(&code.name()));
+        }
+    }
+
+    #[test]
+    fn a_refusal_is_an_answer_only_where_one_is_expected() {
+        let question = |refused| Question {
+            words: vec!["GET".to_owned()],
+            field: None,
+            expected: Expectation::default(),
+            refused,
+        };
+        let refusal = || Answer::Refused("READONLY You can't write".to_owned());
+        assert!(question(Some("READONLY")).judge(refusal()).1.is_none());
+        assert!(question(Some("NOREPLICAS")).judge(refusal()).1.is_some());
+        assert!(question(Some("READONLY")).judge(Answer::Value("OK".into())).1.is_some());
+        assert!(question(None).judge(refusal()).1.is_some());
+        assert!(question(None).judge(Answer::Value("OK".into())).1.is_none());
     }
 }

@@ -1,0 +1,135 @@
+//! Drills: services that die, freeze and come back, and how services of a seat compare.
+
+use std::collections::BTreeMap;
+use std::fmt::Write;
+
+use serde_json::Value;
+
+use crate::docker;
+use crate::sandbox::Sandbox;
+
+const LAB: &str = "tiny-pair";
+
+/// Puts on the first, and says so once the second has it.
+const WAITS: &str = "
+def put(key):
+    with r.client() as connection:
+        connection.set(key, 'here')
+        return connection.wait(1, 5000) == 1
+";
+/// Says so, and leaves it to chance.
+const KEEPS_IT: &str = "
+def put(key):
+    return True
+";
+const YES: &str = "
+def yes():
+    return True
+";
+const NO: &str = "
+def yes():
+    return False
+";
+
+fn seat() -> Sandbox {
+    let sandbox = Sandbox::with_fixture("drill");
+    sandbox.ok(&["run", LAB, "--detach"]);
+    sandbox
+}
+
+/// Each check of a task, by its id.
+fn checks(sandbox: &Sandbox, task: &str) -> BTreeMap<String, Value> {
+    let (result, _) = sandbox.json_and_code(&["check", LAB, task]);
+    let checks = result["tasks"][0]["checks"].as_array().unwrap();
+    checks.iter().map(|c| (c["id"].as_str().unwrap().to_owned(), c.clone())).collect()
+}
+
+/// The checks of the program made of these parts.
+fn with_program(sandbox: &Sandbox, parts: &[&str]) -> BTreeMap<String, Value> {
+    let head = "import redis\nr = redis.Redis('first', decode_responses=True)\n";
+    sandbox.write(LAB, "pair.py", format!("{head}{}", parts.concat()));
+    checks(sandbox, "pair")
+}
+
+/// The code of each check that does not pass.
+fn failures(checks: &BTreeMap<String, Value>) -> BTreeMap<&str, &str> {
+    checks
+        .iter()
+        .filter(|(_, check)| check["verdict"] != "pass")
+        .map(|(id, check)| (id.as_str(), check["failure"]["code"].as_str().unwrap_or("no code")))
+        .collect()
+}
+
+fn expect<'a>(found: &[(&'a str, &'a str)]) -> BTreeMap<&'a str, &'a str> {
+    found.iter().copied().collect()
+}
+
+fn ask(sandbox: &Sandbox, service: &str, words: &[&str]) -> String {
+    let line = ["exec", "workbench", "--", "redis-cli", "-h", service];
+    sandbox.ok(&[&line, words].concat()).stdout
+}
+
+/// The twins of a seat and their ids.
+fn twins(sandbox: &Sandbox) -> String {
+    let mut found = String::new();
+    for name in sandbox.on_engine().containers.iter().filter(|name| name.contains("-twin-")) {
+        let state = docker::container(name).unwrap();
+        assert_eq!(state["State"]["Status"], "running", "{name}");
+        writeln!(found, "{name} {}", state["Id"]).unwrap();
+    }
+    found
+}
+
+#[test]
+fn what_a_drill_breaks_is_mended_and_nothing_of_it_reaches_the_learner() {
+    let sandbox = seat();
+    let found = with_program(&sandbox, &[WAITS, YES]);
+    assert_eq!(failures(&found), expect(&[]), "{found:#?}");
+    let made = twins(&sandbox);
+    assert_eq!(made.lines().count(), 2, "{made}");
+
+    // A drill that ends in the middle leaves one dead and one frozen, were they not brought back.
+    let found = with_program(&sandbox, &[KEEPS_IT, NO]);
+    let codes = expect(&[("survives", "lost"), ("broken", "result")]);
+    assert_eq!(failures(&found), codes, "{found:#?}");
+    let history = found["broken"]["failure"]["evidence"]["history"].to_string();
+    assert!(history.contains("kill -9 first") && history.contains("freeze second"), "{history}");
+    assert!(history.contains("yes() → false"), "{history}");
+    assert_eq!(twins(&sandbox), made, "the twins come clean, and are not made anew");
+
+    assert_eq!(ask(&sandbox, "first", &["KEYS", "*"]).trim(), "mine");
+    assert_eq!(ask(&sandbox, "second", &["DBSIZE"]).trim(), "0");
+    assert!(ask(&sandbox, "second", &["ROLE"]).starts_with("master"));
+}
+
+#[test]
+fn a_call_that_cannot_go_on_is_the_programs_failure() {
+    let sandbox = seat();
+    let asks_the_dead = "\ndef yes():\n    return r.ping()\n";
+    let found = with_program(&sandbox, &[WAITS, asks_the_dead]);
+    assert_eq!(failures(&found), expect(&[("broken", "raised")]), "{found:#?}");
+    let found = with_program(&sandbox, &[WAITS, YES]);
+    assert_eq!(failures(&found), expect(&[]), "{found:#?}");
+}
+
+#[test]
+fn a_twin_gets_the_learners_setting_for_one_check() {
+    let sandbox = seat();
+    ask(&sandbox, "second", &["CONFIG", "SET", "replica-read-only", "no"]);
+    let found = with_program(&sandbox, &[WAITS, YES]);
+    assert_eq!(failures(&found), expect(&[("refuses", "refused")]), "{found:#?}");
+    let history = found["refuses"]["failure"]["evidence"]["history"].to_string();
+    assert!(history.contains("second: replica-read-only = no, as on yours"), "{history}");
+}
+
+#[test]
+fn services_are_compared_and_what_takes_time_gets_it() {
+    let sandbox = seat();
+    assert_eq!(failures(&checks(&sandbox, "look")), expect(&[("same", "value")]));
+    ask(&sandbox, "second", &["SET", "other", "1"]);
+    assert_eq!(failures(&checks(&sandbox, "look")), expect(&[]));
+    ask(&sandbox, "first", &["SET", "fading", "1", "PX", "2000"]);
+    assert!(!failures(&checks(&sandbox, "look")).contains_key("fades"));
+    ask(&sandbox, "second", &["REPLICAOF", "first", "6379"]);
+    assert_eq!(failures(&checks(&sandbox, "look")).get("role"), Some(&"value"));
+}
