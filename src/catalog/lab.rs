@@ -1,9 +1,11 @@
 //! A lab as its `lab.yaml` says it.
 
 use std::collections::BTreeMap;
+use std::num::NonZeroU8;
 
 use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
+use serde::de::Error as _;
+use serde::{Deserialize, Deserializer, Serialize};
 
 use super::load::Spanned;
 use super::variable::Variable;
@@ -35,6 +37,7 @@ pub struct Lab {
     #[schemars(with = "Vec<String>")]
     pub questions: Vec<Spanned<String>>,
     /// Name, which is the host name in the seat, and definition.
+    #[serde(deserialize_with = "in_numbers")]
     #[schemars(with = "BTreeMap<String, ServiceUse>")]
     pub services: BTreeMap<String, Spanned<ServiceUse>>,
     /// Libraries that the workbench and the runners have beyond their image's own.
@@ -89,6 +92,31 @@ pub struct ServiceUse {
     #[serde(rename = "use")]
     #[schemars(with = "Option<String>")]
     pub definition: Option<Spanned<String>>,
+    /// So many of them, named `NAME-1`, `NAME-2`, …
+    pub count: Option<NonZeroU8>,
+    /// The name in the file, which `count` adds a number to.
+    #[serde(skip)]
+    pub declared: String,
+}
+
+/// Makes single services of those that are declared in numbers.
+fn in_numbers<'de, D: Deserializer<'de>>(
+    deserializer: D,
+) -> Result<BTreeMap<String, Spanned<ServiceUse>>, D::Error> {
+    let mut services = BTreeMap::new();
+    for (name, mut service) in BTreeMap::<String, Spanned<ServiceUse>>::deserialize(deserializer)? {
+        service.value.declared.clone_from(&name);
+        let names: Vec<String> = match service.value.count {
+            Some(count) => (1..=count.get()).map(|n| format!("{name}-{n}")).collect(),
+            None => vec![name],
+        };
+        for name in names {
+            if services.insert(name.clone(), service.clone()).is_some() {
+                return Err(D::Error::custom(format!("two services are named {name:?}")));
+            }
+        }
+    }
+    Ok(services)
 }
 
 /// Libraries of a lab, by the language that they are for.
@@ -249,9 +277,7 @@ impl Lab {
 
     /// The definition under `docker/` that a service of this lab uses.
     pub fn definition<'a>(&'a self, service: &'a str) -> &'a str {
-        self.services
-            .get(service)
-            .and_then(|s| s.value.definition.as_ref())
-            .map_or(service, |d| d.value.as_str())
+        let Some(used) = self.services.get(service).map(|s| &s.value) else { return service };
+        used.definition.as_ref().map_or(&used.declared, |d| &d.value)
     }
 }

@@ -1,6 +1,10 @@
 //! The services of a lab and their set-up.
 
+use std::collections::BTreeSet;
+
 use super::{Subject, is_slug};
+use crate::catalog::lab::ServiceUse;
+use crate::catalog::load::Spanned;
 use crate::catalog::problem::Problem;
 use crate::catalog::source::escape;
 
@@ -9,8 +13,9 @@ const RESERVED: [&str; 2] = ["workbench", "gate"];
 
 pub fn defined(subject: &Subject, problems: &mut Vec<Problem>) {
     let known = subject.catalog.services();
-    for (name, service) in &subject.lab.services {
+    for (name, service) in declared(subject) {
         let definition = subject.lab.definition(name);
+        let name = &service.value.declared;
         if known.iter().any(|k| k == definition) {
             continue;
         }
@@ -25,8 +30,18 @@ pub fn defined(subject: &Subject, problems: &mut Vec<Problem>) {
     }
 }
 
+/// The services as the file declares them: of those in numbers the first.
+fn declared<'a>(
+    subject: &'a Subject,
+) -> impl Iterator<Item = (&'a String, &'a Spanned<ServiceUse>)> {
+    let mut seen = BTreeSet::new();
+    let services = subject.lab.services.iter();
+    services.filter(move |(_, service)| seen.insert(&service.value.declared))
+}
+
 pub fn named(subject: &Subject, problems: &mut Vec<Problem>) {
-    for name in subject.lab.services.keys() {
+    for (_, service) in declared(subject) {
+        let name = &service.value.declared;
         if !is_slug(name) || RESERVED.contains(&name.as_str()) {
             let what = format!("A service cannot be named {name:?}");
             let pointer = format!("/services/{}", escape(name));

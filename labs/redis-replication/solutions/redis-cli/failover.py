@@ -13,17 +13,14 @@ def ask(server: str, *words: str) -> str:
 
 def offset(replica: str) -> int:
     """How far a replica has come."""
-    for line in ask(replica, "INFO", "replication").splitlines():
-        name, _, value = line.partition(":")
-        if name == "slave_repl_offset":
-            return int(value)
-    return -1
+    lines = ask(replica, "INFO", "replication").splitlines()
+    facts = dict(line.split(":", 1) for line in lines if ":" in line)
+    return int(facts["slave_repl_offset"])
 
 
 def promote() -> str:
     """Make one replica the primary and let the other follow it; return its name."""
-    *behind, best = sorted(REPLICAS, key=offset)
+    other, best = sorted(REPLICAS, key=offset)
     ask(best, "REPLICAOF", "NO", "ONE")
-    for replica in behind:
-        ask(replica, "REPLICAOF", best, "6379")
+    ask(other, "REPLICAOF", best, "6379")
     return best
