@@ -281,3 +281,47 @@ impl Lab {
         used.definition.as_ref().map_or(&used.declared, |d| &d.value)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::catalog::Catalog;
+
+    /// A lab with these services: their names and definitions, or what is wrong.
+    fn services(services: &str) -> Result<Vec<(String, String)>, String> {
+        let folder = tempfile::tempdir().unwrap();
+        let tasks = folder.path().join("lab/tasks");
+        std::fs::create_dir_all(&tasks).unwrap();
+        for name in ["one.md", "one.explanation.md"] {
+            std::fs::write(tasks.join(name), "Text.\n").unwrap();
+        }
+        let text = format!(
+            "format: 1\ntitle: T\ntopic: t\nlevel: beginner\nminutes: 5\nsummary: S\nquestions: []\n\
+             services: {{ main: {{ use: redis }}, {services} }}\ntasks:\n\
+             - {{ id: one, title: One, points: 1, checks: [ {{ id: a, claim: A, state: {{ on: main, \
+             send: [GET, k], expect: {{ eq: v }} }} }} ] }}\n"
+        );
+        std::fs::write(folder.path().join("lab/lab.yaml"), text).unwrap();
+        let catalog = Catalog::new(Some(folder.path().to_owned()));
+        let lab = catalog.lab("lab").map_err(|error| error.to_string())?;
+        let names = lab.services.keys();
+        Ok(names.map(|name| (name.clone(), lab.definition(name).to_owned())).collect())
+    }
+
+    #[test]
+    fn services_in_numbers_are_single_ones_with_numbers() {
+        let found = services("copy: { use: redis, count: 2 }, mysql: { count: 1 }").unwrap();
+        let expected =
+            [("copy-1", "redis"), ("copy-2", "redis"), ("main", "redis"), ("mysql-1", "mysql")];
+        let expected = expected.map(|(name, of)| (name.to_owned(), of.to_owned()));
+        assert_eq!(found, expected);
+    }
+
+    #[test]
+    fn what_cannot_be_in_numbers_is_told() {
+        let twice = services("copy: { use: redis, count: 2 }, copy-2: { use: redis }");
+        assert!(twice.unwrap_err().contains("two services are named \"copy-2\""));
+        assert!(services("copy: { use: redis, count: 0 }").is_err());
+        let unknown = services("copy: { use: radis, count: 3 }").unwrap_err();
+        assert!(unknown.contains("radis") && unknown.contains("lab.yaml:8:48"), "{unknown}");
+    }
+}

@@ -9,7 +9,7 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use crate::error::{Error, Result};
-use crate::probe::call::{self, CALL_TIMEOUT, Ended};
+use crate::probe::call::{self, Ended};
 use crate::probe::expect::{Expectation, Matcher, Mismatch};
 use crate::probe::finding::{Evidence, Finding};
 use crate::probe::fresh::Fresh;
@@ -21,7 +21,9 @@ use crate::template::{Span, Var, Variables};
 use crate::term::shell_line;
 
 /// No drill goes on longer: what it has broken must be mended before the check is cut short.
-const WITHIN: Duration = Duration::from_secs(45);
+const WITHIN: Duration = Duration::from_secs(50);
+/// A call may find a service dead, and client libraries try for a while before they give up.
+const CALL_WITHIN: Duration = Duration::from_secs(30);
 /// How often something is asked that has time to become what is expected.
 const ASK_EVERY: Duration = Duration::from_millis(20);
 /// Lines of the evidence.
@@ -204,8 +206,9 @@ impl Drill {
             return Err(Error::usage("A drill has no steps").help("add steps: [...]"));
         }
         if self.given.iter().any(|step| matches!(step, Step::Call(_))) {
-            return Err(Error::usage("What is given calls the program")
-                .help("move the call to the steps"));
+            return Err(
+                Error::usage("What is given calls the program").help("move the call to the steps")
+            );
         }
         let mut now: BTreeMap<&str, Condition> = BTreeMap::new();
         for step in self.all() {
@@ -235,8 +238,10 @@ pub async fn observe(drill: &Drill, scene: &Scene<'_>) -> Result<Finding> {
     } else {
         None
     };
-    let mut harm = Harm { stand, frozen: BTreeSet::new(), dead: BTreeSet::new(), settings: Vec::new() };
-    let mut play = Play { scene, process, fresh: Fresh::default(), said: Vec::new(), harm: &mut harm };
+    let mut harm =
+        Harm { stand, frozen: BTreeSet::new(), dead: BTreeSet::new(), settings: Vec::new() };
+    let mut play =
+        Play { scene, process, fresh: Fresh::default(), said: Vec::new(), harm: &mut harm };
     let played = tokio::time::timeout(WITHIN, play.all(drill)).await;
     let said = std::mem::take(&mut play.said);
     let mended = harm.undo().await;
@@ -296,7 +301,8 @@ impl Play<'_, '_> {
         }
         for step in &drill.given {
             if let Some(Finding::Fail(failure)) = self.step(step).await? {
-                let mut error = Error::infrastructure("What a drill begins with does not come about");
+                let mut error =
+                    Error::infrastructure("What a drill begins with does not come about");
                 error.why = Some(failure.evidence.summary);
                 return Err(error.help("check again"));
             }
@@ -361,7 +367,7 @@ impl Play<'_, '_> {
         let line = call::line(&call.call, &call.args);
         let expected =
             step::expectation(returns.expect.as_ref(), self.scene.variables, &mut self.fresh)?;
-        let value = match call::call(process, &call, CALL_TIMEOUT).await {
+        let value = match call::call(process, &call, CALL_WITHIN).await {
             Ended::Returned(value) => value,
             Ended::Trouble(trouble) => return trouble.finding(&line, &self.said).map(Some),
         };
@@ -486,7 +492,9 @@ mod tests {
     fn what_is_given_goes_on_into_the_steps() {
         assert_eq!(problem(r#"{"given": [{"kill": "a"}], "steps": [{"start": "a"}]}"#), None);
         assert!(problem(r#"{"given": [{"kill": "a"}], "steps": [{"pause": "a"}]}"#).is_some());
-        assert!(problem(r#"{"given": [{"call": {"call": "f"}}], "steps": [{"kill": "a"}]}"#).is_some());
+        assert!(
+            problem(r#"{"given": [{"call": {"call": "f"}}], "steps": [{"kill": "a"}]}"#).is_some()
+        );
         assert!(problem(r#"{"steps": []}"#).is_some());
     }
 

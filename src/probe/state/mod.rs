@@ -180,7 +180,8 @@ async fn once(spec: &Spec, scene: &Scene<'_>) -> Result<Finding> {
                 let expected = question.part(other.demand(words).await?);
                 if !same(&expected, &observed) {
                     let (on, other) = (&spec.on, other.name());
-                    let mut evidence = evidence(&format!("{on} answers something else than {other}"));
+                    let mut evidence =
+                        evidence(&format!("{on} answers something else than {other}"));
                     evidence.expected = Some(format!("{} as on {other}", show(&expected)));
                     evidence.observed = Some(show(&observed));
                     return Ok(evidence.fail("value"));
