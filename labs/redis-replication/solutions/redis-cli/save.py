@@ -6,7 +6,7 @@ import subprocess
 def save(key: str, value: str) -> bool:
     """Set `key` on the primary; True only if at least one replica has confirmed it."""
     # Two lines of one session, so that WAIT waits for this SET.
-    lines = f'SET "{key}" "{value}"\nWAIT 1 500\n'
+    lines = f'SET "{key}" "{value}"\nWAIT 1 1000\n'
     client = ["redis-cli", "-h", "primary"]
     said = subprocess.run(client, input=lines, capture_output=True, text=True, check=True).stdout
     stored, confirmed = said.split()

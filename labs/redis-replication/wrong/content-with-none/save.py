@@ -9,4 +9,4 @@ def save(key: str, value: str) -> bool:
     """Set `key` on the primary; True only if at least one replica has confirmed it."""
     with r.client() as connection:
         connection.set(key, value)
-        return connection.wait(0, 500) >= 0
+        return connection.wait(0, 1000) >= 0

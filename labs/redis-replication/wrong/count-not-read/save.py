@@ -9,5 +9,5 @@ def save(key: str, value: str) -> bool:
     """Set `key` on the primary; True only if at least one replica has confirmed it."""
     with r.client() as connection:
         connection.set(key, value)
-        connection.wait(1, 500)
+        connection.wait(1, 1000)
         return True

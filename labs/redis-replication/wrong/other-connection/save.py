@@ -9,4 +9,4 @@ waiting = redis.Redis(host="primary")
 def save(key: str, value: str) -> bool:
     """Set `key` on the primary; True only if at least one replica has confirmed it."""
     r.set(key, value)
-    return waiting.wait(1, 500) >= 1
+    return waiting.wait(1, 1000) >= 1

@@ -9,7 +9,7 @@ def save(key: str, value: str) -> bool:
     """Set `key` on the primary; True only if at least one replica has confirmed it."""
     with r.client() as connection:
         connection.set(key, value)
-        if connection.wait(1, 500) >= 1:
+        if connection.wait(1, 1000) >= 1:
             return True
         connection.delete(key)
         return False
