@@ -21,9 +21,9 @@ use crate::template::{Span, Var, Variables};
 use crate::term::shell_line;
 
 /// No drill goes on longer: what it has broken must be mended before the check is cut short.
-const WITHIN: Duration = Duration::from_secs(50);
+const WITHIN: Duration = Duration::from_secs(40);
 /// A call may find a service dead, and client libraries try for a while before they give up.
-const CALL_WITHIN: Duration = Duration::from_secs(30);
+const CALL_WITHIN: Duration = Duration::from_secs(25);
 /// How often something is asked that has time to become what is expected.
 const ASK_EVERY: Duration = Duration::from_millis(20);
 /// Lines of the evidence.
