@@ -128,6 +128,13 @@ fn services_are_compared_and_what_takes_time_gets_it() {
     assert_eq!(failures(&checks(&sandbox, "look")), expect(&[("same", "value")]));
     ask(&sandbox, "second", &["SET", "other", "1"]);
     assert_eq!(failures(&checks(&sandbox, "look")), expect(&[]));
+    // Refused by one of them, the question has no answer to compare with.
+    ask(&sandbox, "first", &["SET", "rows", "no list"]);
+    ask(&sandbox, "second", &["INCR", "another"]);
+    let found = checks(&sandbox, "look");
+    assert_eq!(failures(&found), expect(&[("as-long", "value")]));
+    let summary = &found["as-long"]["failure"]["evidence"]["summary"];
+    assert_eq!(summary, "first refused the question");
     ask(&sandbox, "first", &["SET", "fading", "1", "PX", "2000"]);
     assert!(!failures(&checks(&sandbox, "look")).contains_key("fades"));
     ask(&sandbox, "second", &["REPLICAOF", "first", "6379"]);

@@ -167,17 +167,21 @@ async fn once(spec: &Spec, scene: &Scene<'_>) -> Result<Finding> {
         evidence
     };
     let asked: Vec<&str> = words.iter().map(String::as_str).collect();
+    let refused = |by: &str, message: String| {
+        let mut evidence = evidence(&format!("{by} refused the question"));
+        evidence.observed = Some(message);
+        evidence.fail("value")
+    };
     Ok(match service.ask(&asked).await? {
-        Answer::Refused(message) => {
-            let mut evidence = evidence(&format!("{} refused the question", spec.on));
-            evidence.observed = Some(message);
-            evidence.fail("value")
-        }
+        Answer::Refused(message) => refused(&spec.on, message),
         Answer::Value(observed) => {
             let observed = question.part(observed);
             if let Some(other) = &spec.same_on {
                 let other = scene.service(other).await?;
-                let expected = question.part(other.demand(words).await?);
+                let expected = match other.ask(&asked).await? {
+                    Answer::Value(answer) => question.part(answer),
+                    Answer::Refused(message) => return Ok(refused(other.name(), message)),
+                };
                 if !same(&expected, &observed) {
                     let (on, other) = (&spec.on, other.name());
                     let mut evidence =
