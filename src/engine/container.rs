@@ -26,7 +26,6 @@ pub enum Stdin {
 
 /// A container to be made. It always has every capability dropped but `cap_add`, and may gain no privileges.
 #[derive(Debug, Clone, Default)]
-#[expect(clippy::struct_excessive_bools, reason = "the engine's own switches")]
 pub struct ContainerSpec {
     pub name: String,
     /// A tag or id that the engine has: nothing is pulled.
