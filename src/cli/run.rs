@@ -79,6 +79,9 @@ fn reached(started: &Started) -> String {
             "  {:<10} {} from this machine, {} in the shell\n",
             reach.service, reach.address, reach.service
         ));
+        for (what, address) in &reach.ports {
+            text.push_str(&format!("  {:<10} {address} for {what}\n", ""));
+        }
     }
     text.push_str(
         "\n  labs tasks     what there is to do\n  labs shell     a shell beside the services\n",

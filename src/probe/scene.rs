@@ -1,7 +1,6 @@
 //! What a probe may use: the seat's services, and a stand where the learner's program runs.
 
 use std::collections::BTreeMap;
-use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -10,7 +9,7 @@ use tokio::sync::Mutex;
 
 use super::relay::Relay;
 use super::runner::Runner;
-use super::service::{self, Service, Session};
+use super::service::{self, Addresses, Service, Session};
 use crate::catalog::service::Protocol;
 use crate::error::{Error, Result};
 use crate::template::Variables;
@@ -29,7 +28,7 @@ pub struct Scene<'a> {
 }
 
 /// Where a service is, and what it speaks.
-pub type Place = (Option<Protocol>, SocketAddr);
+pub type Place = (Option<Protocol>, Addresses);
 
 /// The seat's own services, connected to when first asked.
 #[derive(Default)]
@@ -106,11 +105,11 @@ impl Services {
         {
             return Ok(session.clone());
         }
-        let (protocol, address) = self
+        let (protocol, addresses) = self
             .places
             .get(name)
             .ok_or_else(|| Error::usage(format!("The lab has no service {name:?}")))?;
-        let session = service::connect(*protocol, name, *address).await?;
+        let session = service::connect(*protocol, name, addresses.clone()).await?;
         sessions.insert(name.to_owned(), session.clone());
         Ok(session)
     }

@@ -11,7 +11,7 @@ use super::Session;
 use super::ledger::check_lock;
 use super::plan::{LANES, Plan};
 use super::stand::Lane;
-use super::start::reach;
+use super::start::addresses;
 use crate::catalog::lab::{Check, Lab, Task};
 use crate::error::{Error, Result};
 use crate::event::Event;
@@ -55,7 +55,7 @@ impl Session {
             .members
             .iter()
             .filter(|m| m.definition.port.is_some())
-            .map(|m| Ok((m.name.clone(), (m.definition.ready, reach(m, None, &gate)?))))
+            .map(|m| Ok((m.name.clone(), (m.definition.ready, addresses(m, None, &gate)?))))
             .collect::<Result<BTreeMap<_, _>>>()?;
         let tasks: Vec<&Task> =
             lab.tasks.iter().filter(|t| task.is_none_or(|id| id == t.id.value)).collect();

@@ -8,7 +8,7 @@ use tokio::net::TcpStream;
 
 use super::Session;
 use super::plan::{LANES, Member, Plan};
-use super::start::reach;
+use super::start::{addresses, reach};
 use crate::catalog::lab::Lab;
 use crate::catalog::service::Protocol;
 use crate::error::{Error, Result};
@@ -49,10 +49,31 @@ while (my $client = $listener->accept) {
 }
 "#;
 
+/// The same of RabbitMQ: greets in AMQP whoever says something, and answers each request to the management with success.
+const YES_MAN_OF_RABBITMQ: &str = r#"
+use IO::Socket::INET;
+my ($port, $word) = @ARGV;
+my $longstr = sub { pack('N', length $_[0]) . $_[0] };
+my $start = pack('n n C C N', 10, 10, 0, 9, 0) . $longstr->($word) . $longstr->('en_US');
+my $amqp = "\x01\0\0" . pack('N', length $start) . $start . "\xce";
+my $json = "{\"ok\":\"$word\"}";
+my $http = "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: " . length($json) . "\r\n\r\n$json";
+my $answer = fork ? $amqp : $http;
+my $listener = IO::Socket::INET->new(LocalPort => $answer eq $amqp ? $port : 10000 + $port, Listen => 64, ReuseAddr => 1)
+  or die "no listener: $!";
+$SIG{CHLD} = 'IGNORE';
+while (my $client = $listener->accept) {
+  next if fork;
+  syswrite($client, $answer) while sysread($client, my $request, 65536);
+  exit;
+}
+"#;
+
 /// An impostor's script, and how many bytes it says before its word.
 fn script(protocol: Option<Protocol>) -> (&'static str, usize) {
     match protocol {
         Some(Protocol::Mysql) => (YES_MAN_OF_MYSQL, 11),
+        Some(Protocol::Amqp) => (YES_MAN_OF_RABBITMQ, 21),
         _ => (YES_MAN, 1),
     }
 }
@@ -117,8 +138,8 @@ impl Session {
         let known = plan.members.iter().filter(|m| service::known(m.definition.ready));
         let gate = &gate;
         let sessions = known.map(|member| async move {
-            let address = reach(member, None, gate)?;
-            Ok((member, service::connect(member.definition.ready, &member.name, address).await?))
+            let addresses = addresses(member, None, gate)?;
+            Ok((member, service::connect(member.definition.ready, &member.name, addresses).await?))
         });
         try_join_all(sessions).await
     }

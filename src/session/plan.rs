@@ -38,6 +38,8 @@ const MAX_SERVICES: usize = 6;
 
 const FIRST_SERVICE_PORT: u16 = 7000;
 const FIRST_TWIN_PORT: u16 = 7100;
+/// Of a service's other ports each has a hundred of its own here.
+const FIRST_OTHER_PORT: u16 = 7200;
 
 pub type Labels = BTreeMap<String, String>;
 
@@ -238,6 +240,12 @@ impl Plan {
         }
     }
 
+    /// The gate's port for another port of a service, the `nth` that its definition names.
+    pub fn other_gate_port(member: &Member, lane: Option<u8>, nth: u16) -> u16 {
+        let place = lane.map_or(0, |lane| 1 + u16::from(lane));
+        FIRST_OTHER_PORT + 100 * nth + 10 * place + u16::from(member.index)
+    }
+
     pub fn gate_name(&self) -> String {
         self.container(GATE)
     }
@@ -314,9 +322,14 @@ impl Plan {
             let Some(port) = member.definition.port else { continue };
             let place =
                 lane.map_or(FIRST_SERVICE_HOST + member.index, |lane| twin_host(member, lane));
-            let published = Self::gate_port(member, lane);
-            routes.push(format!("{published}={}:{port}", host(networks.subnet, place)));
-            spec.published.push(published);
+            let others = member.definition.ports.values().zip(0..);
+            let others = others.map(|(&port, n)| (Self::other_gate_port(member, lane, n), port));
+            for (published, port) in
+                [(Self::gate_port(member, lane), port)].into_iter().chain(others)
+            {
+                routes.push(format!("{published}={}:{port}", host(networks.subnet, place)));
+                spec.published.push(published);
+            }
         }
         spec.env.insert("GATE_ROUTES".to_owned(), routes.join(","));
         // The published network comes first: a container's ports are bound on its first one.

@@ -1,5 +1,6 @@
 //! Starting a seat, or finding it again.
 
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
@@ -13,7 +14,7 @@ use super::{Session, workspace};
 use crate::catalog::lab::Lab;
 use crate::engine::{ContainerSpec, ContainerState};
 use crate::error::{Error, Result};
-use crate::probe::service::{self, Service};
+use crate::probe::service::{self, Addresses, Service};
 use crate::ready;
 use crate::store::{ResourceKind, SeatRow};
 
@@ -48,6 +49,9 @@ pub struct Started {
 pub struct Reach {
     pub service: String,
     pub address: SocketAddr,
+    /// Its other ports, by what they are for.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub ports: BTreeMap<String, SocketAddr>,
 }
 
 impl Session {
@@ -129,7 +133,7 @@ impl Session {
         let ready = plan.members.iter().map(|member| async {
             let ready = self.ready(plan, member, &gate);
             let reach = self.events.step(format!("{} ready", member.name), ready).await?;
-            self.set_up(lab, plan, member, reach.address).await?;
+            self.set_up(lab, plan, member, &gate).await?;
             Ok(reach)
         });
         try_join_all(ready).await
@@ -211,9 +215,10 @@ impl Session {
     }
 
     async fn ready(&self, plan: &Plan, member: &Member, gate: &ContainerState) -> Result<Reach> {
-        let address = reach(member, None, gate)?;
+        let Addresses { main: address, others: ports } = addresses(member, None, gate)?;
+        let reach = Reach { service: member.name.clone(), address, ports };
         let Some(protocol) = member.definition.ready else {
-            return Ok(Reach { service: member.name.clone(), address });
+            return Ok(reach);
         };
         let container = plan.container(&member.name);
         tokio::select! {
@@ -228,7 +233,7 @@ impl Session {
             }
             error = self.dies(&container, &member.name) => return Err(error?),
         }
-        Ok(Reach { service: member.name.clone(), address })
+        Ok(reach)
     }
 
     /// Returns when the container has ended, with what it said last.
@@ -254,7 +259,7 @@ impl Session {
         lab: &Lab,
         plan: &Plan,
         member: &Member,
-        address: SocketAddr,
+        gate: &ContainerState,
     ) -> Result<()> {
         const DONE: &str = "set up";
         let (kind, name) = match member.definition.data {
@@ -267,7 +272,9 @@ impl Session {
             return Ok(());
         }
         let work = async {
-            let service = service::connect(member.definition.ready, &member.name, address).await?;
+            let addresses = addresses(member, None, gate)?;
+            let service =
+                service::connect(member.definition.ready, &member.name, addresses).await?;
             self.fill(lab, member, &*service).await?;
             self.store.note_resource(kind, &name, DONE)
         };
@@ -301,7 +308,24 @@ pub(super) fn reach(
     lane: Option<u8>,
     gate: &ContainerState,
 ) -> Result<SocketAddr> {
-    let port = Plan::gate_port(member, lane);
+    published(member, gate, Plan::gate_port(member, lane))
+}
+
+/// Where all ports of a service, or of its twin in a lane, are reached.
+pub(super) fn addresses(
+    member: &Member,
+    lane: Option<u8>,
+    gate: &ContainerState,
+) -> Result<Addresses> {
+    let main = reach(member, lane, gate)?;
+    let named = member.definition.ports.keys().zip(0..);
+    let others = named.map(|(name, n)| {
+        Ok((name.clone(), published(member, gate, Plan::other_gate_port(member, lane, n))?))
+    });
+    Ok(Addresses { main, others: others.collect::<Result<_>>()? })
+}
+
+fn published(member: &Member, gate: &ContainerState, port: u16) -> Result<SocketAddr> {
     gate.ports.get(&port).copied().ok_or_else(|| {
         Error::infrastructure(format!("The gate does not publish a port for {}", member.name))
             .help("run 'labs reset' to make the seat anew")

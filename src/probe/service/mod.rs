@@ -1,9 +1,11 @@
 //! Quiet sessions with services, one file a protocol: what the checker sends must not change what it observes.
 
 mod mysql;
+mod rabbitmq;
 mod redis;
 
 use std::any::Any;
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
@@ -11,6 +13,7 @@ use async_trait::async_trait;
 use serde_json::Value;
 
 pub use mysql::{Logged, Mysql, Scope};
+pub use rabbitmq::Rabbitmq;
 pub use redis::Redis;
 
 use crate::catalog::service::Protocol;
@@ -18,6 +21,21 @@ use crate::error::{Error, Result};
 
 /// A session that several askers share.
 pub type Session = Arc<dyn Service>;
+
+/// Where a service is reached.
+#[derive(Debug, Clone)]
+pub struct Addresses {
+    /// The port that clients connect to.
+    pub main: SocketAddr,
+    /// Its other ports, by what they are for.
+    pub others: BTreeMap<String, SocketAddr>,
+}
+
+impl From<SocketAddr> for Addresses {
+    fn from(main: SocketAddr) -> Self {
+        Self { main, others: BTreeMap::new() }
+    }
+}
 
 /// What a service says to a command.
 #[derive(Debug, Clone, PartialEq)]
@@ -106,7 +124,7 @@ impl dyn Service {
 
 /// Whether there are sessions of a protocol.
 pub fn known(protocol: Option<Protocol>) -> bool {
-    matches!(protocol, Some(Protocol::Redis | Protocol::Mysql))
+    matches!(protocol, Some(Protocol::Redis | Protocol::Mysql | Protocol::Amqp))
 }
 
 /// Connects to a service.
@@ -116,11 +134,13 @@ pub fn known(protocol: Option<Protocol>) -> bool {
 pub async fn connect(
     protocol: Option<Protocol>,
     name: &str,
-    address: SocketAddr,
+    addresses: impl Into<Addresses>,
 ) -> Result<Session> {
+    let addresses = addresses.into();
     Ok(match protocol {
-        Some(Protocol::Redis) => Arc::new(Redis::connect(name, address).await?),
-        Some(Protocol::Mysql) => Arc::new(Mysql::connect(name, address).await?),
+        Some(Protocol::Redis) => Arc::new(Redis::connect(name, addresses.main).await?),
+        Some(Protocol::Mysql) => Arc::new(Mysql::connect(name, addresses.main).await?),
+        Some(Protocol::Amqp) => Arc::new(Rabbitmq::connect(name, &addresses).await?),
         _ => {
             return Err(Error::usage(format!("There are no probes for the service {name}"))
                 .because("its protocol is not known to any"));

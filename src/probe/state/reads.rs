@@ -1,6 +1,7 @@
 //! What is known to only read.
 
-/// Commands that change nothing, from `COMMAND LIST FILTERBY ACLCAT read` and the introspection commands.
+/// Commands that change nothing, of Redis from `COMMAND LIST FILTERBY ACLCAT read` and the introspection commands, of
+/// RabbitMQ `queue NAME` and `GET PATH`.
 const READS: &[&str] = &[
     "BITCOUNT",
     "BITPOS",
@@ -37,6 +38,7 @@ const READS: &[&str] = &[
     "PUBSUB|CHANNELS",
     "PUBSUB|NUMPAT",
     "PUBSUB|NUMSUB",
+    "QUEUE",
     "ROLE",
     "SCAN",
     "SCARD",

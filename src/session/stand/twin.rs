@@ -8,11 +8,11 @@ use tokio::net::TcpStream;
 use super::{STAND_LABEL, TWIN};
 use crate::engine::ContainerState;
 use crate::error::{Error, Result};
-use crate::probe::service::{self, Service};
+use crate::probe::service::{self, Addresses, Service};
 use crate::ready;
 use crate::session::Session;
 use crate::session::plan::{Member, Networks, Plan};
-use crate::session::start::reach;
+use crate::session::start::addresses;
 use crate::store::ResourceKind;
 
 pub(super) const READY_WITHIN: Duration = Duration::from_secs(20);
@@ -41,19 +41,20 @@ pub struct Place<'a> {
 impl Place<'_> {
     /// Where the checker reaches the twin: straight through the gate's bridge where that stands on this machine, since
     /// the engine's proxy copies every byte once more; else where the gate publishes it.
-    async fn address(&self, gate: &ContainerState) -> Result<SocketAddr> {
-        let published = reach(self.member, Some(self.lane), gate)?;
+    async fn addresses(&self, gate: &ContainerState) -> Result<Addresses> {
+        let published = addresses(self.member, Some(self.lane), gate)?;
         let Some(&gate) = gate.addresses.get(&self.plan.gates_network()) else {
             return Ok(published);
         };
         let near = SocketAddr::new(gate, Plan::gate_port(self.member, Some(self.lane)));
         let answers = || tokio::time::timeout(NEAR_WITHIN, TcpStream::connect(near));
         let is_near = self.networks.has_bridge_here() && matches!(answers().await, Ok(Ok(_)));
-        Ok(if is_near { near } else { published })
+        Ok(if is_near { Addresses { main: near, ..published } } else { published })
     }
 
-    async fn connect(&self, address: SocketAddr) -> Result<service::Session> {
-        service::connect(self.member.definition.ready, &self.member.name, address).await
+    async fn connect(&self, addresses: &Addresses) -> Result<service::Session> {
+        let Member { name, definition, .. } = self.member;
+        service::connect(definition.ready, name, addresses.clone()).await
     }
 }
 
@@ -64,8 +65,9 @@ impl Twin {
     /// The engine refuses, or the twin does not become ready.
     pub async fn open(place: &Place<'_>, gate: &ContainerState) -> Result<Self> {
         let container = place.plan.twin_name(place.member, place.lane);
-        let address = place.address(gate).await?;
-        if let Some(warm) = Self::warm(place, &container, address).await? {
+        let addresses = place.addresses(gate).await?;
+        let address = addresses.main;
+        if let Some(warm) = Self::warm(place, &container, &addresses).await? {
             return Ok(warm);
         }
         place.session.drop_container(&container).await?;
@@ -79,7 +81,7 @@ impl Twin {
                 Error::infrastructure(what).at(&container).because(met)
             })?;
         }
-        let session = place.connect(address).await?;
+        let session = place.connect(&addresses).await?;
         let pristine = digest(&*session).await?;
         place.session.store.note_resource(ResourceKind::Container, &container, &pristine)?;
         Ok(Self { container, service: place.member.name.clone(), address, session, pristine })
@@ -96,7 +98,11 @@ impl Twin {
         self.session.wipe().await.is_ok()
     }
 
-    async fn warm(place: &Place<'_>, container: &str, address: SocketAddr) -> Result<Option<Self>> {
+    async fn warm(
+        place: &Place<'_>,
+        container: &str,
+        addresses: &Addresses,
+    ) -> Result<Option<Self>> {
         let recorded = place.session.store.resources(Some(&place.plan.seat.id))?;
         let Some(recorded) =
             recorded.into_iter().find(|r| r.name == container && !r.detail.is_empty())
@@ -107,14 +113,14 @@ impl Twin {
         if !state.is_some_and(|s| s.running && !s.paused && s.image == place.member.image) {
             return Ok(None);
         }
-        let Ok(session) = place.connect(address).await else {
+        let Ok(session) = place.connect(addresses).await else {
             return Ok(None);
         };
         let service = place.member.name.clone();
         let twin = Self {
             container: container.to_owned(),
             service,
-            address,
+            address: addresses.main,
             session,
             pristine: recorded.detail,
         };
