@@ -50,7 +50,9 @@ impl Probe {
     pub fn drives_program(&self) -> bool {
         match self {
             Self::State(_) => false,
-            Self::Trace(spec) => matches!(spec.source(), trace::Source::Scenario),
+            Self::Trace(spec) => {
+                matches!(spec.source(), trace::Source::Scenario) && spec.calls_program()
+            }
             Self::Workload(_) => true,
             Self::Fault(spec) => spec.drives_program(),
         }
@@ -58,12 +60,13 @@ impl Probe {
 
     /// Whether it acts on twins: for the learner's program, or by itself.
     pub fn needs_stand(&self) -> bool {
-        let acts = match self {
-            Self::Trace(spec) => matches!(spec.source(), trace::Source::SlowLog(_)),
-            Self::Fault(_) => true,
-            _ => false,
-        };
-        acts || self.drives_program()
+        match self {
+            Self::State(_) => false,
+            Self::Trace(spec) => {
+                matches!(spec.source(), trace::Source::SlowLog(_) | trace::Source::Scenario)
+            }
+            Self::Workload(_) | Self::Fault(_) => true,
+        }
     }
 
     /// Finds what can be found without a live system: unknown commands, undefined variables.

@@ -74,6 +74,11 @@ impl Spec {
         }
     }
 
+    /// Whether a step calls the learner's program; else the checker alone acts on the twin.
+    pub fn calls_program(&self) -> bool {
+        self.steps.iter().any(Step::calls_program)
+    }
+
     pub fn lint(&self, variables: &Variables) -> Result<()> {
         let sources = [
             self.books.is_some(),

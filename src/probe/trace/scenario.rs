@@ -38,6 +38,12 @@ pub enum Step {
     Finish(Finish),
 }
 
+impl Step {
+    pub fn calls_program(&self) -> bool {
+        matches!(self, Self::Call(_) | Self::Start(_))
+    }
+}
+
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Start {
@@ -153,9 +159,9 @@ pub async fn observe(spec: &Spec, scene: &Scene<'_>) -> Result<Finding> {
     Ok(Finding::PASS)
 }
 
-/// The processes of the learner's program: one for the calls, one for each started call.
+/// The processes of the learner's program: one for the calls, one for each started call; none where no step calls it.
 struct Cast {
-    main: Process,
+    main: Option<Process>,
     started: BTreeMap<String, Process>,
 }
 
@@ -166,14 +172,15 @@ impl Cast {
             .iter()
             .filter_map(|s| if let Step::Start(start) = s { Some(&start.name) } else { None })
             .collect();
+        if !spec.calls_program() {
+            return Ok(Ok(Self { main: None, started: BTreeMap::new() }));
+        }
         let processes = match call::spawn(scene, names.len() + 1).await? {
             Ok(processes) => processes,
             Err(finding) => return Ok(Err(finding)),
         };
         let mut processes = processes.into_iter();
-        let Some(main) = processes.next() else {
-            return Err(Error::infrastructure("The runner started no process"));
-        };
+        let main = processes.next();
         Ok(Ok(Self { main, started: names.into_iter().cloned().zip(processes).collect() }))
     }
 }
@@ -198,6 +205,8 @@ impl Play<'_> {
                 let call = returns.call(self.scene.variables, &mut self.fresh)?;
                 let line = call::line(&call.call, &call.args);
                 let process = self.cast.main.clone();
+                let process = process
+                    .ok_or_else(|| Error::infrastructure("The runner started no process"))?;
                 // Fetched before the program can change it, from the copy: the learner's service keeps no trace.
                 let expected = self.expected(returns.expect.as_ref(), spec).await?;
                 let ended = call::call(&process, &call, CALL_TIMEOUT).await;
