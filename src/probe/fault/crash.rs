@@ -129,11 +129,18 @@ async fn play(
     }
 
     // The machine is gone with the worker: nothing but the service knows what it held.
+    let death_us = victim.process.clock().now_us();
     crew.scene.stand()?.start_over().await?;
     let survivor = match client(crew.scene, SURVIVOR).await? {
         Ok(survivor) => survivor,
         Err(finding) => return Ok(Some(finding)),
     };
+    if !crew.spec.roles.has(RoleKind::Recover) {
+        crew.given_back(&survivor, death_us).await?;
+        crew.drain(&survivor, 2 * jobs).await?;
+        let _ = survivor.process.kill().await;
+        return crew.stopped();
+    }
     // Whoever held work is recovered, the dead first; what was done must not come back.
     for round in [&[VICTIM][..], &[VICTIM, RESCUER, SURVIVOR]] {
         for worker in round {

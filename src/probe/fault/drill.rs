@@ -26,11 +26,13 @@ const WITHIN: Duration = Duration::from_secs(40);
 const CALL_WITHIN: Duration = Duration::from_secs(25);
 /// How often something is asked that has time to become what is expected.
 const ASK_EVERY: Duration = Duration::from_millis(20);
+/// A value that is shown has no more bytes.
+const BRIEF: usize = 200;
 /// Lines of the evidence.
 const SHOWN: usize = 60;
 
 /// The codes that an expectation of a drill can have.
-pub const CODES: &[&str] = &["full-copy", "lost", "refused", "split", "stale", "value"];
+pub const CODES: &[&str] = &["full-copy", "kept", "lost", "refused", "split", "stale", "value"];
 
 /// Faults and calls, in order, on twins of several services.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
@@ -94,6 +96,8 @@ pub enum Code {
     Value,
     /// What was acknowledged is gone.
     Lost,
+    /// What should be gone is there.
+    Kept,
     /// A copy does not follow.
     Stale,
     /// Several take themselves for the one that leads.
@@ -109,6 +113,7 @@ impl Code {
         match self {
             Self::Value => "value",
             Self::Lost => "lost",
+            Self::Kept => "kept",
             Self::Stale => "stale",
             Self::Split => "split",
             Self::FullCopy => "full-copy",
@@ -322,7 +327,9 @@ impl Play<'_, '_> {
         let (Some(theirs), Some(own)) = (theirs, twin.setting(name).await?) else {
             return Err(Error::usage(format!("{service} has no setting {name:?}")));
         };
-        self.said.push(format!("{service}: {name} = {theirs}, as on yours"));
+        // A whole configuration is too much to read.
+        let brief = if theirs.len() > BRIEF { String::new() } else { format!(" = {theirs}") };
+        self.said.push(format!("{service}: {name}{brief}, as on yours"));
         self.harm.settings.push((service.to_owned(), name.to_owned(), own));
         twin.configure(name, &theirs).await
     }

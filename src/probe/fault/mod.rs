@@ -127,9 +127,9 @@ impl Spec {
 
     pub fn lint(&self, variables: &Variables) -> Result<()> {
         match self.fault()? {
-            Fault::Kill(_, workload) => {
+            Fault::Kill(kill, workload) => {
                 workload.lint(variables)?;
-                lint_kill(workload)
+                lint_kill(kill, workload)
             }
             Fault::Inject(inject, workload) => {
                 workload.lint(variables)?;
@@ -141,12 +141,16 @@ impl Spec {
     }
 }
 
-fn lint_kill(workload: &workload::Spec) -> Result<()> {
-    if workload.model == Model::AtLeastOnce && workload.roles.recover.is_some() {
-        return Ok(());
+fn lint_kill(kill: &Kill, workload: &workload::Spec) -> Result<()> {
+    if workload.model != Model::AtLeastOnce {
+        return Err(Error::usage("A kill needs a workload in which work is acknowledged")
+            .help("use the model at-least-once"));
     }
-    Err(Error::usage("A kill needs a workload that can be recovered")
-        .help("use the model at-least-once with the role recover"))
+    if kill.role == Victim::Recover && workload.roles.recover.is_none() {
+        return Err(Error::usage("The kill is of a role that the workload does not have")
+            .help("add the role recover, or kill another"));
+    }
+    Ok(())
 }
 
 fn lint_inject(inject: &Inject, workload: &workload::Spec) -> Result<()> {

@@ -1,7 +1,7 @@
 //! The workload of acknowledged delivery: put, take, acknowledge.
 
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
@@ -9,12 +9,14 @@ use super::Spec;
 use super::recorder::{Client, Recorder};
 use super::roles::RoleKind;
 use crate::error::Result;
-use crate::model::Action;
+use crate::model::{Action, Operation, Outcome};
 use crate::probe::finding::Finding;
 use crate::probe::scene::Scene;
 use crate::probe::{call, fresh};
 
 const BREATH: Duration = Duration::from_millis(2);
+/// What a service has not given back by then is lost.
+const GIVEN_BACK_WITHIN: Duration = Duration::from_secs(4);
 
 /// Jobs go in while workers take and acknowledge them; at the end every worker is recovered, and what
 /// was acknowledged must not come back.
@@ -136,6 +138,40 @@ impl Crew<'_> {
         let call =
             self.spec.roles.call(RoleKind::Recover, &[("worker", worker)], self.scene.variables)?;
         self.recorder.act(by, call, Action::Recover).await;
+        Ok(())
+    }
+
+    /// Where the service itself gives back what a dead worker held: takes and acknowledges until everything has come that
+    /// was not acknowledged, or patience is over. An empty answer meanwhile proves nothing. To the model it is a recover
+    /// that began with the death.
+    pub async fn given_back(&self, worker: &Client, death_us: u64) -> Result<()> {
+        let patience = Instant::now() + GIVEN_BACK_WITHIN;
+        let mut missing = self.recorder.history().operations.iter().fold(0_usize, |open, made| {
+            match (&made.action, &made.outcome) {
+                (Action::Put { .. }, Outcome::Ok(_)) => open + 1,
+                (Action::Ack { .. }, Outcome::Ok(_)) => open.saturating_sub(1),
+                _ => open,
+            }
+        });
+        while missing > 0 && Instant::now() < patience {
+            let values = [("worker", worker.name.as_str())];
+            let call = self.spec.roles.call(RoleKind::Take, &values, self.scene.variables)?;
+            match self.recorder.take_something(worker, call).await.map(Taken::from) {
+                Some(Taken::Job(job)) => {
+                    missing -= 1;
+                    self.ack(worker, &job).await?;
+                }
+                Some(_) => tokio::time::sleep(BREATH).await,
+                None => break,
+            }
+        }
+        self.recorder.record(Operation {
+            client: "service".to_owned(),
+            action: Action::Recover,
+            start: death_us,
+            end: Some(worker.process.clock().now_us()),
+            outcome: Outcome::Ok(None),
+        });
         Ok(())
     }
 

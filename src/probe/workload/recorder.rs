@@ -42,6 +42,30 @@ impl Recorder {
         action: Action,
         timeout: Duration,
     ) -> Option<Value> {
+        let (operation, value) = self.made(client, call, action, timeout).await;
+        if let Some(operation) = operation {
+            self.record(operation);
+        }
+        value
+    }
+
+    /// As [`Recorder::act`] of a take, but an answer that nothing is there is not recorded.
+    pub async fn take_something(&self, client: &Client, call: Call) -> Option<Value> {
+        let (operation, value) = self.made(client, call, Action::Take, CALL_TIMEOUT).await;
+        if let Some(operation) = operation.filter(|operation| !is_empty_take(operation)) {
+            self.record(operation);
+        }
+        value
+    }
+
+    /// Makes a call; what is to be recorded of it, and what it returned.
+    async fn made(
+        &self,
+        client: &Client,
+        call: Call,
+        action: Action,
+        timeout: Duration,
+    ) -> (Option<Operation>, Option<Value>) {
         self.calls.fetch_add(1, Ordering::Relaxed);
         let called = call::timed(&client.process, &call, timeout).await;
         if let Ended::Returned(value) = &called.ended
@@ -51,23 +75,23 @@ impl Recorder {
             let trouble =
                 Trouble::Call { outcome: runner::Outcome::Unusable(what), output: String::new() };
             self.keep_trouble(call::line(&call.call, &call.args), trouble);
-            return None;
+            return (None, None);
         }
         let (outcome, value) = match &called.ended {
             Ended::Returned(value) => (Outcome::Ok(returned(&action, value)), Some(value.clone())),
             Ended::Trouble(_) => (Outcome::Unknown, None),
         };
-        self.record(Operation {
+        let operation = Operation {
             client: client.name.clone(),
             action,
             start: called.start_us,
             end: called.end_us,
             outcome,
-        });
+        };
         if let Ended::Trouble(trouble) = called.ended {
             self.keep_trouble(call::line(&call.call, &call.args), trouble);
         }
-        value
+        (Some(operation), value)
     }
 
     /// Of a run of empty takes by one client only the first and the last are kept: the rest proves no more,
