@@ -13,6 +13,7 @@ mod keyed;
 mod mutants;
 mod mysql;
 mod packages;
+mod rabbitmq;
 mod sandbox;
 mod seat;
 mod shell;
