@@ -47,6 +47,7 @@ impl Args {
             output::json(&serde_json::json!({ "labs": entries }));
             return code;
         }
+        let widest = entries.iter().map(|e| e.lab.len()).max().unwrap_or(0);
         let mut text = String::new();
         for topic in topics(&entries) {
             text.push_str(&format!("{}\n", style(topic).bold()));
@@ -54,7 +55,7 @@ impl Args {
                 let minutes = format!("{} min", e.minutes);
                 let progress = format!("{}/{} tasks", e.passed, e.tasks);
                 text.push_str(&format!(
-                    "  {:<18} {:<13} {minutes:>7}  {progress:>11}  {}\n",
+                    "  {:<widest$}  {:<13} {minutes:>7}  {progress:>11}  {}\n",
                     e.lab,
                     e.level.to_string(),
                     e.title
