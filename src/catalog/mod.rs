@@ -11,6 +11,7 @@ pub mod schema;
 pub mod service;
 pub mod solution;
 pub mod source;
+pub mod summary;
 pub mod text;
 pub mod variable;
 

@@ -1,10 +1,12 @@
 use console::style;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::output;
 use crate::catalog::Catalog;
-use crate::catalog::lab::{Lab, Level};
-use crate::error::Error;
+use crate::catalog::lab::Level;
+use crate::catalog::summary::{Known, Summary};
+use crate::digest;
+use crate::error::{Error, Result};
 use crate::store::Store;
 
 /// List the labs
@@ -30,8 +32,9 @@ struct Entry {
 
 impl Args {
     pub fn run(self, catalog: &Catalog) -> u8 {
-        let (mut labs, mut faulty): (Vec<Lab>, Option<Error>) = (Vec::new(), None);
-        for (_, lab) in catalog.labs() {
+        let store = Store::open().ok();
+        let (mut labs, mut faulty): (Vec<Summary>, Option<Error>) = (Vec::new(), None);
+        for (_, lab) in summaries(catalog, store.as_ref()) {
             match lab {
                 Ok(lab) => labs.push(lab),
                 Err(error) => {
@@ -41,8 +44,7 @@ impl Args {
             }
         }
         let code = faulty.map_or(0, |error| error.exit_code());
-        let store = Store::open().ok();
-        let entries: Vec<Entry> = labs.iter().map(|lab| entry(lab, store.as_ref())).collect();
+        let entries: Vec<Entry> = labs.into_iter().map(|lab| entry(lab, store.as_ref())).collect();
         if self.json {
             output::json(&serde_json::json!({ "labs": entries }));
             return code;
@@ -67,23 +69,42 @@ impl Args {
     }
 }
 
-fn entry(lab: &Lab, store: Option<&Store>) -> Entry {
-    let progress = store.and_then(|s| s.progress(&lab.slug).ok()).unwrap_or_default();
-    let passed = lab
-        .tasks
-        .iter()
-        .filter(|t| progress.get(&t.id.value).is_some_and(|p| p.passed_at.is_some()))
-        .count();
+/// What was known of labs when they were last listed, and which binary knew it.
+#[derive(Default, Serialize, Deserialize)]
+struct Listed {
+    by: String,
+    known: Known,
+}
+
+/// The labs in short; what was found out about them is kept for the next time.
+fn summaries(catalog: &Catalog, store: Option<&Store>) -> Vec<(String, Result<Summary>)> {
+    let path = store.map(|store| store.folder().join("listed.json"));
+    let kept = path.as_ref().and_then(|path| std::fs::read(path).ok());
+    let kept = kept.and_then(|kept| serde_json::from_slice::<Listed>(&kept).ok());
+    let by = digest::this_binary();
+    let mut known = kept.filter(|kept| kept.by == by).map(|kept| kept.known).unwrap_or_default();
+    let before: Vec<String> = known.keys().cloned().collect();
+    let found = catalog.summaries(&mut known);
+    if let Some(path) = path.filter(|_| !known.keys().eq(&before)) {
+        // That it cannot be kept costs no more than time.
+        let _ = serde_json::to_vec(&Listed { by, known }).map(|kept| std::fs::write(path, kept));
+    }
+    found
+}
+
+fn entry(lab: Summary, store: Option<&Store>) -> Entry {
+    let progress = store.and_then(|s| s.progress(&lab.lab).ok()).unwrap_or_default();
+    let passed = |id: &&String| progress.get(*id).is_some_and(|p| p.passed_at.is_some());
     Entry {
-        lab: lab.slug.clone(),
-        title: lab.title.clone(),
-        topic: lab.topic.clone(),
+        passed: lab.tasks.iter().filter(passed).count(),
+        tasks: lab.tasks.len(),
+        lab: lab.lab,
+        title: lab.title,
+        topic: lab.topic,
         level: lab.level,
         minutes: lab.minutes,
-        points: lab.points(),
-        tasks: lab.tasks.len(),
-        passed,
-        summary: lab.summary.clone(),
+        points: lab.points,
+        summary: lab.summary,
     }
 }
 

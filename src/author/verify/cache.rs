@@ -1,7 +1,7 @@
 //! Verifications that hold, kept until something they hang on changes: the lab, this binary, an image.
 
 use std::path::{Path, PathBuf};
-use std::time::{Duration, UNIX_EPOCH};
+use std::time::Duration;
 
 use super::Options;
 use super::result::Verification;
@@ -23,7 +23,7 @@ impl Cache {
     /// # Errors
     /// A file of the lab or a service definition cannot be read.
     pub fn of(session: &Session, lab: &Lab, options: &Options) -> Result<Self> {
-        let mut parts = vec![this_binary(), lab.slug.clone()];
+        let mut parts = vec![digest::this_binary(), lab.slug.clone()];
         let Options { repeat, shuffle, mutants, rules, jobs: _, anew: _ } = options;
         parts.push(format!("{repeat} {shuffle} {mutants} {rules:?}"));
         let files = session.catalog.lab_files();
@@ -61,18 +61,6 @@ fn forget_old(folder: &Path) {
             let _ = std::fs::remove_file(entry.path());
         }
     }
-}
-
-/// Which binary this is. Its size and time say so as well as a digest, and at once.
-fn this_binary() -> String {
-    let metadata = std::env::current_exe().and_then(std::fs::metadata);
-    metadata.map_or_else(
-        |_| String::new(),
-        |metadata| {
-            let modified = metadata.modified().ok().and_then(|t| t.duration_since(UNIX_EPOCH).ok());
-            format!("{} {modified:?}", metadata.len())
-        },
-    )
 }
 
 #[cfg(test)]
