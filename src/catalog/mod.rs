@@ -23,6 +23,7 @@ use lab::Lab;
 use question::Question;
 use service::Service;
 
+use crate::digest;
 use crate::error::{Error, Result};
 use crate::seed::Seed;
 use crate::suggest::nearest;
@@ -88,16 +89,40 @@ impl Catalog {
         Err(unknown("lab", slug, &slugs, "see 'labs list'"))
     }
 
-    /// All labs; a faulty one is an error of its own. Each takes milliseconds to read, so they are read at once.
+    /// All labs; a faulty one is an error of its own.
     pub fn labs(&self) -> Vec<(String, Result<Lab>)> {
+        self.of_each(|slug| self.lab(slug))
+    }
+
+    /// What is found out about each lab. It takes milliseconds to read one, so it is done at once.
+    fn of_each<T: Send>(&self, find_out: impl Fn(&str) -> T + Sync) -> Vec<(String, T)> {
+        let find_out = &find_out;
         std::thread::scope(|scope| {
-            let read = |slug: String| scope.spawn(move || (slug.clone(), self.lab(&slug)));
-            let reading: Vec<_> = self.slugs().into_iter().map(read).collect();
+            let one = |slug: String| {
+                scope.spawn(move || {
+                    let found = find_out(&slug);
+                    (slug, found)
+                })
+            };
+            let looking: Vec<_> = self.slugs().into_iter().map(one).collect();
             let done = |lab: ScopedJoinHandle<_>| {
                 lab.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
             };
-            reading.into_iter().map(done).collect()
+            looking.into_iter().map(done).collect()
         })
+    }
+
+    /// A digest of a lab's files.
+    ///
+    /// # Errors
+    /// One of them cannot be read.
+    pub fn digest(&self, slug: &str) -> Result<String> {
+        let mut parts = vec![slug.to_owned()];
+        for name in self.labs.below(slug) {
+            let content = self.labs.read(&format!("{slug}/{name}"))?;
+            parts.push(format!("{name} {}", digest::sha256(content)));
+        }
+        Ok(digest::sha256(parts.join("\n")))
     }
 
     /// A service definition under `docker/`.

@@ -2,14 +2,12 @@
 //! own says of itself is remembered by the digest of its files.
 
 use std::collections::BTreeMap;
-use std::thread::ScopedJoinHandle;
 
 use serde::{Deserialize, Serialize};
 
 use super::Catalog;
 use super::files::Files;
 use super::lab::{Lab, Level};
-use crate::digest;
 use crate::error::Result;
 
 /// A lab in short.
@@ -34,42 +32,22 @@ impl Catalog {
     /// known from then on; what there is no more is forgotten.
     pub fn summaries(&self, known: &mut Known) -> Vec<(String, Result<Summary>)> {
         let before = std::mem::take(known);
-        let look = |slug: String| {
-            let digest = self.digest(&slug);
-            let summary = digest.as_ref().and_then(|digest| before.get(digest)).cloned();
-            let summary = summary.map_or_else(|| self.lab(&slug).map(Summary::from), Ok);
-            (slug, digest, summary)
-        };
-        let found: Vec<_> = std::thread::scope(|scope| {
-            let looking: Vec<_> =
-                self.slugs().into_iter().map(|slug| scope.spawn(|| look(slug))).collect();
-            let done = |lab: ScopedJoinHandle<_>| {
-                lab.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+        let found = self.of_each(|slug| {
+            // A folder of labs is being written, and may hold anything.
+            let digest = match self.lab_files() {
+                Files::Folder(_) => None,
+                _ => self.digest(slug).ok(),
             };
-            looking.into_iter().map(done).collect()
+            let summary = digest.as_ref().and_then(|digest| before.get(digest)).cloned();
+            (digest, summary.map_or_else(|| self.lab(slug).map(Summary::from), Ok))
         });
-        let keep = |(slug, digest, summary): (String, Option<String>, Result<Summary>)| {
-            if let (Ok(sound), Some(digest)) = (&summary, digest) {
+        let keep = |(slug, (digest, summary)): (String, (Option<String>, Result<Summary>))| {
+            if let (Some(digest), Ok(sound)) = (digest, &summary) {
                 known.insert(digest, sound.clone());
             }
             (slug, summary)
         };
         found.into_iter().map(keep).collect()
-    }
-
-    /// A digest of a lab's files. `None` for a folder of labs: it is being written, and may hold anything.
-    fn digest(&self, slug: &str) -> Option<String> {
-        if let Files::Folder(_) = self.lab_files() {
-            return None;
-        }
-        let mut all = slug.as_bytes().to_vec();
-        for name in self.lab_files().below(slug) {
-            all.extend(name.as_bytes());
-            let content = self.lab_files().read(&format!("{slug}/{name}")).ok()?;
-            all.extend(content.len().to_le_bytes());
-            all.extend(content.as_ref());
-        }
-        Some(digest::sha256(all))
     }
 }
 

@@ -23,14 +23,9 @@ impl Cache {
     /// # Errors
     /// A file of the lab or a service definition cannot be read.
     pub fn of(session: &Session, lab: &Lab, options: &Options) -> Result<Self> {
-        let mut parts = vec![digest::this_binary(), lab.slug.clone()];
+        let mut parts = vec![digest::this_binary(), session.catalog.digest(&lab.slug)?];
         let Options { repeat, shuffle, mutants, rules, jobs: _, anew: _ } = options;
         parts.push(format!("{repeat} {shuffle} {mutants} {rules:?}"));
-        let files = session.catalog.lab_files();
-        for name in files.below(&lab.slug) {
-            let content = files.read(&format!("{}/{name}", lab.slug))?;
-            parts.push(format!("{name} {}", digest::sha256(content)));
-        }
         parts.extend(session.images.of_lab(lab)?.into_iter().map(|image| image.tag));
         let name = format!("{}.json", digest::sha256(parts.join("\n")));
         Ok(Self { path: session.store.folder().join(FOLDER).join(name) })
