@@ -5,14 +5,14 @@ mod twin;
 
 use std::collections::BTreeMap;
 use std::net::{Ipv4Addr, SocketAddr};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
 
 use super::ledger::check_lock;
 use super::plan::{Member, Networks, Plan, SEAT_LABEL};
 use super::{Session, workspace};
-use crate::engine::Engine;
+use crate::engine::{ContainerState, Engine};
 use crate::error::{Error, Result};
 use crate::probe::clock::Clock;
 use crate::probe::finding::{Evidence, Finding};
@@ -28,6 +28,8 @@ const RUNNER: &str = "runner";
 const TWIN: &str = "twin";
 /// How long the engine may take to end a twin that was killed.
 const ENDS_WITHIN: Duration = Duration::from_secs(10);
+/// How long the engine may take to book the end of a twin that no longer answers.
+const BOOKED_WITHIN: Duration = Duration::from_secs(5);
 /// How often a twin that starts is looked at, in case it ended.
 const LOOK_EVERY: Duration = Duration::from_millis(250);
 
@@ -155,13 +157,13 @@ impl<'a> Lane<'a> {
     pub async fn explain(&mut self, finding: Finding) -> Finding {
         let Some(open) = &self.open else { return finding };
         let engine = &self.session.engine;
-        for Twin { container, service, .. } in &open.twins {
-            let Ok(state) = engine.inspect(container).await else { continue };
+        for twin in &open.twins {
+            let Some(member) = self.plan.member(&twin.service) else { continue };
+            let Ok(state) = self.fate(twin, member).await else { continue };
             if state.as_ref().is_some_and(|s| s.running && !s.paused) {
                 continue;
             }
-            let Some(member) = self.plan.member(service) else { continue };
-            let said = self.session.words_of_last_run(container, state.as_ref()).await;
+            let said = self.session.words_of_last_run(&twin.container, state.as_ref()).await;
             return super::trouble::service_died(member, state.as_ref(), &said, finding);
         }
         if let Finding::Error(error) = &finding {
@@ -186,6 +188,21 @@ impl<'a> Lane<'a> {
             }
         }
         finding
+    }
+
+    /// The state of a twin. The engine books an end a moment after everybody else has noticed it: one that does not
+    /// answer is looked at again.
+    async fn fate(&self, twin: &Twin, member: &Member) -> Result<Option<ContainerState>> {
+        let patience = Instant::now() + BOOKED_WITHIN;
+        loop {
+            let state = self.session.engine.inspect(&twin.container).await?;
+            let runs = state.as_ref().is_some_and(|s| s.running && !s.paused);
+            let (true, Some(protocol)) = (runs, member.definition.ready) else { return Ok(state) };
+            let answers = ready::wait(protocol, twin.address, LOOK_EVERY).await.is_ok();
+            if answers || Instant::now() >= patience {
+                return Ok(state);
+            }
+        }
     }
 }
 
