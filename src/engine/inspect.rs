@@ -1,6 +1,6 @@
 //! The state of containers.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::net::{IpAddr, SocketAddr};
 
 use bollard::models::{ContainerInspectResponse, NetworkSettings, PortMap};
@@ -58,8 +58,8 @@ pub struct ContainerState {
     pub pid: Option<i64>,
     pub started_at: Option<Timestamp>,
     pub finished_at: Option<Timestamp>,
-    /// How many networks it was put on.
-    pub networks: usize,
+    /// The names of the networks that it was put on.
+    pub networks: BTreeSet<String>,
     /// Addresses by the network's name, while it runs.
     pub addresses: BTreeMap<String, IpAddr>,
     /// Where each published TCP port is reached, while it runs.
@@ -132,7 +132,7 @@ fn state(found: ContainerInspectResponse) -> ContainerState {
         started_at: state.started_at.as_deref().and_then(time),
         finished_at: state.finished_at.as_deref().and_then(time),
         ports: settings.ports.as_ref().map(published).unwrap_or_default(),
-        networks: settings.networks.as_ref().map_or(0, HashMap::len),
+        networks: settings.networks.iter().flatten().map(|(name, _)| name.clone()).collect(),
         addresses: addresses(settings),
         labels: config.labels.unwrap_or_default().into_iter().collect(),
         image: config.image.unwrap_or_default(),

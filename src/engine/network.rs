@@ -34,10 +34,11 @@ pub struct NetworkSpec {
 #[derive(Debug, Clone, Copy)]
 pub enum SubnetChoice {
     Exactly(Subnet),
-    /// The first free subnet of `prefix` bits in `range`.
+    /// The first free subnet of `prefix` bits in `range`; `likely`, if the engine finds it free too.
     FreeIn {
         range: Subnet,
         prefix: u8,
+        likely: Option<Subnet>,
     },
 }
 
@@ -54,10 +55,15 @@ pub struct Network {
 impl Engine {
     /// Makes a network. A free subnet is free of the engine's networks and of this machine's routes.
     pub async fn network_create(&self, spec: &NetworkSpec) -> Result<Network> {
-        let (range, prefix) = match spec.subnet {
-            SubnetChoice::Exactly(subnet) => (subnet, subnet.prefix()),
-            SubnetChoice::FreeIn { range, prefix } => (range, prefix),
+        let (range, prefix, likely) = match spec.subnet {
+            SubnetChoice::Exactly(subnet) => (subnet, subnet.prefix(), None),
+            SubnetChoice::FreeIn { range, prefix, likely } => (range, prefix, likely),
         };
+        if let Some(subnet) = likely
+            && let Ok(network) = self.network_create_at(spec, subnet).await?
+        {
+            return Ok(network);
+        }
         let mut taken = match spec.subnet {
             SubnetChoice::Exactly(_) => Vec::new(),
             SubnetChoice::FreeIn { .. } => self.taken_subnets(range).await?,
@@ -104,6 +110,16 @@ impl Engine {
             internal: spec.internal,
             labels: spec.labels.clone(),
         }))
+    }
+
+    /// A subnet of `prefix` bits in `range` that is free right now; those who ask at once get different ones, mostly.
+    ///
+    /// # Errors
+    /// The engine does not answer. A range that is full is found out when the network is made.
+    pub async fn free_subnet(&self, range: Subnet, prefix: u8) -> Result<Subnet> {
+        let taken = self.taken_subnets(range).await?;
+        let free = first_free(range, prefix, &taken, range.random_address());
+        Ok(free.unwrap_or_else(|| Subnet::new(range.base(), prefix)))
     }
 
     async fn taken_subnets(&self, range: Subnet) -> Result<Vec<Subnet>> {

@@ -4,7 +4,7 @@ use std::fs::File;
 
 use super::Session;
 use super::plan::{Labels, OWNER_LABEL, Plan, gates_network};
-use crate::engine::{ContainerSpec, Network, NetworkSpec, SubnetChoice};
+use crate::engine::{ContainerSpec, Network, NetworkSpec, Subnet, SubnetChoice};
 use crate::error::{Error, Result};
 use crate::store::{Resource, ResourceKind};
 
@@ -44,11 +44,24 @@ impl Session {
         self.store.remove_resource(ResourceKind::Volume, name)
     }
 
-    /// The seat's own network: no way out, no gateway, a small subnet of our range.
-    pub(super) async fn ensure_seat_network(&self, plan: &Plan) -> Result<Network> {
+    /// The subnet of a seat's network, or the one that it is likely to get.
+    pub(super) async fn seat_subnet(&self, plan: &Plan) -> Result<Subnet> {
+        let network = self.engine.networks_named(&plan.network()).await?.pop();
+        match network.and_then(|network| network.subnets.first().copied()) {
+            Some(subnet) => Ok(subnet),
+            None => self.engine.free_subnet(subnet_range()?, SEAT_PREFIX).await,
+        }
+    }
+
+    /// The seat's own network: no way out, no gateway, a small subnet of our range, `likely` unless it was taken meanwhile.
+    pub(super) async fn ensure_seat_network(&self, plan: &Plan, likely: Subnet) -> Result<Network> {
         let spec = NetworkSpec {
             name: plan.network(),
-            subnet: SubnetChoice::FreeIn { range: subnet_range()?, prefix: SEAT_PREFIX },
+            subnet: SubnetChoice::FreeIn {
+                range: subnet_range()?,
+                prefix: SEAT_PREFIX,
+                likely: Some(likely),
+            },
             internal: true,
             closed_gateway: true,
             isolated: false,
@@ -62,7 +75,11 @@ impl Session {
         let installation = self.store.installation()?;
         let spec = NetworkSpec {
             name: gates_network(&installation),
-            subnet: SubnetChoice::FreeIn { range: subnet_range()?, prefix: GATES_PREFIX },
+            subnet: SubnetChoice::FreeIn {
+                range: subnet_range()?,
+                prefix: GATES_PREFIX,
+                likely: None,
+            },
             internal: false,
             closed_gateway: false,
             isolated: true,
@@ -121,6 +138,6 @@ pub(super) fn check_lock(lab: &str) -> String {
     format!("{lab}.check")
 }
 
-fn subnet_range() -> Result<crate::engine::Subnet> {
+fn subnet_range() -> Result<Subnet> {
     std::env::var("LABS_SUBNETS").as_deref().unwrap_or(DEFAULT_RANGE).parse()
 }

@@ -80,11 +80,15 @@ pub struct Networks {
 impl Networks {
     /// # Errors
     /// The seat's network has no subnet.
-    pub fn new(seat: Network, gates: Network) -> Result<Self> {
+    pub fn new(seat: Network, gates: &Network) -> Result<Self> {
         let subnet = seat.subnets.first().copied().ok_or_else(|| {
             Error::infrastructure("The engine gave the seat's network no subnet").at(&seat.name)
         })?;
-        Ok(Self { seat: seat.id, gates: gates.id, subnet })
+        Ok(Self { seat: seat.id, gates: gates.id.clone(), subnet })
+    }
+
+    pub fn subnet(&self) -> Subnet {
+        self.subnet
     }
 
     /// Whether the network of the gates is a bridge of this machine, and not of one that the engine runs in.
@@ -218,11 +222,9 @@ impl Plan {
         ])
     }
 
-    /// The containers that a seat starts with: its services and the gate.
-    pub fn containers(&self, networks: &Networks) -> Vec<ContainerSpec> {
-        let services = self.members.iter().map(|m| self.service(m, networks));
-        let specs = services.chain([self.gate(networks)]);
-        specs.map(|spec| planned(spec, "")).collect()
+    /// The containers of a seat's services.
+    pub fn services(&self, networks: &Networks) -> Vec<ContainerSpec> {
+        self.members.iter().map(|m| planned(self.service(m, networks), "")).collect()
     }
 
     /// The container of the learner's shell.
@@ -314,7 +316,8 @@ impl Plan {
         spec
     }
 
-    fn gate(&self, networks: &Networks) -> ContainerSpec {
+    /// The gate, on the network of the gates alone: that of its seat may not be there yet.
+    pub fn gate(&self, gates: &Network, subnet: Subnet) -> ContainerSpec {
         let lanes = std::iter::once(None).chain((0..LANES).map(Some));
         let mut routes = Vec::new();
         let mut spec = self.base(&self.gate, &self.gate_image, self.gate_name());
@@ -327,18 +330,20 @@ impl Plan {
             for (published, port) in
                 [(Self::gate_port(member, lane), port)].into_iter().chain(others)
             {
-                routes.push(format!("{published}={}:{port}", host(networks.subnet, place)));
+                routes.push(format!("{published}={}:{port}", host(subnet, place)));
                 spec.published.push(published);
             }
         }
         spec.env.insert("GATE_ROUTES".to_owned(), routes.join(","));
-        // The published network comes first: a container's ports are bound on its first one.
-        let seat = one_link(networks, host(networks.subnet, GATE_HOST), vec![]);
-        spec.network = NetworkChoice::Networks(vec![
-            Link { network: networks.gates.clone(), ..Link::default() },
-            seat,
-        ]);
-        spec
+        // A container's ports are bound on its first network.
+        let link = Link { network: gates.id.clone(), ..Link::default() };
+        spec.network = NetworkChoice::Networks(vec![link]);
+        planned(spec, "")
+    }
+
+    /// The gate's place on the network of its seat.
+    pub fn gate_link(&self, networks: &Networks) -> Link {
+        one_link(networks, host(networks.subnet, GATE_HOST), vec![])
     }
 
     /// What every container of a definition has: limits, user, labels.

@@ -8,11 +8,12 @@ use std::time::{Duration, Instant};
 use futures_util::future::try_join_all;
 use rand::RngExt;
 use serde::Serialize;
+use tokio::sync::oneshot;
 
 use super::plan::{Member, Networks, PLAN_LABEL, Plan};
 use super::{Session, workspace};
 use crate::catalog::lab::Lab;
-use crate::engine::{ContainerSpec, ContainerState};
+use crate::engine::{ContainerSpec, ContainerState, Network, Subnet};
 use crate::error::{Error, Result};
 use crate::probe::service::{self, Addresses, Service};
 use crate::ready;
@@ -119,17 +120,31 @@ impl Session {
             &plan.seat.id,
             plan.owner(),
         )?;
-        let (seat, gates, ()) = tokio::try_join!(
-            self.events.step("network", self.ensure_seat_network(plan)),
-            self.ensure_gates_network(),
-            self.make_volumes(plan),
-        )?;
-        let networks = Networks::new(seat, gates)?;
-        self.drop_outdated_workbench(plan, &networks).await?;
-        let containers = plan.containers(&networks);
-        // The gate, the last in the list, takes longest: it is put on two networks and publishes ports.
-        try_join_all(containers.iter().rev().map(|spec| self.raise(plan, spec))).await?;
-        let gate = self.gate(plan).await?;
+        let (gates, subnet) =
+            tokio::try_join!(self.ensure_gates_network(), self.seat_subnet(plan))?;
+        let (made, is_made) = oneshot::channel();
+        let services = async {
+            let (seat, ()) = tokio::try_join!(
+                self.events.step("network", self.ensure_seat_network(plan, subnet)),
+                self.make_volumes(plan),
+            )?;
+            let networks = Networks::new(seat, &gates)?;
+            // Nobody waits for it where the gate failed.
+            let _ = made.send(networks.clone());
+            self.drop_outdated_workbench(plan, &networks).await?;
+            let services = plan.services(&networks);
+            try_join_all(services.iter().map(|spec| self.raise(plan, spec))).await
+        };
+        // The gate, which publishes ports, takes longest: it comes up while the network of the seat is being made.
+        let gate = async {
+            self.raise_gate(plan, &gates, subnet).await?;
+            let Ok(networks) = is_made.await else { return std::future::pending().await };
+            if networks.subnet() != subnet {
+                self.raise_gate(plan, &gates, networks.subnet()).await?;
+            }
+            self.join_gate(plan, &networks).await
+        };
+        let (_, gate) = tokio::try_join!(services, gate)?;
         let ready = plan.members.iter().map(|member| async {
             let ready = self.ready(plan, member, &gate);
             let reach = self.events.step(format!("{} ready", member.name), ready).await?;
@@ -147,7 +162,7 @@ impl Session {
             let Some(state) = self.engine.inspect(&spec.name).await? else {
                 return self.make_and_start(plan, spec).await;
             };
-            let unfinished = state.networks < spec.network.links().len();
+            let unfinished = state.networks.is_empty();
             let outdated = state.labels.get(PLAN_LABEL) != spec.labels.get(PLAN_LABEL);
             if unfinished || (outdated && plan.member(part).is_none()) {
                 self.drop_container(&spec.name).await?;
@@ -165,6 +180,26 @@ impl Session {
             }
         };
         self.events.step(format!("container {part}"), work).await
+    }
+
+    /// The gate on the network where its ports are published; one that is not on it, or whose way there is gone, is
+    /// made anew.
+    async fn raise_gate(&self, plan: &Plan, gates: &Network, subnet: Subnet) -> Result<()> {
+        let spec = plan.gate(gates, subnet);
+        let state = self.engine.inspect(&spec.name).await?;
+        if state.is_some_and(|s| !s.running || !s.networks.contains(&gates.name)) {
+            self.drop_container(&spec.name).await?;
+        }
+        self.raise(plan, &spec).await
+    }
+
+    /// Puts the gate on the network of its seat, unless it is there; answers what it is then.
+    async fn join_gate(&self, plan: &Plan, networks: &Networks) -> Result<ContainerState> {
+        let gate = self.gate(plan).await?;
+        if !gate.networks.contains(&plan.network()) {
+            self.engine.network_connect(&gate.id, &plan.gate_link(networks)).await?;
+        }
+        Ok(gate)
     }
 
     async fn make_and_start(&self, plan: &Plan, spec: &ContainerSpec) -> Result<()> {
@@ -203,7 +238,7 @@ impl Session {
                     .help(format!("run 'labs run {}' to bring the seat back", plan.seat.lab))
             })
         };
-        Networks::new(one(plan.network()).await?, one(plan.gates_network()).await?)
+        Networks::new(one(plan.network()).await?, &one(plan.gates_network()).await?)
     }
 
     async fn make_volumes(&self, plan: &Plan) -> Result<()> {

@@ -18,7 +18,7 @@ const SERVER: &str = "use IO::Socket::INET; my $s = IO::Socket::INET->new(LocalP
 async fn network(scratch: &Scratch, part: &str, closed: bool) -> Network {
     let spec = NetworkSpec {
         name: scratch.name(part),
-        subnet: SubnetChoice::FreeIn { range: RANGE.parse().unwrap(), prefix: 27 },
+        subnet: SubnetChoice::FreeIn { range: RANGE.parse().unwrap(), prefix: 27, likely: None },
         internal: closed,
         closed_gateway: closed,
         isolated: false,
@@ -158,7 +158,7 @@ async fn networks_made_at_once_do_not_overlap_and_run_out_politely() {
     let range: Subnet = "10.214.7.0/27".parse().unwrap();
     let spec = |n: usize| NetworkSpec {
         name: scratch.name(&format!("small-{n}")),
-        subnet: SubnetChoice::FreeIn { range, prefix: 29 },
+        subnet: SubnetChoice::FreeIn { range, prefix: 29, likely: None },
         internal: true,
         closed_gateway: true,
         isolated: false,
