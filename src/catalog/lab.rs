@@ -94,6 +94,9 @@ pub struct ServiceUse {
     pub definition: Option<Spanned<String>>,
     /// So many of them, named `NAME-1`, `NAME-2`, …
     pub count: Option<NonZeroU8>,
+    /// The folder of the workspace whose files it reads when it starts.
+    #[schemars(with = "Option<String>")]
+    pub files: Option<Spanned<String>>,
     /// The name in the file, which `count` adds a number to.
     #[serde(skip)]
     pub declared: String,

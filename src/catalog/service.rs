@@ -22,6 +22,8 @@ pub struct Service {
     pub ports: BTreeMap<String, u16>,
     /// Where the named volume with the data is mounted.
     pub data: Option<String>,
+    /// Where the learner's files go, in a lab that has some for the service.
+    pub files: Option<Configured>,
     pub ready: Option<Protocol>,
     #[serde(default = "yes")]
     pub read_only: bool,
@@ -51,6 +53,16 @@ pub struct Service {
     pub stop_signal: Option<String>,
     #[serde(default = "ten")]
     pub stop_seconds: u32,
+}
+
+/// What a service reads when it starts.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Configured {
+    /// The folder inside the container.
+    pub at: String,
+    /// The command that says on its standard error what is wrong with them, and fails then.
+    pub test: Vec<String>,
 }
 
 #[derive(Debug, Clone, Deserialize)]

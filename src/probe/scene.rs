@@ -65,6 +65,23 @@ pub trait Hands: Send + Sync {
     /// It does not come back.
     async fn start(&self, service: &str) -> Result<()>;
 
+    /// Gives the twin of a service files in place of those it has, and starts it with them, unless it has them already;
+    /// the inner error is what it says against them.
+    ///
+    /// # Errors
+    /// The service takes no files, or the engine refuses.
+    async fn deploy(
+        &self,
+        service: &str,
+        files: &[(String, Vec<u8>)],
+    ) -> Result<std::result::Result<(), String>>;
+
+    /// The folder of the workspace with a service's files.
+    ///
+    /// # Errors
+    /// The service takes none.
+    fn folder(&self, service: &str) -> Result<&str>;
+
     /// Freezes the twin of a service: its connections stay, and nobody answers.
     async fn pause(&self, service: &str) -> Result<()>;
 

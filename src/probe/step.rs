@@ -121,6 +121,9 @@ pub fn filled(words: &[String], variables: &Variables, fresh: &mut Fresh) -> Res
 /// `CONFIG GET` does.
 pub fn field(answer: &Value, name: &str) -> Value {
     let of_line = |line: &str| Some(line.split_once(':').filter(|(n, _)| *n == name)?.1.to_owned());
+    if name.starts_with('/') {
+        return answer.pointer(name).cloned().unwrap_or_default();
+    }
     match answer {
         Value::String(text) => text.lines().find_map(of_line).map_or(Value::Null, Value::from),
         Value::Array(items) => {

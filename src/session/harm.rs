@@ -69,12 +69,26 @@ while (my $client = $listener->accept) {
 }
 "#;
 
+/// The same of an HTTP server, whatever is asked.
+const YES_MAN_OF_HTTP: &str = r#"
+use IO::Socket::INET;
+my ($port, $word) = @ARGV;
+my $listener = IO::Socket::INET->new(LocalPort => $port, Listen => 64, ReuseAddr => 1) or die "no listener: $!";
+$SIG{CHLD} = 'IGNORE';
+while (my $client = $listener->accept) {
+  next if fork;
+  syswrite($client, "HTTP/1.1 200 $word\r\nContent-Length: 2\r\n\r\n{}") while sysread($client, my $request, 65536);
+  exit;
+}
+"#;
+
 /// An impostor's script, and how many bytes it says before its word.
 fn script(protocol: Option<Protocol>) -> (&'static str, usize) {
     match protocol {
         Some(Protocol::Mysql) => (YES_MAN_OF_MYSQL, 11),
         Some(Protocol::Amqp) => (YES_MAN_OF_RABBITMQ, 21),
-        _ => (YES_MAN, 1),
+        Some(Protocol::Http) => (YES_MAN_OF_HTTP, "HTTP/1.1 200 ".len()),
+        Some(Protocol::Redis) | None => (YES_MAN, 1),
     }
 }
 
@@ -106,7 +120,8 @@ impl Session {
 
     /// Whether [`Session::digest`] sees everything that the services of a seat keep.
     pub fn is_seen_whole(plan: &Plan) -> bool {
-        plan.members.iter().all(|m| service::known(m.definition.ready))
+        let seen = |protocol| service::known(protocol) && protocol != Some(Protocol::Http);
+        plan.members.iter().all(|m| seen(m.definition.ready))
     }
 
     /// Begins the services' own books anew.

@@ -6,7 +6,7 @@ use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 
 use crate::catalog::lab::Lab;
-use crate::catalog::service::Service;
+use crate::catalog::service::{Configured, Service};
 use crate::catalog::{Catalog, unknown};
 use crate::digest;
 use crate::engine::{ContainerSpec, Link, Mount, Network, NetworkChoice, Source, Subnet};
@@ -49,6 +49,8 @@ pub struct Member {
     pub name: String,
     pub definition: Service,
     pub image: String,
+    /// The folder of the workspace with its files.
+    files: Option<String>,
     /// The place among the lab's services, from 0: addresses and ports hang on it.
     index: u8,
 }
@@ -62,6 +64,11 @@ impl Member {
     /// The command by which a client tells the service to stop; empty where there is none.
     pub fn shut_down(&self) -> Vec<String> {
         self.addressed(&self.definition.shut_down)
+    }
+
+    /// The folder of the workspace whose files it reads when it starts, and what it does with them.
+    pub fn files(&self) -> Option<(&str, &Configured)> {
+        Some((self.files.as_deref()?, self.definition.files.as_ref()?))
     }
 
     fn addressed(&self, command: &[String]) -> Vec<String> {
@@ -143,12 +150,13 @@ impl Plan {
         }
         let members = lab
             .services
-            .keys()
+            .iter()
             .zip(0..)
-            .map(|(name, index)| {
+            .map(|((name, used), index)| {
                 let definition = catalog.service(lab.definition(name))?;
                 let image = images.definition(&definition.name)?.tag;
-                Ok(Member { name: name.clone(), definition, image, index })
+                let files = used.value.files.as_ref().map(|folder| folder.value.clone());
+                Ok(Member { name: name.clone(), definition, image, files, index })
             })
             .collect::<Result<_>>()?;
         Ok(Self {
@@ -263,6 +271,7 @@ impl Plan {
         let mut spec = self.base(&member.definition, &member.image, name);
         let place = |m: &Member| host(networks.subnet, twin_host(m, lane));
         spec.network = link(networks, place(member), vec![]);
+        spec.hostname = Some(member.name.clone());
         // To each other twins are what their names say: none of them finds its way to the learner's services.
         spec.extra_hosts =
             self.members.iter().map(|m| (m.name.clone(), place(m).to_string())).collect();
@@ -279,11 +288,7 @@ impl Plan {
     /// The container of a service.
     pub fn service(&self, member: &Member, networks: &Networks) -> ContainerSpec {
         let mut spec = self.base(&member.definition, &member.image, self.container(&member.name));
-        spec.network = link(
-            networks,
-            host(networks.subnet, FIRST_SERVICE_HOST + member.index),
-            vec![member.name.clone()],
-        );
+        spec.network = link(networks, service_address(networks, member), vec![member.name.clone()]);
         spec.hostname = Some(member.name.clone());
         if let Some(data) = &member.definition.data {
             spec.mounts.push(Mount {
@@ -291,6 +296,19 @@ impl Plan {
                 target: data.clone(),
                 read_only: false,
             });
+        }
+        if let Some((folder, configured)) = member.files() {
+            spec.mounts.push(Mount {
+                source: Source::Bind(self.seat.workspace.join(folder)),
+                target: configured.at.clone(),
+                read_only: true,
+            });
+            // What the files name must be known when it starts, whether or not the others run by then.
+            spec.extra_hosts = self
+                .members
+                .iter()
+                .map(|m| (m.name.clone(), service_address(networks, m).to_string()))
+                .collect();
         }
         spec
     }
@@ -399,6 +417,10 @@ fn one_link(networks: &Networks, address: Ipv4Addr, aliases: Vec<String>) -> Lin
 /// An address on the seat's network. A /27 holds all that a plan asks for.
 fn host(subnet: Subnet, place: u8) -> Ipv4Addr {
     subnet.host(u32::from(place)).unwrap_or_else(|| subnet.base())
+}
+
+fn service_address(networks: &Networks, member: &Member) -> Ipv4Addr {
+    host(networks.subnet, FIRST_SERVICE_HOST + member.index)
 }
 
 /// A memory file system that belongs to the container's user.

@@ -8,6 +8,7 @@ mod drill;
 mod engine;
 mod grade;
 mod hostile;
+mod http;
 mod interrupt;
 mod keyed;
 mod mutants;

@@ -39,6 +39,7 @@ const RULES: &[Rule] = &[
     named,
     services::defined,
     services::named,
+    services::files,
     services::set_up,
     packages::pinned,
     tasks::there,

@@ -52,6 +52,25 @@ pub fn named(subject: &Subject, problems: &mut Vec<Problem>) {
     }
 }
 
+/// Files for a service come from a folder that the workspace begins with, and the service takes some.
+pub fn files(subject: &Subject, problems: &mut Vec<Problem>) {
+    for (_, service) in declared(subject) {
+        let Some(folder) = &service.value.files else { continue };
+        let pointer = format!("/services/{}/files", escape(&service.value.declared));
+        let name = service.value.definition.as_ref().map_or(&service.value.declared, |d| &d.value);
+        if subject.catalog.service(name).is_ok_and(|definition| definition.files.is_none()) {
+            let what = format!("The service {name} takes no files");
+            problems.push(subject.source.problem(&pointer, what).help("leave files out"));
+        }
+        let starter = format!("{}/starter/{}", subject.lab.slug, folder.value);
+        if !is_slug(&folder.value) || subject.catalog.lab_files().below(&starter).is_empty() {
+            let what = format!("There is no folder {:?} below starter/", folder.value);
+            let help = "put at least one file into it: the service is started with them";
+            problems.push(subject.source.problem(&pointer, what).help(help));
+        }
+    }
+}
+
 pub fn set_up(subject: &Subject, problems: &mut Vec<Problem>) {
     for (index, setup) in subject.lab.setup.iter().enumerate() {
         for name in setup.value.0.keys() {

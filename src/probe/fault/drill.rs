@@ -2,6 +2,7 @@
 //! stand it.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::num::NonZeroU16;
 use std::time::{Duration, Instant};
 
 use schemars::JsonSchema;
@@ -10,12 +11,12 @@ use serde_json::Value;
 
 use crate::error::{Error, Result};
 use crate::probe::call::{self, Ended};
-use crate::probe::expect::{Expectation, Matcher, Mismatch};
+use crate::probe::expect::{Expectation, Matcher, Mismatch, same};
 use crate::probe::finding::{Evidence, Finding};
 use crate::probe::fresh::Fresh;
 use crate::probe::runner::Process;
 use crate::probe::scene::{Scene, Stand};
-use crate::probe::service::Answer;
+use crate::probe::service::{Answer, Service};
 use crate::probe::step::{self, Returns};
 use crate::template::{Span, Var, Variables};
 use crate::term::shell_line;
@@ -32,7 +33,19 @@ const BRIEF: usize = 200;
 const SHOWN: usize = 60;
 
 /// The codes that an expectation of a drill can have.
-pub const CODES: &[&str] = &["full-copy", "kept", "lost", "refused", "split", "stale", "value"];
+pub const CODES: &[&str] = &[
+    "full-copy",
+    "kept",
+    "late",
+    "lost",
+    "missing",
+    "refused",
+    "retried",
+    "split",
+    "spoofed",
+    "stale",
+    "value",
+];
 
 /// Faults and calls, in order, on twins of several services.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
@@ -55,6 +68,8 @@ pub enum Step {
     Call(Returns),
     /// A command that the checker sends to a twin itself.
     Ask(Ask),
+    /// Gives a twin the learner's files for the service, and starts it with them.
+    Deploy(Deploy),
     /// Ends a twin without warning, as `kill -9` does.
     Kill(String),
     /// Starts one that was killed.
@@ -65,6 +80,16 @@ pub enum Step {
     Pause(String),
     /// Lets a frozen one go on.
     Unpause(String),
+}
+
+/// Files for a twin.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+#[schemars(rename = "DrillDeploy")]
+pub struct Deploy {
+    pub on: String,
+    /// Those that the check is about, by their names in the service's folder of the workspace; it gets no others.
+    pub files: Vec<String>,
 }
 
 /// A command for a twin, and what it must answer.
@@ -82,6 +107,8 @@ pub struct Ask {
     pub refused: Option<String>,
     /// Asked again and again for so long, until the answer is as expected.
     pub within: Option<Var<Span>>,
+    /// Asked so many times; what is matched is the list of the different answers.
+    pub times: Option<NonZeroU16>,
     /// What it is called when the answer is another.
     #[serde(default)]
     pub code: Code,
@@ -104,6 +131,14 @@ pub enum Code {
     Split,
     /// Everything was copied where a part had been enough.
     FullCopy,
+    /// What is to be there is not.
+    Missing,
+    /// What must be done once was done again.
+    Retried,
+    /// It took too long.
+    Late,
+    /// What somebody claimed was taken for true.
+    Spoofed,
     /// Something was refused that is to be taken, or taken that is to be refused.
     Refused,
 }
@@ -117,6 +152,10 @@ impl Code {
             Self::Stale => "stale",
             Self::Split => "split",
             Self::FullCopy => "full-copy",
+            Self::Missing => "missing",
+            Self::Retried => "retried",
+            Self::Late => "late",
+            Self::Spoofed => "spoofed",
             Self::Refused => "refused",
         }
     }
@@ -128,6 +167,7 @@ impl Step {
         match self {
             Self::Call(_) => None,
             Self::Ask(ask) => Some((ask.on.as_deref()?, "ask/on")),
+            Self::Deploy(deploy) => Some((&deploy.on, "deploy/on")),
             Self::Kill(service) => Some((service, "kill")),
             Self::Start(service) => Some((service, "start")),
             Self::Restart(service) => Some((service, "restart")),
@@ -140,7 +180,7 @@ impl Step {
     fn conditions(&self) -> (Condition, Condition) {
         use Condition::{Dead, Frozen, Well};
         match self {
-            Self::Call(_) | Self::Ask(_) | Self::Restart(_) => (Well, Well),
+            Self::Call(_) | Self::Ask(_) | Self::Deploy(_) | Self::Restart(_) => (Well, Well),
             Self::Kill(_) => (Well, Dead),
             Self::Start(_) => (Dead, Well),
             Self::Pause(_) => (Well, Frozen),
@@ -155,6 +195,12 @@ impl Step {
                 ask.send.iter().try_for_each(|word| variables.render(word).map(drop))?;
                 ask.expect.iter().try_for_each(|m| m.lint_without_service(variables))?;
                 ask.within.iter().try_for_each(|within| within.get(variables).map(drop))?;
+                if ask.within.is_some() && ask.times.is_some() {
+                    return Err(Error::usage(
+                        "A question is asked some times, and for some time too",
+                    )
+                    .help("keep one of times and within"));
+                }
                 if ask.expect.is_some() && ask.refused.is_some() {
                     return Err(Error::usage("An answer is expected, and a refusal too")
                         .help("keep one of expect and refused"));
@@ -191,6 +237,11 @@ impl Drill {
 
     pub fn drives_program(&self) -> bool {
         self.all().any(|step| matches!(step, Step::Call(_)))
+    }
+
+    /// Whether it takes as long as what the learner has written.
+    fn is_the_learners(&self) -> bool {
+        self.drives_program() || self.all().any(|step| matches!(step, Step::Deploy(_)))
     }
 
     pub fn named(&self) -> Vec<(String, String)> {
@@ -252,9 +303,10 @@ pub async fn observe(drill: &Drill, scene: &Scene<'_>) -> Result<Finding> {
     let mended = harm.undo().await;
     let finding = match played {
         Ok(finding) => finding?,
-        Err(_) if drill.drives_program() => {
+        Err(_) if drill.is_the_learners() => {
             let what = format!("What was to be done took more than {} s", WITHIN.as_secs());
-            Evidence::new(what).sent(said).fail("timeout")
+            let code = if drill.drives_program() { "timeout" } else { Code::Late.name() };
+            Evidence::new(what).sent(said).fail(code)
         }
         Err(_) => {
             let what = format!("A drill had not ended after {} s", WITHIN.as_secs());
@@ -340,6 +392,7 @@ impl Play<'_, '_> {
         match step {
             Step::Call(returns) => return self.call(returns).await,
             Step::Ask(ask) => return self.ask(ask).await,
+            Step::Deploy(deploy) => return self.deploy(deploy).await,
             Step::Kill(service) => {
                 self.said.push(format!("kill -9 {service}"));
                 harm.dead.insert(service.clone());
@@ -383,6 +436,27 @@ impl Play<'_, '_> {
         Ok(mismatch.map(|m| self.fail(format!("{line} returned something else"), m, "result")))
     }
 
+    async fn deploy(&mut self, deploy: &Deploy) -> Result<Option<Finding>> {
+        let stand = self.harm.stand;
+        let (service, folder) = (&deploy.on, stand.hands.folder(&deploy.on)?);
+        let mut files = Vec::new();
+        for name in &deploy.files {
+            let path = format!("{folder}/{name}");
+            let Some((_, content)) = stand.files.iter().find(|(p, _)| *p == path) else {
+                let mut evidence = Evidence::new(format!("{path} is not in the workspace"));
+                evidence.expected = Some(format!("a file that {service} is started with"));
+                return Ok(Some(evidence.fail(Code::Missing.name())));
+            };
+            files.push((name.clone(), content.clone()));
+        }
+        let names = deploy.files.join(", ");
+        self.said.push(format!("{service} is started with your {names}"));
+        let Err(why) = stand.hands.deploy(service, &files).await? else { return Ok(None) };
+        let mut evidence = Evidence::new(format!("{service} does not start with your {names}"));
+        evidence.observed = Some(why);
+        Ok(Some(evidence.fail(Code::Refused.name())))
+    }
+
     async fn ask(&mut self, ask: &Ask) -> Result<Option<Finding>> {
         let variables = self.scene.variables;
         let (twin, _) = self.harm.stand.twin(ask.on.as_deref())?;
@@ -396,14 +470,18 @@ impl Play<'_, '_> {
         let deadline = Instant::now() + within.0;
         let words: Vec<&str> = question.words.iter().map(String::as_str).collect();
         let (answer, mismatch) = loop {
-            let (answer, mismatch) = question.judge(twin.ask(&words).await?);
+            let (answer, mismatch) = match ask.times {
+                Some(times) => question.often(twin, &words, times).await?,
+                None => question.judge(twin.ask(&words).await?),
+            };
             if mismatch.is_none() || Instant::now() >= deadline {
                 break (answer, mismatch);
             }
             tokio::time::sleep(ASK_EVERY).await;
         };
         let (name, line) = (twin.name(), question.line());
-        self.said.push(format!("{name}> {line} → {}", call::brief(&answer)));
+        let often = ask.times.map(|times| format!(", {times} times")).unwrap_or_default();
+        self.said.push(format!("{name}> {line}{often} → {}", call::brief(&answer)));
         Ok(mismatch.map(|mismatch| {
             let summary = format!("{name} answers something else to {line}");
             self.fail(summary, mismatch, ask.code.name())
@@ -455,6 +533,32 @@ impl Question<'_> {
                 (value, mismatch)
             }
         }
+    }
+
+    /// The different answers to one question that is asked many times, and how they differ from what is expected.
+    async fn often(
+        &self,
+        twin: &dyn Service,
+        words: &[&str],
+        times: NonZeroU16,
+    ) -> Result<(Value, Option<Mismatch>)> {
+        let one = Self { words: Vec::new(), expected: Expectation::default(), ..*self };
+        let mut answers = BTreeMap::new();
+        for _ in 0..times.get() {
+            let (answer, refusal) = one.judge(twin.ask(words).await?);
+            if refusal.is_some() {
+                return Ok((answer, refusal));
+            }
+            let settled = self.expected.eq.as_ref().and_then(Value::as_array);
+            let settled = settled.is_some_and(|all| !all.iter().any(|one| same(one, &answer)));
+            answers.insert(answer.to_string(), answer);
+            if settled {
+                break;
+            }
+        }
+        let answers: Value = answers.into_values().collect();
+        let mismatch = self.expected.compare(&answers);
+        Ok((answers, mismatch))
     }
 
     /// As a person would type it, with what of the answer is meant.

@@ -1,5 +1,6 @@
 //! Quiet sessions with services, one file a protocol: what the checker sends must not change what it observes.
 
+mod http;
 mod mysql;
 mod rabbitmq;
 mod redis;
@@ -12,6 +13,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use serde_json::Value;
 
+pub use http::Http;
 pub use mysql::{Logged, Mysql, Scope};
 pub use rabbitmq::Rabbitmq;
 pub use redis::Redis;
@@ -124,7 +126,7 @@ impl dyn Service {
 
 /// Whether there are sessions of a protocol.
 pub fn known(protocol: Option<Protocol>) -> bool {
-    matches!(protocol, Some(Protocol::Redis | Protocol::Mysql | Protocol::Amqp))
+    protocol.is_some()
 }
 
 /// Connects to a service.
@@ -141,7 +143,8 @@ pub async fn connect(
         Some(Protocol::Redis) => Arc::new(Redis::connect(name, addresses.main).await?),
         Some(Protocol::Mysql) => Arc::new(Mysql::connect(name, addresses.main).await?),
         Some(Protocol::Amqp) => Arc::new(Rabbitmq::connect(name, &addresses).await?),
-        _ => {
+        Some(Protocol::Http) => Arc::new(Http::connect(name, addresses.main)),
+        None => {
             return Err(Error::usage(format!("There are no probes for the service {name}"))
                 .because("its protocol is not known to any"));
         }

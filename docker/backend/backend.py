@@ -1,0 +1,63 @@
+"""Answers every request with what it received, as JSON, and as the query asks for it:
+
+fail=NAME     the application of this name answers 503
+stream=MS     two lines of text, the second so many milliseconds after the first
+
+A WebSocket answers each text message with the same JSON and the message.
+"""
+
+import asyncio
+import socket
+
+from aiohttp import WSMsgType, web
+
+NAME = socket.gethostname()
+PORT = 8080
+LONGEST_STREAM = 10_000  # milliseconds
+
+
+def report(request, **more):
+    forwarded = request.headers.getall("X-Forwarded-For", [])
+    return {
+        "app": NAME,
+        "method": request.method,
+        "path": request.raw_path,
+        "headers": {name.lower(): value for name, value in request.headers.items()},
+        "clients": [entry.strip() for line in forwarded for entry in line.split(",")],
+        **more,
+    }
+
+
+async def chat(request):
+    messages = web.WebSocketResponse(max_msg_size=64 * 1024)
+    await messages.prepare(request)
+    async for message in messages:
+        if message.type == WSMsgType.TEXT:
+            await messages.send_json(report(request, message=message.data))
+    return messages
+
+
+async def stream(request, milliseconds):
+    answer = web.StreamResponse(headers={"Content-Type": "text/plain"})
+    await answer.prepare(request)
+    await answer.write(b"first\n")
+    await asyncio.sleep(min(milliseconds, LONGEST_STREAM) / 1000)
+    await answer.write(b"last\n")
+    await answer.write_eof()
+    return answer
+
+
+async def answer(request):
+    if web.WebSocketResponse().can_prepare(request):
+        return await chat(request)
+    pause = request.query.get("stream", "")
+    if pause.isdecimal():
+        return await stream(request, int(pause))
+    body = (await request.read()).decode(errors="replace")
+    status = 503 if request.query.get("fail") == NAME else 200
+    return web.json_response(report(request, body=body), status=status)
+
+
+app = web.Application(client_max_size=1024 * 1024)
+app.router.add_route("*", "/{path:.*}", answer)
+web.run_app(app, port=PORT, print=None, handle_signals=True)

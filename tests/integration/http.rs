@@ -1,0 +1,97 @@
+//! HTTP: servers that are started with the learner's files, and what is asked of them.
+
+use std::collections::BTreeMap;
+
+use serde_json::Value;
+
+use crate::sandbox::Sandbox;
+
+const LAB: &str = "tiny-front";
+const FILE: &str = "front/proxy.conf";
+
+/// Both apps, one alone when the other fails, answers as they come, WebSockets.
+const WELL: &str = "
+upstream tiny { server app-1:8080; server app-2:8080; }
+server {
+  listen 8080;
+  server_name tiny.test;
+  location / {
+    proxy_pass http://tiny;
+    proxy_http_version 1.1;
+    proxy_set_header Upgrade $http_upgrade;
+    proxy_set_header Connection upgrade;
+    proxy_buffering off;
+    proxy_read_timeout 2s;
+    proxy_connect_timeout 1s;
+  }
+}
+";
+const ONE_APP: &str = "
+server {
+  listen 8080;
+  server_name tiny.test;
+  location / { proxy_pass http://app-1:8080/; proxy_read_timeout 20s; }
+}
+";
+
+/// The code of each check that does not pass.
+fn failures(checks: &BTreeMap<String, Value>) -> BTreeMap<&str, &str> {
+    checks
+        .iter()
+        .filter(|(_, check)| check["verdict"] != "pass")
+        .map(|(id, check)| (id.as_str(), check["failure"]["code"].as_str().unwrap_or("no code")))
+        .collect()
+}
+
+fn checks(sandbox: &Sandbox) -> BTreeMap<String, Value> {
+    let (result, _) = sandbox.json_and_code(&["check", LAB]);
+    let checks = result["tasks"][0]["checks"].as_array().unwrap();
+    checks.iter().map(|c| (c["id"].as_str().unwrap().to_owned(), c.clone())).collect()
+}
+
+fn expect<'a>(found: &[(&'a str, &'a str)]) -> BTreeMap<&'a str, &'a str> {
+    found.iter().copied().collect()
+}
+
+#[test]
+fn a_front_is_tried_with_the_learners_files_before_apps_that_fail() {
+    let sandbox = Sandbox::with_fixture("http");
+    sandbox.ok(&["run", LAB, "--detach"]);
+    // Nobody answers for tiny.test but the default server.
+    let found = checks(&sandbox);
+    let nothing = ["chat", "dead", "frozen", "passed-on", "stream", "there"]
+        .map(|id| (id, found[id]["verdict"].as_str().unwrap()));
+    assert_eq!(nothing[5], ("there", "pass"), "{found:#?}");
+    assert_eq!(failures(&found)["passed-on"], "value", "{found:#?}");
+    assert_eq!(failures(&found)["chat"], "value", "{found:#?}");
+
+    sandbox.write(LAB, FILE, WELL);
+    let found = checks(&sandbox);
+    assert_eq!(failures(&found), BTreeMap::new(), "{found:#?}");
+
+    sandbox.write(LAB, FILE, ONE_APP);
+    let found = checks(&sandbox);
+    let expected =
+        [("chat", "value"), ("dead", "value"), ("passed-on", "value"), ("stream", "late")];
+    assert_eq!(failures(&found), expect(&expected), "{found:#?}");
+
+    // What nginx says against its files is shown; the default page of the seat goes on.
+    sandbox.write(LAB, FILE, "server { listen 8080; proxy_pas http://app-1; }");
+    let found = checks(&sandbox);
+    let refused = ["chat", "dead", "frozen", "passed-on", "stream"].map(|id| (id, "refused"));
+    assert_eq!(failures(&found), expect(&refused), "{found:#?}");
+    let evidence = &found["chat"]["failure"]["evidence"];
+    let said = evidence["observed"].as_str().unwrap();
+    assert!(said.contains("unknown directive \"proxy_pas\""), "{said}");
+
+    // The service itself takes them when it is started again.
+    sandbox.write(LAB, FILE, WELL);
+    sandbox.ok(&["restart", "front"]);
+    let page =
+        ["exec", "workbench", "--", "curl", "-s", "-H", "Host: tiny.test", "http://front:8080/x"];
+    let said = sandbox.ok(&page).stdout;
+    assert!(said.contains("\"path\": \"/x\""), "{said}");
+    std::fs::remove_file(sandbox.workspace(LAB).join(FILE)).unwrap();
+    let missing = ["chat", "dead", "frozen", "passed-on", "stream"].map(|id| (id, "missing"));
+    assert_eq!(failures(&checks(&sandbox)), expect(&missing));
+}
