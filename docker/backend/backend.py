@@ -7,11 +7,11 @@ A WebSocket answers each text message with the same JSON and the message.
 """
 
 import asyncio
-import socket
+import os
 
-from aiohttp import WSMsgType, web
+from aiohttp import HttpVersion11, WSMsgType, web
 
-NAME = socket.gethostname()
+NAME = os.environ["LABS_SERVICE"]
 PORT = 8080
 LONGEST_STREAM = 10_000  # milliseconds
 
@@ -48,7 +48,8 @@ async def stream(request, milliseconds):
 
 
 async def answer(request):
-    if web.WebSocketResponse().can_prepare(request):
+    # A WebSocket begins in HTTP/1.1; the library does not look.
+    if request.version >= HttpVersion11 and web.WebSocketResponse().can_prepare(request):
         return await chat(request)
     pause = request.query.get("stream", "")
     if pause.isdecimal():

@@ -65,8 +65,8 @@ pub trait Hands: Send + Sync {
     /// It does not come back.
     async fn start(&self, service: &str) -> Result<()>;
 
-    /// Gives the twin of a service files in place of those it has, and starts it with them, unless it has them already;
-    /// the inner error is what it says against them.
+    /// Gives the twin of a service files in place of those it has, and starts it with them; the inner error is what it
+    /// says against them.
     ///
     /// # Errors
     /// The service takes no files, or the engine refuses.

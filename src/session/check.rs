@@ -133,9 +133,9 @@ impl Round<'_> {
     async fn tasks(&self, tasks: &[&Task]) -> Result<Vec<TaskResult>> {
         let probes = |t: &Task| t.checks.iter().filter_map(Check::probe).collect::<Vec<_>>();
         let runs = |t: &Task| probes(t).iter().filter(|p| p.needs_stand()).count();
-        let drives = |t: &&&Task| probes(t).iter().any(Probe::drives_program);
-        // What only needs a twin is soon done: it does not pay to make several for it.
-        let driving = match tasks.iter().filter(drives).count() {
+        let is_long = |p: &Probe| p.drives_program() || matches!(p, Probe::Fault(_));
+        // What only asks a twin is soon done: it does not pay to make several for it.
+        let driving = match tasks.iter().filter(|t| probes(t).iter().any(is_long)).count() {
             0 => usize::from(tasks.iter().any(|t| runs(t) > 0)),
             driving => driving,
         };

@@ -22,6 +22,8 @@ pub const SEAT_LABEL: &str = "labs.seat";
 pub const PLAN_LABEL: &str = "labs.plan";
 /// The label whose value is the installation that made something; others are never touched.
 pub const OWNER_LABEL: &str = "labs.owner";
+/// The environment variable that tells a service, and each of its twins, what it is called in the lab.
+const SERVICE_VARIABLE: &str = "LABS_SERVICE";
 /// How many checks run the learner's program at the same time, each with a twin of its own.
 pub const LANES: u8 = 3;
 
@@ -270,8 +272,9 @@ impl Plan {
     ) -> ContainerSpec {
         let mut spec = self.base(&member.definition, &member.image, name);
         let place = |m: &Member| host(networks.subnet, twin_host(m, lane));
+        // No host name: the engine would take it for one more name of the learner's service.
         spec.network = link(networks, place(member), vec![]);
-        spec.hostname = Some(member.name.clone());
+        spec.env.insert(SERVICE_VARIABLE.to_owned(), member.name.clone());
         // To each other twins are what their names say: none of them finds its way to the learner's services.
         spec.extra_hosts =
             self.members.iter().map(|m| (m.name.clone(), place(m).to_string())).collect();
@@ -290,6 +293,7 @@ impl Plan {
         let mut spec = self.base(&member.definition, &member.image, self.container(&member.name));
         spec.network = link(networks, service_address(networks, member), vec![member.name.clone()]);
         spec.hostname = Some(member.name.clone());
+        spec.env.insert(SERVICE_VARIABLE.to_owned(), member.name.clone());
         if let Some(data) = &member.definition.data {
             spec.mounts.push(Mount {
                 source: Source::Volume(self.volume(member)),

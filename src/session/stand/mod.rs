@@ -275,18 +275,17 @@ impl Hands for OfEngine {
         let archive = archive(files)?;
         let now = crate::digest::sha256(&archive);
         let mut has = twin.has.lock().await;
-        if has.as_ref() == Some(&now) {
-            return Ok(Ok(()));
+        if has.take().is_none_or(|before| before != now) {
+            let unpack = ["sh", "-ec", UNPACK, "sh", &configured.at];
+            if let Err(why) = self.run(twin, ExecSpec::new(unpack), &archive).await? {
+                let what = format!("The files for {service} cannot be put into its container");
+                return Err(Error::infrastructure(what).because(why));
+            }
+            if let Err(why) = self.run(twin, ExecSpec::new(configured.test.clone()), &[]).await? {
+                return Ok(Err(why));
+            }
         }
-        *has = None;
-        let unpack = ["sh", "-ec", UNPACK, "sh", &configured.at];
-        if let Err(why) = self.run(twin, ExecSpec::new(unpack), &archive).await? {
-            let what = format!("The files for {service} cannot be put into its container");
-            return Err(Error::infrastructure(what).because(why));
-        }
-        if let Err(why) = self.run(twin, ExecSpec::new(configured.test.clone()), &[]).await? {
-            return Ok(Err(why));
-        }
+        // Also with the same files: what it remembers of the last check, such as who failed, is gone then.
         self.engine.restart(&twin.container, twin.patience()).await?;
         match tokio::time::timeout(SPEAKS_WITHIN, self.until_ready(twin)).await {
             Ok(Ok(())) => {
