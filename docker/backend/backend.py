@@ -2,6 +2,8 @@
 
 fail=NAME     the application of this name answers 503
 stream=MS     two lines of text, the second so many milliseconds after the first
+remember      from now on every report says the body as "word", which who has not asked the application cannot know, and
+              whether X-Forwarded-For names just the one who told it ("from_teller")
 
 A WebSocket answers each text message with the same JSON and the message.
 """
@@ -14,16 +16,21 @@ from aiohttp import HttpVersion11, WSMsgType, web
 NAME = os.environ["LABS_SERVICE"]
 PORT = 8080
 LONGEST_STREAM = 10_000  # milliseconds
+WORD_LENGTH = 100
+known = {"word": "", "teller": None}
 
 
 def report(request, **more):
     forwarded = request.headers.getall("X-Forwarded-For", [])
+    clients = [entry.strip() for line in forwarded for entry in line.split(",")]
     return {
         "app": NAME,
+        "word": known["word"],
+        "from_teller": clients == [known["teller"]],
         "method": request.method,
         "path": request.raw_path,
         "headers": {name.lower(): value for name, value in request.headers.items()},
-        "clients": [entry.strip() for line in forwarded for entry in line.split(",")],
+        "clients": clients,
         **more,
     }
 
@@ -55,6 +62,8 @@ async def answer(request):
     if pause.isdecimal():
         return await stream(request, int(pause))
     body = (await request.read()).decode(errors="replace")
+    if "remember" in request.query:
+        known.update(word=body[:WORD_LENGTH], teller=request.remote)
     status = 503 if request.query.get("fail") == NAME else 200
     return web.json_response(report(request, body=body), status=status)
 

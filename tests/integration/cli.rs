@@ -315,6 +315,12 @@ fn a_package_without_an_exact_version() {
 }
 
 #[test]
+fn files_for_a_service_that_takes_none_or_that_are_not_there() {
+    faulty("files-without-place", ":9:19", &["redis takes no files"]);
+    faulty("files-without-folder", ":10:31", &["no folder \\\"front\\\" below starter/"]);
+}
+
+#[test]
 fn an_unknown_service_is_shown_with_its_place_and_the_nearest() {
     faulty("unknown-service", ":9:", &["radis", "did you mean \\\"redis\\\"?"]);
 }

@@ -1,5 +1,5 @@
-//! Servers that speak HTTP. A question is a request: method, path, headers as `Name: value`, a body as `@text`; the method
-//! `WS` opens a WebSocket and sends the body as a message.
+//! Servers that speak HTTP. A question is a request: method, path, headers as `Name: value`, a body as `@text` or as the word
+//! after a lone `@`; the method `WS` opens a WebSocket and sends the body as a message.
 
 use std::error::Error as StdError;
 use std::net::SocketAddr;
@@ -58,9 +58,11 @@ impl<'a> Asked<'a> {
             return Err(wrong("A request has a method and a path".to_owned()));
         };
         let (mut headers, mut body) = (HeaderMap::new(), "");
-        for word in rest {
+        let mut rest = rest.iter();
+        while let Some(word) = rest.next() {
             if let Some(text) = word.strip_prefix('@') {
-                body = text;
+                body =
+                    if text.is_empty() { rest.next().copied().unwrap_or_default() } else { text };
                 continue;
             }
             let header = word.split_once(": ").and_then(|(name, value)| {
@@ -227,8 +229,10 @@ impl Service for Http {
     fn reproduce(&self, words: &[String]) -> String {
         let [method, path, rest @ ..] = words else { return String::new() };
         let mut line = vec!["curl".to_owned(), "-i".to_owned(), "-X".to_owned(), method.clone()];
-        for word in rest {
+        let mut rest = rest.iter();
+        while let Some(word) = rest.next() {
             let (option, value) = match word.strip_prefix('@') {
+                Some("") => ("-d", rest.next().map_or("", String::as_str)),
                 Some(body) => ("-d", body),
                 None => ("-H", word.as_str()),
             };
@@ -306,6 +310,7 @@ mod tests {
         let asked = Asked::of(&["POST", "/x?y=1", "Host: shop.test", "@a: b"]).unwrap();
         assert_eq!((asked.method, asked.path, asked.body), ("POST", "/x?y=1", "a: b"));
         assert_eq!(asked.headers["host"], "shop.test");
+        assert_eq!(Asked::of(&["PUT", "/", "@", "$x: y"]).unwrap().body, "$x: y");
         for wrong in [&["GET"][..], &["GET", "/", "no header"], &["GET", "/", "a b: c"]] {
             assert!(Asked::of(wrong).is_err(), "{wrong:?}");
         }
