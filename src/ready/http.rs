@@ -1,4 +1,5 @@
-//! An HTTP server is ready when it answers a request with a status line, whatever the status.
+//! An HTTP server is ready when it answers with a status line, whatever the status. It is asked about itself: what a proxy
+//! hands on would count as a turn there, or as a failure.
 
 use std::net::SocketAddr;
 
@@ -7,7 +8,7 @@ use tokio::net::TcpStream;
 
 pub async fn answers(address: SocketAddr) -> std::io::Result<bool> {
     let mut stream = TcpStream::connect(address).await?;
-    stream.write_all(b"HEAD / HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n").await?;
+    stream.write_all(b"OPTIONS * HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n").await?;
     let mut answer = [0; 7];
     stream.read_exact(&mut answer).await?;
     Ok(&answer == b"HTTP/1.")

@@ -21,7 +21,7 @@ pub fn question(protocol: Protocol) -> &'static str {
         Protocol::Redis => "PING",
         Protocol::Mysql => "a new connection",
         Protocol::Amqp => "the protocol header",
-        Protocol::Http => "HEAD /",
+        Protocol::Http => "OPTIONS *",
     }
 }
 
