@@ -1,15 +1,16 @@
 """Answers every request with what it received, as JSON, and as the query asks for it:
 
-fail=NAME     the application of this name answers 503
+fail=NAME     the application of this name answers 503; with fail=all each does
 stream=MS     two lines of text, the second so many milliseconds after the first
 remember      from now on every report says the body as "word", which who has not asked the application cannot know, and
               whether X-Forwarded-For names just the one who told it ("from_teller")
 
-A WebSocket answers each text message with the same JSON and the message.
+"received" is how many POSTs have had the body of the request. A WebSocket answers each text message with the same JSON and the message.
 """
 
 import asyncio
 import os
+from collections import Counter
 
 from aiohttp import HttpVersion11, WSMsgType, web
 
@@ -17,6 +18,8 @@ NAME = os.environ["LABS_SERVICE"]
 PORT = 8080
 LONGEST_STREAM = 10_000  # milliseconds
 WORD_LENGTH = 100
+MOST_BODIES = 10_000
+received = Counter()
 known = {"word": "", "teller": None}
 
 
@@ -64,10 +67,12 @@ async def answer(request):
     body = (await request.read()).decode(errors="replace")
     if "remember" in request.query:
         known.update(word=body[:WORD_LENGTH], teller=request.remote)
-    status = 503 if request.query.get("fail") == NAME else 200
-    return web.json_response(report(request, body=body), status=status)
+    if request.method == "POST" and len(received) < MOST_BODIES:
+        received[body] += 1
+    status = 503 if request.query.get("fail") in (NAME, "all") else 200
+    return web.json_response(report(request, body=body, received=received[body]), status=status)
 
 
-app = web.Application(client_max_size=1024 * 1024)
+app = web.Application(client_max_size=16 * 1024)
 app.router.add_route("*", "/{path:.*}", answer)
 web.run_app(app, port=PORT, print=None, handle_signals=True)

@@ -99,6 +99,9 @@ pub struct Deploy {
 pub struct Ask {
     /// The service whose twin is meant; the only one when left out.
     pub on: Option<String>,
+    /// Several services that are asked the same; what is matched is the list of their answers.
+    #[serde(default)]
+    pub each: Vec<String>,
     pub send: Vec<String>,
     /// Of an answer in names and values, the value of this name.
     pub field: Option<String>,
@@ -195,6 +198,10 @@ impl Step {
                 ask.send.iter().try_for_each(|word| variables.render(word).map(drop))?;
                 ask.expect.iter().try_for_each(|m| m.lint_without_service(variables))?;
                 ask.within.iter().try_for_each(|within| within.get(variables).map(drop))?;
+                if !ask.each.is_empty() && (ask.on.is_some() || ask.times.is_some()) {
+                    return Err(Error::usage("A question goes to each of several services once")
+                        .help("leave on and times out"));
+                }
                 if ask.within.is_some() && ask.times.is_some() {
                     return Err(Error::usage(
                         "A question is asked some times, and for some time too",
@@ -245,6 +252,17 @@ impl Drill {
     }
 
     pub fn named(&self) -> Vec<(String, String)> {
+        let each = [("given", &self.given), ("steps", &self.steps)].into_iter().flat_map(
+            |(list, steps)| {
+                steps.iter().enumerate().flat_map(move |(n, step)| {
+                    let names = if let Step::Ask(ask) = step { &ask.each[..] } else { &[] };
+                    let place = move |(k, name): (usize, &String)| {
+                        (name.clone(), format!("drill/{list}/{n}/ask/each/{k}"))
+                    };
+                    names.iter().enumerate().map(place)
+                })
+            },
+        );
         let lists = [("given", &self.given), ("steps", &self.steps)];
         let steps = lists.into_iter().flat_map(|(list, steps)| {
             let place = move |(n, step): (usize, &Step)| {
@@ -254,7 +272,7 @@ impl Drill {
             steps.iter().enumerate().filter_map(place).collect::<Vec<_>>()
         });
         let like = self.like.keys().map(|service| (service.clone(), "drill/like".to_owned()));
-        like.chain(steps).collect()
+        like.chain(steps).chain(each).collect()
     }
 
     pub fn lint(&self, variables: &Variables) -> Result<()> {
@@ -443,8 +461,11 @@ impl Play<'_, '_> {
         for name in &deploy.files {
             let path = format!("{folder}/{name}");
             let Some((_, content)) = stand.files.iter().find(|(p, _)| *p == path) else {
-                let mut evidence = Evidence::new(format!("{path} is not in the workspace"));
-                evidence.expected = Some(format!("a file that {service} is started with"));
+                let mut evidence =
+                    Evidence::new(format!("The workspace has no file {path} that can be taken"));
+                evidence.expected = Some(format!(
+                    "an ordinary file (no link), with which {service} is started for this check"
+                ));
                 return Ok(Some(evidence.fail(Code::Missing.name())));
             };
             files.push((name.clone(), content.clone()));
@@ -459,7 +480,12 @@ impl Play<'_, '_> {
 
     async fn ask(&mut self, ask: &Ask) -> Result<Option<Finding>> {
         let variables = self.scene.variables;
-        let (twin, _) = self.harm.stand.twin(ask.on.as_deref())?;
+        let asked: Vec<Option<&str>> = match &ask.each[..] {
+            [] => vec![ask.on.as_deref()],
+            each => each.iter().map(|service| Some(service.as_str())).collect(),
+        };
+        let twins = asked.into_iter().map(|name| Ok(self.harm.stand.twin(name)?.0));
+        let twins: Vec<&dyn Service> = twins.collect::<Result<_>>()?;
         let question = Question {
             words: step::filled(&ask.send, variables, &mut self.fresh)?,
             field: ask.field.as_deref(),
@@ -470,16 +496,18 @@ impl Play<'_, '_> {
         let deadline = Instant::now() + within.0;
         let words: Vec<&str> = question.words.iter().map(String::as_str).collect();
         let (answer, mismatch) = loop {
-            let (answer, mismatch) = match ask.times {
-                Some(times) => question.often(twin, &words, times).await?,
-                None => question.judge(twin.ask(&words).await?),
+            let (answer, mismatch) = match (&twins[..], ask.times) {
+                ([twin], Some(times)) => question.often(*twin, &words, times).await?,
+                ([twin], None) if ask.each.is_empty() => question.judge(twin.ask(&words).await?),
+                (twins, _) => question.of_each(twins, &words).await?,
             };
             if mismatch.is_none() || Instant::now() >= deadline {
                 break (answer, mismatch);
             }
             tokio::time::sleep(ASK_EVERY).await;
         };
-        let (name, line) = (twin.name(), question.line());
+        let names: Vec<&str> = twins.iter().map(|twin| twin.name()).collect();
+        let (name, line) = (names.join(" and "), question.line());
         let often = ask.times.map(|times| format!(", {times} times")).unwrap_or_default();
         self.said.push(format!("{name}> {line}{often} → {}", call::brief(&answer)));
         Ok(mismatch.map(|mismatch| {
@@ -557,6 +585,26 @@ impl Question<'_> {
             }
         }
         let answers: Value = answers.into_values().collect();
+        let mismatch = self.expected.compare(&answers);
+        Ok((answers, mismatch))
+    }
+
+    /// What several answer, in their order, and how the list differs from what is expected.
+    async fn of_each(
+        &self,
+        twins: &[&dyn Service],
+        words: &[&str],
+    ) -> Result<(Value, Option<Mismatch>)> {
+        let one = Self { words: Vec::new(), expected: Expectation::default(), ..*self };
+        let mut answers = Vec::new();
+        for twin in twins {
+            let (answer, refusal) = one.judge(twin.ask(words).await?);
+            if refusal.is_some() {
+                return Ok((answer, refusal));
+            }
+            answers.push(answer);
+        }
+        let answers = Value::from(answers);
         let mismatch = self.expected.compare(&answers);
         Ok((answers, mismatch))
     }

@@ -323,7 +323,12 @@ impl OfEngine {
     async fn run(&self, twin: &Held, what: ExecSpec, input: &[u8]) -> Result<Result<(), String>> {
         let ran = self.engine.exec_capture(&twin.container, &what, input, RUNS_WITHIN).await?;
         let said = String::from_utf8_lossy(&ran.stderr).trim().to_owned();
-        Ok(if ran.exit_code == Some(0) { Ok(()) } else { Err(said) })
+        Ok(match ran.exit_code {
+            Some(0) => Ok(()),
+            Some(code) if said.is_empty() => Err(format!("it ended with {code} and said nothing")),
+            Some(_) => Err(said),
+            None => Err(format!("it had not ended after {} s", RUNS_WITHIN.as_secs())),
+        })
     }
 
     async fn until_ready(&self, Held { container, member, address, .. }: &Held) -> Result<()> {
