@@ -145,7 +145,9 @@ impl Session {
             self.join_gate(plan, &networks).await
         };
         let (_, gate) = tokio::try_join!(services, gate)?;
-        let ready = plan.members.iter().map(|member| async {
+        // One without a port is asked by nobody, and so ready when it runs.
+        let asked = plan.members.iter().filter(|member| member.definition.port.is_some());
+        let ready = asked.map(|member| async {
             let ready = self.ready(plan, member, &gate);
             let reach = self.events.step(format!("{} ready", member.name), ready).await?;
             self.set_up(lab, plan, member, &gate).await?;
