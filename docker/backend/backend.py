@@ -5,7 +5,8 @@ stream=MS     two lines of text, the second so many milliseconds after the first
 remember      from now on every report says the body as "word", which who has not asked the application cannot know, and
               whether X-Forwarded-For names just the one who told it ("from_teller")
 
-"received" is how many POSTs have had the body of the request. A WebSocket answers each text message with the same JSON and the message.
+"received" is how many POSTs have had the body of the request. A WebSocket answers each text message with the same JSON
+and the message.
 """
 
 import asyncio

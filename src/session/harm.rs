@@ -14,82 +14,71 @@ use crate::catalog::service::Protocol;
 use crate::error::{Error, Result};
 use crate::probe::service;
 
-/// Says the same to whatever it is asked, once for each request that arrives together with others.
-const YES_MAN: &str = r#"
+/// Every impostor is a listener that forks for each client; what it says is the protocol's part.
+const LISTEN: &str = r#"
 use IO::Socket::INET;
 my ($port, $word) = @ARGV;
-my $listener = IO::Socket::INET->new(LocalPort => $port, Listen => 64, ReuseAddr => 1) or die "no listener: $!";
-$SIG{CHLD} = 'IGNORE';
-while (my $client = $listener->accept) {
-  next if fork;
-  while (sysread($client, my $request, 65536)) {
-    my $requests = () = $request =~ /^\*\d/mg;
-    syswrite($client, "+$word\r\n" x ($requests || 1));
+sub serve {
+  my ($port, $talk) = @_;
+  my $listener = IO::Socket::INET->new(LocalPort => $port, Listen => 64, ReuseAddr => 1) or die "no listener: $!";
+  $SIG{CHLD} = 'IGNORE';
+  while (my $client = $listener->accept) {
+    next if fork;
+    $talk->($client);
+    exit;
   }
-  exit;
 }
+"#;
+
+/// Says the same to whatever it is asked, once for each request that arrives together with others.
+const YES_MAN: &str = r#"
+serve $port, sub {
+  while (sysread($_[0], my $request, 65536)) {
+    my $requests = () = $request =~ /^\*\d/mg;
+    syswrite($_[0], "+$word\r\n" x ($requests || 1));
+  }
+};
 "#;
 
 /// The same in the protocol of MySQL: greets, lets everybody in, and has done whatever it is told.
 const YES_MAN_OF_MYSQL: &str = r#"
-use IO::Socket::INET;
-my ($port, $word) = @ARGV;
-my $listener = IO::Socket::INET->new(LocalPort => $port, Listen => 64, ReuseAddr => 1) or die "no listener: $!";
-$SIG{CHLD} = 'IGNORE';
 sub packet { my ($number, $body) = @_; substr(pack('V', length $body), 0, 3) . chr($number) . $body }
 my $greeting = packet(0, "\x0a9.7.0-$word\0" . pack('V', 1) . 'a' x 8 . "\0" . pack('vCvv', 0xa209, 255, 2, 8)
   . chr(21) . "\0" x 10 . 'b' x 12 . "\0mysql_native_password\0");
-while (my $client = $listener->accept) {
-  next if fork;
-  syswrite($client, $greeting);
-  while (sysread($client, my $request, 65536)) {
-    syswrite($client, packet((ord(substr($request, 3, 1)) + 1) % 256, "\0\0\0\x02\0\0\0"));
+serve $port, sub {
+  syswrite($_[0], $greeting);
+  while (sysread($_[0], my $request, 65536)) {
+    syswrite($_[0], packet((ord(substr($request, 3, 1)) + 1) % 256, "\0\0\0\x02\0\0\0"));
   }
-  exit;
-}
+};
 "#;
 
 /// The same of RabbitMQ: greets in AMQP whoever says something, and answers each request to the management with success.
 const YES_MAN_OF_RABBITMQ: &str = r#"
-use IO::Socket::INET;
-my ($port, $word) = @ARGV;
 my $longstr = sub { pack('N', length $_[0]) . $_[0] };
 my $start = pack('n n C C N', 10, 10, 0, 9, 0) . $longstr->($word) . $longstr->('en_US');
 my $amqp = "\x01\0\0" . pack('N', length $start) . $start . "\xce";
 my $json = "{\"ok\":\"$word\"}";
 my $http = "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: " . length($json) . "\r\n\r\n$json";
-my $answer = fork ? $amqp : $http;
-my $listener = IO::Socket::INET->new(LocalPort => $answer eq $amqp ? $port : 10000 + $port, Listen => 64, ReuseAddr => 1)
-  or die "no listener: $!";
-$SIG{CHLD} = 'IGNORE';
-while (my $client = $listener->accept) {
-  next if fork;
-  syswrite($client, $answer) while sysread($client, my $request, 65536);
-  exit;
-}
+my ($at, $answer) = fork ? ($port, $amqp) : (10000 + $port, $http);
+serve $at, sub { syswrite($_[0], $answer) while sysread($_[0], my $request, 65536) };
 "#;
 
 /// The same of an HTTP server, whatever is asked.
 const YES_MAN_OF_HTTP: &str = r#"
-use IO::Socket::INET;
-my ($port, $word) = @ARGV;
-my $listener = IO::Socket::INET->new(LocalPort => $port, Listen => 64, ReuseAddr => 1) or die "no listener: $!";
-$SIG{CHLD} = 'IGNORE';
-while (my $client = $listener->accept) {
-  next if fork;
-  syswrite($client, "HTTP/1.1 200 $word\r\nContent-Length: 2\r\n\r\n{}") while sysread($client, my $request, 65536);
-  exit;
-}
+my $answer = "HTTP/1.1 200 $word\r\nContent-Length: 2\r\n\r\n{}";
+serve $port, sub { syswrite($_[0], $answer) while sysread($_[0], my $request, 65536) };
 "#;
 
 /// An impostor's script, and how many bytes it says before its word.
-fn script(protocol: Option<Protocol>) -> (&'static str, usize) {
-    match protocol {
+fn script(protocol: Option<Protocol>) -> (String, usize) {
+    let (talk, before) = match protocol {
         Some(Protocol::Mysql) => (YES_MAN_OF_MYSQL, 11),
         Some(Protocol::Amqp) => (YES_MAN_OF_RABBITMQ, 21),
         Some(Protocol::Http) => (YES_MAN_OF_HTTP, "HTTP/1.1 200 ".len()),
         Some(Protocol::Redis) | None => (YES_MAN, 1),
-    }
+    };
+    (format!("{LISTEN}{talk}"), before)
 }
 
 const ANSWERS_WITHIN: Duration = Duration::from_secs(20);
@@ -205,7 +194,7 @@ impl Session {
         let port = member.definition.port.unwrap_or_default();
         let mut spec = plan.service(member, &self.networks(plan).await?);
         let (script, _) = script(member.definition.ready);
-        spec.command = ["perl", "-e", script, &port.to_string(), word].map(str::to_owned).to_vec();
+        spec.command = ["perl", "-e", &script, &port.to_string(), word].map(str::to_owned).to_vec();
         self.engine.kill(&spec.name, "SIGKILL").await?;
         match place {
             Impostor::Beside => spec.name = plan.container("impostor"),

@@ -5,6 +5,7 @@ use std::fmt::Write;
 
 use serde_json::Value;
 
+use crate::checks::{self, expect, failures};
 use crate::docker;
 use crate::sandbox::Sandbox;
 
@@ -39,9 +40,7 @@ fn seat() -> Sandbox {
 
 /// Each check of a task, by its id.
 fn checks(sandbox: &Sandbox, task: &str) -> BTreeMap<String, Value> {
-    let (result, _) = sandbox.json_and_code(&["check", LAB, task]);
-    let checks = result["tasks"][0]["checks"].as_array().unwrap();
-    checks.iter().map(|c| (c["id"].as_str().unwrap().to_owned(), c.clone())).collect()
+    checks::of(sandbox, &[LAB, task])
 }
 
 /// The checks of the program made of these parts.
@@ -49,19 +48,6 @@ fn with_program(sandbox: &Sandbox, parts: &[&str]) -> BTreeMap<String, Value> {
     let head = "import redis\nr = redis.Redis('first', decode_responses=True)\n";
     sandbox.write(LAB, "pair.py", format!("{head}{}", parts.concat()));
     checks(sandbox, "pair")
-}
-
-/// The code of each check that does not pass.
-fn failures(checks: &BTreeMap<String, Value>) -> BTreeMap<&str, &str> {
-    checks
-        .iter()
-        .filter(|(_, check)| check["verdict"] != "pass")
-        .map(|(id, check)| (id.as_str(), check["failure"]["code"].as_str().unwrap_or("no code")))
-        .collect()
-}
-
-fn expect<'a>(found: &[(&'a str, &'a str)]) -> BTreeMap<&'a str, &'a str> {
-    found.iter().copied().collect()
 }
 
 fn ask(sandbox: &Sandbox, service: &str, words: &[&str]) -> String {

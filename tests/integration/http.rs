@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use serde_json::Value;
 
+use crate::checks::{self, expect, failures};
 use crate::sandbox::Sandbox;
 
 const LAB: &str = "tiny-front";
@@ -34,23 +35,8 @@ server {
 }
 ";
 
-/// The code of each check that does not pass.
-fn failures(checks: &BTreeMap<String, Value>) -> BTreeMap<&str, &str> {
-    checks
-        .iter()
-        .filter(|(_, check)| check["verdict"] != "pass")
-        .map(|(id, check)| (id.as_str(), check["failure"]["code"].as_str().unwrap_or("no code")))
-        .collect()
-}
-
 fn checks(sandbox: &Sandbox) -> BTreeMap<String, Value> {
-    let (result, _) = sandbox.json_and_code(&["check", LAB]);
-    let checks = result["tasks"][0]["checks"].as_array().unwrap();
-    checks.iter().map(|c| (c["id"].as_str().unwrap().to_owned(), c.clone())).collect()
-}
-
-fn expect<'a>(found: &[(&'a str, &'a str)]) -> BTreeMap<&'a str, &'a str> {
-    found.iter().copied().collect()
+    checks::of(sandbox, &[LAB])
 }
 
 #[test]

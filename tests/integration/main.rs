@@ -1,6 +1,7 @@
 //! Tests against the real engine and real services, one file a command or rule.
 
 mod author;
+mod checks;
 mod cli;
 mod contention;
 mod docker;

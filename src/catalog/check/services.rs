@@ -54,10 +54,10 @@ pub fn named(subject: &Subject, problems: &mut Vec<Problem>) {
 
 /// Files for a service come from a folder that the workspace begins with, and the service takes some.
 pub fn files(subject: &Subject, problems: &mut Vec<Problem>) {
-    for (_, service) in declared(subject) {
+    for (name, service) in declared(subject) {
         let Some(folder) = &service.value.files else { continue };
         let pointer = format!("/services/{}/files", escape(&service.value.declared));
-        let name = service.value.definition.as_ref().map_or(&service.value.declared, |d| &d.value);
+        let name = subject.lab.definition(name);
         if subject.catalog.service(name).is_ok_and(|definition| definition.files.is_none()) {
             let what = format!("The service {name} takes no files");
             problems.push(subject.source.problem(&pointer, what).help("leave files out"));

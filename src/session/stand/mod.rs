@@ -1,43 +1,32 @@
 //! Stands: a runner and twins for one check after the other, clean each time.
 
+mod hands;
 mod runner;
 mod twin;
 
-use std::collections::BTreeMap;
-use std::net::{Ipv4Addr, SocketAddr};
+use std::net::Ipv4Addr;
 use std::time::{Duration, Instant};
-
-use async_trait::async_trait;
-use tokio::sync::Mutex;
 
 use super::ledger::check_lock;
 use super::plan::{Member, Networks, Plan, SEAT_LABEL};
 use super::{Session, workspace};
-use crate::catalog::service::Configured;
-use crate::engine::{ContainerState, Engine, ExecSpec};
-use crate::error::{Error, Result};
+use crate::engine::ContainerState;
+use crate::error::Result;
 use crate::probe::clock::Clock;
 use crate::probe::finding::{Evidence, Finding};
 use crate::probe::relay::{self, Relay};
-use crate::probe::scene::{Hands, Stand};
+use crate::probe::scene::Stand;
 use crate::probe::service;
 use crate::ready;
+use hands::{Held, OfEngine};
 use twin::{Place, Twin};
 
 /// Marks the throw-away containers of checks.
 const STAND_LABEL: &str = "labs.stand";
 const RUNNER: &str = "runner";
 const TWIN: &str = "twin";
-/// How long the engine may take to end a twin that was killed.
-const ENDS_WITHIN: Duration = Duration::from_secs(10);
 /// How long the engine may take to book the end of a twin that no longer answers.
 const BOOKED_WITHIN: Duration = Duration::from_secs(5);
-/// How long a twin that was started with other files may take to answer.
-const SPEAKS_WITHIN: Duration = Duration::from_secs(5);
-/// How long unpacking files and looking them over may take.
-const RUNS_WITHIN: Duration = Duration::from_secs(10);
-/// Puts an archive in place of what a folder holds.
-const UNPACK: &str = r#"find "$1" -mindepth 1 -delete; tar -x -o -C "$1""#;
 /// How often a twin that starts is looked at, in case it ended.
 const LOOK_EVERY: Duration = Duration::from_millis(250);
 
@@ -139,9 +128,7 @@ impl<'a> Lane<'a> {
                 .map(|(member, twin)| {
                     let member = (*member).clone();
                     let container = twin.container.clone();
-                    let held =
-                        Held { container, member, address: twin.address, has: Mutex::default() };
-                    (twin.service.clone(), held)
+                    (twin.service.clone(), Held::new(container, member, twin.address))
                 })
                 .collect(),
         };
@@ -214,156 +201,6 @@ impl<'a> Lane<'a> {
             }
         }
     }
-}
-
-/// The engine's hold on the twins of a stand. What a check leaves dead or frozen is replaced before the next one.
-struct OfEngine {
-    engine: Engine,
-    twins: BTreeMap<String, Held>,
-}
-
-/// A twin as the engine and the network know it.
-struct Held {
-    container: String,
-    member: Member,
-    address: SocketAddr,
-    /// The digest of the files that it was started with.
-    has: Mutex<Option<String>>,
-}
-
-impl Held {
-    fn files(&self) -> Result<(&str, &Configured)> {
-        let Member { name, .. } = &self.member;
-        self.member.files().ok_or_else(|| {
-            Error::usage(format!("The service {name} takes no files of the learner"))
-                .help("name a folder of the workspace: services: NAME: { files: FOLDER }")
-        })
-    }
-
-    fn patience(&self) -> Duration {
-        Duration::from_secs(u64::from(self.member.definition.stop_seconds))
-    }
-}
-
-#[async_trait]
-impl Hands for OfEngine {
-    async fn restart(&self, service: &str) -> Result<()> {
-        let twin = self.twin(service)?;
-        self.engine.restart(&twin.container, twin.patience()).await?;
-        self.until_ready(twin).await
-    }
-
-    async fn kill(&self, service: &str) -> Result<()> {
-        let container = &self.twin(service)?.container;
-        self.engine.kill(container, "SIGKILL").await?;
-        self.engine.wait(container, ENDS_WITHIN).await.map(drop)
-    }
-
-    async fn start(&self, service: &str) -> Result<()> {
-        let twin = self.twin(service)?;
-        self.engine.start(&twin.container).await?;
-        self.until_ready(twin).await
-    }
-
-    async fn deploy(
-        &self,
-        service: &str,
-        files: &[(String, Vec<u8>)],
-    ) -> Result<Result<(), String>> {
-        let twin = self.twin(service)?;
-        let (_, configured) = twin.files()?;
-        let archive = archive(files)?;
-        let now = crate::digest::sha256(&archive);
-        let mut has = twin.has.lock().await;
-        if has.take().is_none_or(|before| before != now) {
-            let unpack = ["sh", "-ec", UNPACK, "sh", &configured.at];
-            if let Err(why) = self.run(twin, ExecSpec::new(unpack), &archive).await? {
-                let what = format!("The files for {service} cannot be put into its container");
-                return Err(Error::infrastructure(what).because(why));
-            }
-            if let Err(why) = self.run(twin, ExecSpec::new(configured.test.clone()), &[]).await? {
-                return Ok(Err(why));
-            }
-        }
-        // Also with the same files: what it remembers of the last check, such as who failed, is gone then.
-        self.engine.restart(&twin.container, twin.patience()).await?;
-        match tokio::time::timeout(SPEAKS_WITHIN, self.until_ready(twin)).await {
-            Ok(Ok(())) => {
-                *has = Some(now);
-                Ok(Ok(()))
-            }
-            Ok(Err(error)) => Ok(Err(error.why.unwrap_or(error.what))),
-            Err(_) => {
-                let port = twin.member.definition.port.unwrap_or_default();
-                Ok(Err(format!("it runs, but answers nobody on port {port}")))
-            }
-        }
-    }
-
-    fn folder(&self, service: &str) -> Result<&str> {
-        self.twin(service)?.files().map(|(folder, _)| folder)
-    }
-
-    async fn pause(&self, service: &str) -> Result<()> {
-        self.engine.pause(&self.twin(service)?.container).await
-    }
-
-    async fn unpause(&self, service: &str) -> Result<()> {
-        self.engine.unpause(&self.twin(service)?.container).await
-    }
-}
-
-impl OfEngine {
-    fn twin(&self, service: &str) -> Result<&Held> {
-        let unknown = || Error::usage(format!("The lab has no service {service:?}"));
-        self.twins.get(service).ok_or_else(unknown)
-    }
-
-    /// Runs something short in a twin; the inner error is what it says when it fails.
-    async fn run(&self, twin: &Held, what: ExecSpec, input: &[u8]) -> Result<Result<(), String>> {
-        let ran = self.engine.exec_capture(&twin.container, &what, input, RUNS_WITHIN).await?;
-        let said = String::from_utf8_lossy(&ran.stderr).trim().to_owned();
-        Ok(match ran.exit_code {
-            Some(0) => Ok(()),
-            Some(code) if said.is_empty() => Err(format!("it ended with {code} and said nothing")),
-            Some(_) => Err(said),
-            None => Err(format!("it had not ended after {} s", RUNS_WITHIN.as_secs())),
-        })
-    }
-
-    async fn until_ready(&self, Held { container, member, address, .. }: &Held) -> Result<()> {
-        let Some(protocol) = member.definition.ready else { return Ok(()) };
-        let service = &member.name;
-        let what = || Error::infrastructure(format!("The twin of {service} does not come back"));
-        tokio::select! {
-            answered = ready::wait(protocol, *address, twin::READY_WITHIN) => {
-                answered.map_err(|met| what().at(container).because(met))
-            }
-            ended = self.ends(container) => Err(ended.err().unwrap_or_else(what)),
-        }
-    }
-
-    /// Returns when a container has ended.
-    async fn ends(&self, container: &str) -> Result<()> {
-        while self.engine.inspect(container).await?.is_some_and(|s| s.running) {
-            tokio::time::sleep(LOOK_EVERY).await;
-        }
-        Ok(())
-    }
-}
-
-fn archive(files: &[(String, Vec<u8>)]) -> Result<Vec<u8>> {
-    let mut archive = tar::Builder::new(Vec::new());
-    let mut append = |name: &str, content: &[u8]| {
-        let mut header = tar::Header::new_gnu();
-        header.set_size(content.len() as u64);
-        header.set_mode(0o644);
-        archive.append_data(&mut header, name, content)
-    };
-    let packed = files.iter().try_for_each(|(name, content)| append(name, content));
-    packed
-        .and_then(|()| archive.into_inner())
-        .map_err(|e| Error::infrastructure("The files for a service cannot be packed").because(e))
 }
 
 impl Open {

@@ -1,0 +1,345 @@
+//! A drill: twins are killed, frozen and brought back as the lab says; the learner's program, or what the learner has set, must
+//! stand it.
+
+mod play;
+mod question;
+
+use std::collections::BTreeMap;
+use std::num::NonZeroU16;
+
+use schemars::JsonSchema;
+use serde::Deserialize;
+
+use crate::error::{Error, Result};
+use crate::probe::expect::Matcher;
+use crate::probe::step::Returns;
+use crate::template::{Span, Var, Variables};
+
+pub use play::observe;
+
+/// The codes that an expectation of a drill can have.
+pub const CODES: &[&str] = &[
+    "full-copy",
+    "kept",
+    "late",
+    "lost",
+    "missing",
+    "refused",
+    "retried",
+    "split",
+    "spoofed",
+    "stale",
+    "value",
+];
+
+/// Faults and calls, in order, on twins of several services.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Drill {
+    /// Settings that the twin of a service gets from the learner's.
+    #[serde(default)]
+    pub like: BTreeMap<String, Vec<String>>,
+    /// What is done beforehand, and cannot fail for anything that the learner did.
+    #[serde(default)]
+    pub given: Vec<Step>,
+    pub steps: Vec<Step>,
+}
+
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+#[schemars(rename = "DrillStep")]
+pub enum Step {
+    /// A call into the program.
+    Call(Returns),
+    /// A command that the checker sends to a twin itself.
+    Ask(Ask),
+    /// Gives a twin the learner's files for the service, and starts it with them.
+    Deploy(Deploy),
+    /// Ends a twin without warning, as `kill -9` does.
+    Kill(String),
+    /// Starts one that was killed.
+    Start(String),
+    /// Restarts one in good order.
+    Restart(String),
+    /// Freezes one: its connections stay, and nobody answers.
+    Pause(String),
+    /// Lets a frozen one go on.
+    Unpause(String),
+}
+
+/// Files for a twin.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+#[schemars(rename = "DrillDeploy")]
+pub struct Deploy {
+    pub on: String,
+    /// Those that the check is about, by their names in the service's folder of the workspace; it gets no others.
+    pub files: Vec<String>,
+}
+
+/// A command for a twin, and what it must answer.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+#[schemars(rename = "DrillAsk")]
+pub struct Ask {
+    /// The service whose twin is meant; the only one when left out.
+    pub on: Option<String>,
+    /// Several services that are asked the same; what is matched is the list of their answers.
+    #[serde(default)]
+    pub each: Vec<String>,
+    pub send: Vec<String>,
+    /// Of an answer in names and values, the value of this name.
+    pub field: Option<String>,
+    pub expect: Option<Matcher>,
+    /// It must be refused with an error that begins so.
+    pub refused: Option<String>,
+    /// Asked again and again for so long, until the answer is as expected.
+    pub within: Option<Var<Span>>,
+    /// Asked so many times; what is matched is the list of the different answers.
+    pub times: Option<NonZeroU16>,
+    /// What it is called when the answer is another.
+    #[serde(default)]
+    pub code: Code,
+}
+
+/// What it means when a twin answers something else.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+#[schemars(rename = "DrillCode")]
+pub enum Code {
+    #[default]
+    Value,
+    /// What was acknowledged is gone.
+    Lost,
+    /// What should be gone is there.
+    Kept,
+    /// A copy does not follow.
+    Stale,
+    /// Several take themselves for the one that leads.
+    Split,
+    /// Everything was copied where a part had been enough.
+    FullCopy,
+    /// What is to be there is not.
+    Missing,
+    /// What must be done once was done again.
+    Retried,
+    /// It took too long.
+    Late,
+    /// What somebody claimed was taken for true.
+    Spoofed,
+    /// Something was refused that is to be taken, or taken that is to be refused.
+    Refused,
+}
+
+impl Code {
+    fn name(self) -> &'static str {
+        match self {
+            Self::Value => "value",
+            Self::Lost => "lost",
+            Self::Kept => "kept",
+            Self::Stale => "stale",
+            Self::Split => "split",
+            Self::FullCopy => "full-copy",
+            Self::Missing => "missing",
+            Self::Retried => "retried",
+            Self::Late => "late",
+            Self::Spoofed => "spoofed",
+            Self::Refused => "refused",
+        }
+    }
+}
+
+impl Step {
+    /// The services that are named, each with the key that names it.
+    fn named(&self) -> Vec<(&str, String)> {
+        let (service, key) = match self {
+            Self::Call(_) => return Vec::new(),
+            Self::Ask(Ask { on: Some(service), .. }) => (service, "ask/on"),
+            Self::Ask(ask) => {
+                let key = |(n, service)| (String::as_str(service), format!("ask/each/{n}"));
+                return ask.each.iter().enumerate().map(key).collect();
+            }
+            Self::Deploy(deploy) => (&deploy.on, "deploy/on"),
+            Self::Kill(service) => (service, "kill"),
+            Self::Start(service) => (service, "start"),
+            Self::Restart(service) => (service, "restart"),
+            Self::Pause(service) => (service, "pause"),
+            Self::Unpause(service) => (service, "unpause"),
+        };
+        vec![(service, key.to_owned())]
+    }
+
+    /// The condition in which it meets its service, and the one in which it leaves it.
+    fn conditions(&self) -> (Condition, Condition) {
+        use Condition::{Dead, Frozen, Well};
+        match self {
+            Self::Call(_) | Self::Ask(_) | Self::Deploy(_) | Self::Restart(_) => (Well, Well),
+            Self::Kill(_) => (Well, Dead),
+            Self::Start(_) => (Dead, Well),
+            Self::Pause(_) => (Well, Frozen),
+            Self::Unpause(_) => (Frozen, Well),
+        }
+    }
+
+    fn lint(&self, variables: &Variables) -> Result<()> {
+        match self {
+            Self::Call(returns) => returns.lint(variables),
+            Self::Ask(ask) => {
+                ask.send.iter().try_for_each(|word| variables.render(word).map(drop))?;
+                ask.expect.iter().try_for_each(|m| m.lint_without_service(variables))?;
+                ask.within.iter().try_for_each(|within| within.get(variables).map(drop))?;
+                if !ask.each.is_empty() && (ask.on.is_some() || ask.times.is_some()) {
+                    return Err(Error::usage("A question goes to each of several services once")
+                        .help("leave on and times out"));
+                }
+                if ask.within.is_some() && ask.times.is_some() {
+                    return Err(Error::usage(
+                        "A question is asked some times, and for some time too",
+                    )
+                    .help("keep one of times and within"));
+                }
+                if ask.expect.is_some() && ask.refused.is_some() {
+                    return Err(Error::usage("An answer is expected, and a refusal too")
+                        .help("keep one of expect and refused"));
+                }
+                Ok(())
+            }
+            _ => Ok(()),
+        }
+    }
+}
+
+/// How a twin is while a drill goes on.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Condition {
+    Well,
+    Frozen,
+    Dead,
+}
+
+impl Condition {
+    fn name(self) -> &'static str {
+        match self {
+            Self::Well => "running",
+            Self::Frozen => "paused",
+            Self::Dead => "killed",
+        }
+    }
+}
+
+impl Drill {
+    fn all(&self) -> impl Iterator<Item = &Step> {
+        self.given.iter().chain(&self.steps)
+    }
+
+    pub fn drives_program(&self) -> bool {
+        self.all().any(|step| matches!(step, Step::Call(_)))
+    }
+
+    /// Whether it takes as long as what the learner has written.
+    fn is_the_learners(&self) -> bool {
+        self.drives_program() || self.all().any(|step| matches!(step, Step::Deploy(_)))
+    }
+
+    pub fn named(&self) -> Vec<(String, String)> {
+        let lists = [("given", &self.given), ("steps", &self.steps)];
+        let steps = lists.into_iter().flat_map(|(list, steps)| {
+            steps.iter().enumerate().flat_map(move |(n, step)| {
+                let place = move |(service, key): (&str, String)| {
+                    (service.to_owned(), format!("drill/{list}/{n}/{key}"))
+                };
+                step.named().into_iter().map(place)
+            })
+        });
+        let like = self.like.keys().map(|service| (service.clone(), "drill/like".to_owned()));
+        like.chain(steps).collect()
+    }
+
+    pub fn lint(&self, variables: &Variables) -> Result<()> {
+        if self.steps.is_empty() {
+            return Err(Error::usage("A drill has no steps").help("add steps: [...]"));
+        }
+        if self.given.iter().any(|step| matches!(step, Step::Call(_))) {
+            return Err(
+                Error::usage("What is given calls the program").help("move the call to the steps")
+            );
+        }
+        let mut now: BTreeMap<&str, Condition> = BTreeMap::new();
+        for step in self.all() {
+            step.lint(variables)?;
+            let (before, after) = step.conditions();
+            for (service, _) in step.named() {
+                let found = now.insert(service, after).unwrap_or(Condition::Well);
+                if found != before {
+                    let what =
+                        format!("A step of the drill wants {service} to be {}", before.name());
+                    return Err(Error::usage(what)
+                        .because(format!("after the steps before it {service} is {}", found.name()))
+                        .help("kill what runs and start what was killed; pause, unpause"));
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::Value;
+
+    use super::*;
+
+    fn problem(drill: &str) -> Option<String> {
+        let drill: Drill = yaml(drill);
+        drill.lint(&Variables::default()).err().map(|error| error.what)
+    }
+
+    fn yaml(text: &str) -> Drill {
+        let value: Value = serde_json::from_str(text).unwrap();
+        serde_json::from_value(value).unwrap()
+    }
+
+    #[test]
+    fn a_step_must_find_its_service_as_it_wants_it() {
+        let well = r#"{"steps": [{"pause": "a"}, {"kill": "b"}, {"unpause": "a"}, {"start": "b"}, {"kill": "a"}]}"#;
+        assert_eq!(problem(well), None);
+        for (steps, wanted) in [
+            (r#"{"unpause": "a"}"#, "a to be paused"),
+            (r#"{"start": "a"}"#, "a to be killed"),
+            (r#"{"kill": "a"}, {"kill": "a"}"#, "a to be running"),
+            (r#"{"pause": "a"}, {"ask": {"on": "a", "send": ["PING"]}}"#, "a to be running"),
+            (r#"{"pause": "a"}, {"restart": "a"}"#, "a to be running"),
+            (
+                r#"{"kill": "b"}, {"ask": {"each": ["a", "b"], "send": ["PING"]}}"#,
+                "b to be running",
+            ),
+        ] {
+            let found = problem(&format!(r#"{{"steps": [{steps}]}}"#)).unwrap();
+            assert!(found.ends_with(wanted), "{steps}: {found}");
+        }
+    }
+
+    #[test]
+    fn what_is_given_goes_on_into_the_steps() {
+        assert_eq!(problem(r#"{"given": [{"kill": "a"}], "steps": [{"start": "a"}]}"#), None);
+        assert!(problem(r#"{"given": [{"kill": "a"}], "steps": [{"pause": "a"}]}"#).is_some());
+        assert!(
+            problem(r#"{"given": [{"call": {"call": "f"}}], "steps": [{"kill": "a"}]}"#).is_some()
+        );
+        assert!(problem(r#"{"steps": []}"#).is_some());
+    }
+
+    #[test]
+    fn it_runs_the_program_only_where_it_calls_it() {
+        assert!(!yaml(r#"{"steps": [{"kill": "a"}]}"#).drives_program());
+        assert!(yaml(r#"{"steps": [{"call": {"call": "f"}}]}"#).drives_program());
+    }
+
+    #[test]
+    fn every_code_can_be_named() {
+        for code in CODES {
+            let code: Code = serde_json::from_value((*code).into()).unwrap();
+            assert!(CODES.contains(&code.name()));
+        }
+    }
+}

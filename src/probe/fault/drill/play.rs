@@ -1,0 +1,250 @@
+//! Playing a drill, and mending what it has broken.
+
+use std::collections::BTreeSet;
+use std::time::{Duration, Instant};
+
+use super::question::Question;
+use super::{Ask, Code, Deploy, Drill, Step};
+use crate::error::{Error, Result};
+use crate::probe::call::{self, Ended};
+use crate::probe::expect::Mismatch;
+use crate::probe::finding::{Evidence, Finding};
+use crate::probe::fresh::Fresh;
+use crate::probe::runner::Process;
+use crate::probe::scene::{Scene, Stand};
+use crate::probe::service::Service;
+use crate::probe::step::{self, Returns};
+
+/// No drill goes on longer: what it has broken must be mended before the check is cut short.
+const WITHIN: Duration = Duration::from_secs(40);
+/// A call may find a service dead, and client libraries try for a while before they give up.
+const CALL_WITHIN: Duration = Duration::from_secs(25);
+/// How often something is asked that has time to become what is expected.
+const ASK_EVERY: Duration = Duration::from_millis(20);
+/// A value that is shown has no more bytes.
+const BRIEF: usize = 200;
+/// Lines of the evidence.
+const SHOWN: usize = 60;
+
+/// Plays the drill on the twins and mends what it has broken, whatever came of it.
+pub async fn observe(drill: &Drill, scene: &Scene<'_>) -> Result<Finding> {
+    let stand = scene.stand()?;
+    let process = if drill.drives_program() {
+        match call::spawn(scene, 1).await? {
+            Ok(mut processes) => processes.pop(),
+            Err(finding) => return Ok(finding),
+        }
+    } else {
+        None
+    };
+    let mut harm =
+        Harm { stand, frozen: BTreeSet::new(), dead: BTreeSet::new(), settings: Vec::new() };
+    let mut play =
+        Play { scene, process, fresh: Fresh::default(), said: Vec::new(), harm: &mut harm };
+    let played = tokio::time::timeout(WITHIN, play.all(drill)).await;
+    let said = std::mem::take(&mut play.said);
+    let mended = harm.undo().await;
+    let finding = match played {
+        Ok(finding) => finding?,
+        Err(_) if drill.is_the_learners() => {
+            let what = format!("What was to be done took more than {} s", WITHIN.as_secs());
+            let code = if drill.drives_program() { "timeout" } else { Code::Late.name() };
+            Evidence::new(what).sent(said).fail(code)
+        }
+        Err(_) => {
+            let what = format!("A drill had not ended after {} s", WITHIN.as_secs());
+            return Err(Error::infrastructure(what).help("check again"));
+        }
+    };
+    mended.map(|()| finding)
+}
+
+/// What a drill has done to the twins and is undone in the end.
+struct Harm<'a> {
+    stand: &'a Stand,
+    frozen: BTreeSet<String>,
+    dead: BTreeSet<String>,
+    /// Service, name and value of what was set otherwise.
+    settings: Vec<(String, String, String)>,
+}
+
+impl Harm<'_> {
+    async fn undo(self) -> Result<()> {
+        for service in &self.frozen {
+            self.stand.hands.unpause(service).await?;
+        }
+        for service in &self.dead {
+            self.stand.start(service).await?;
+        }
+        for (service, name, value) in self.settings.iter().rev() {
+            self.stand.twin(Some(service))?.0.configure(name, value).await?;
+        }
+        Ok(())
+    }
+}
+
+struct Play<'a, 'h> {
+    scene: &'a Scene<'a>,
+    process: Option<Process>,
+    fresh: Fresh,
+    /// The steps so far, for the evidence.
+    said: Vec<String>,
+    harm: &'h mut Harm<'a>,
+}
+
+impl Play<'_, '_> {
+    async fn all(&mut self, drill: &Drill) -> Result<Finding> {
+        for (service, names) in &drill.like {
+            for name in names {
+                self.liken(service, name).await?;
+            }
+        }
+        for step in &drill.given {
+            if let Some(Finding::Fail(failure)) = self.step(step).await? {
+                let mut error =
+                    Error::infrastructure("What a drill begins with does not come about");
+                error.why = Some(failure.evidence.summary);
+                return Err(error.help("check again"));
+            }
+        }
+        for step in &drill.steps {
+            if let Some(finding) = self.step(step).await? {
+                return Ok(finding);
+            }
+        }
+        Ok(Finding::PASS)
+    }
+
+    /// Gives a twin a setting of the learner's service.
+    async fn liken(&mut self, service: &str, name: &str) -> Result<()> {
+        let (twin, _) = self.harm.stand.twin(Some(service))?;
+        let theirs = self.scene.service(service).await?.setting(name).await?;
+        let (Some(theirs), Some(own)) = (theirs, twin.setting(name).await?) else {
+            return Err(Error::usage(format!("{service} has no setting {name:?}")));
+        };
+        // A whole configuration is too much to read.
+        let brief = if theirs.len() > BRIEF { String::new() } else { format!(" = {theirs}") };
+        self.said.push(format!("{service}: {name}{brief}, as on yours"));
+        self.harm.settings.push((service.to_owned(), name.to_owned(), own));
+        twin.configure(name, &theirs).await
+    }
+
+    /// Does one step; a finding ends the drill.
+    async fn step(&mut self, step: &Step) -> Result<Option<Finding>> {
+        let harm = &mut *self.harm;
+        match step {
+            Step::Call(returns) => return self.call(returns).await,
+            Step::Ask(ask) => return self.ask(ask).await,
+            Step::Deploy(deploy) => return self.deploy(deploy).await,
+            Step::Kill(service) => {
+                self.said.push(format!("kill -9 {service}"));
+                harm.dead.insert(service.clone());
+                harm.stand.hands.kill(service).await?;
+            }
+            Step::Start(service) => {
+                self.said.push(format!("start {service}"));
+                harm.stand.start(service).await?;
+                harm.dead.remove(service);
+            }
+            Step::Restart(service) => {
+                self.said.push(format!("restart {service}"));
+                harm.stand.restart(service).await?;
+            }
+            Step::Pause(service) => {
+                self.said.push(format!("freeze {service}"));
+                harm.frozen.insert(service.clone());
+                harm.stand.hands.pause(service).await?;
+            }
+            Step::Unpause(service) => {
+                self.said.push(format!("{service} goes on"));
+                harm.stand.hands.unpause(service).await?;
+                harm.frozen.remove(service);
+            }
+        }
+        Ok(None)
+    }
+
+    async fn call(&mut self, returns: &Returns) -> Result<Option<Finding>> {
+        let Some(process) = &self.process else { return Ok(None) };
+        let call = returns.call(self.scene.variables, &mut self.fresh)?;
+        let line = call::line(&call.call, &call.args);
+        let expected =
+            step::expectation(returns.expect.as_ref(), self.scene.variables, &mut self.fresh)?;
+        let value = match call::call(process, &call, CALL_WITHIN).await {
+            Ended::Returned(value) => value,
+            Ended::Trouble(trouble) => return trouble.finding(&line, &self.said).map(Some),
+        };
+        self.said.push(format!("{line} → {}", call::brief(&value)));
+        let mismatch = expected.compare(&value);
+        Ok(mismatch.map(|m| self.fail(format!("{line} returned something else"), m, "result")))
+    }
+
+    async fn deploy(&mut self, deploy: &Deploy) -> Result<Option<Finding>> {
+        let stand = self.harm.stand;
+        let (service, folder) = (&deploy.on, stand.hands.folder(&deploy.on)?);
+        let mut files = Vec::new();
+        for name in &deploy.files {
+            let path = format!("{folder}/{name}");
+            let Some((_, content)) = stand.files.iter().find(|(p, _)| *p == path) else {
+                let mut evidence =
+                    Evidence::new(format!("The workspace has no file {path} that can be taken"));
+                evidence.expected = Some(format!(
+                    "an ordinary file (no link), with which {service} is started for this check"
+                ));
+                return Ok(Some(evidence.fail(Code::Missing.name())));
+            };
+            files.push((name.clone(), content.clone()));
+        }
+        let names = deploy.files.join(", ");
+        self.said.push(format!("{service} is started with your {names}"));
+        let Err(why) = stand.hands.deploy(service, &files).await? else { return Ok(None) };
+        let mut evidence = Evidence::new(format!("{service} does not start with your {names}"));
+        evidence.observed = Some(why);
+        Ok(Some(evidence.fail(Code::Refused.name())))
+    }
+
+    async fn ask(&mut self, ask: &Ask) -> Result<Option<Finding>> {
+        let variables = self.scene.variables;
+        let asked: Vec<Option<&str>> = match &ask.each[..] {
+            [] => vec![ask.on.as_deref()],
+            each => each.iter().map(|service| Some(service.as_str())).collect(),
+        };
+        let twins = asked.into_iter().map(|name| Ok(self.harm.stand.twin(name)?.0));
+        let twins: Vec<&dyn Service> = twins.collect::<Result<_>>()?;
+        let question = Question {
+            words: step::filled(&ask.send, variables, &mut self.fresh)?,
+            field: ask.field.as_deref(),
+            expected: step::expectation(ask.expect.as_ref(), variables, &mut self.fresh)?,
+            refused: ask.refused.as_deref(),
+        };
+        let within = ask.within.as_ref().map(|v| v.get(variables)).transpose()?.unwrap_or_default();
+        let deadline = Instant::now() + within.0;
+        let words: Vec<&str> = question.words.iter().map(String::as_str).collect();
+        let (answer, mismatch) = loop {
+            let (answer, mismatch) = match (&twins[..], ask.times) {
+                ([twin], Some(times)) => question.often(*twin, &words, times).await?,
+                ([twin], None) if ask.each.is_empty() => question.judge(twin.ask(&words).await?),
+                (twins, _) => question.of_each(twins, &words).await?,
+            };
+            if mismatch.is_none() || Instant::now() >= deadline {
+                break (answer, mismatch);
+            }
+            tokio::time::sleep(ASK_EVERY).await;
+        };
+        let names: Vec<&str> = twins.iter().map(|twin| twin.name()).collect();
+        let (name, line) = (names.join(" and "), question.line());
+        let often = ask.times.map(|times| format!(", {times} times")).unwrap_or_default();
+        self.said.push(format!("{name}> {line}{often} → {}", call::brief(&answer)));
+        Ok(mismatch.map(|mismatch| {
+            let summary = format!("{name} answers something else to {line}");
+            self.fail(summary, mismatch, ask.code.name())
+        }))
+    }
+
+    fn fail(&self, summary: String, mismatch: Mismatch, code: &str) -> Finding {
+        let from = self.said.len().saturating_sub(SHOWN);
+        let mut evidence = Evidence::new(summary).mismatch(mismatch);
+        evidence.history = self.said[from..].to_vec();
+        evidence.fail(code)
+    }
+}

@@ -1,0 +1,127 @@
+//! What a drill asks a twin, and how the answers differ from what is expected.
+
+use std::collections::BTreeMap;
+use std::num::NonZeroU16;
+
+use serde_json::Value;
+
+use crate::error::Result;
+use crate::probe::call;
+use crate::probe::expect::{Expectation, Mismatch, same};
+use crate::probe::service::{Answer, Service};
+use crate::probe::step;
+use crate::term::shell_line;
+
+/// A command for a twin with its values in place.
+pub(super) struct Question<'a> {
+    pub words: Vec<String>,
+    pub field: Option<&'a str>,
+    pub expected: Expectation,
+    pub refused: Option<&'a str>,
+}
+
+impl Question<'_> {
+    /// What of the answer is looked at, and how it differs from what is expected.
+    pub fn judge(&self, answer: Answer) -> (Value, Option<Mismatch>) {
+        let differs = |expected: String, observed: &str| {
+            Some(Mismatch { expected, observed: observed.to_owned(), difference: None })
+        };
+        match (answer, self.refused) {
+            (Answer::Value(value), None) => {
+                let value = self.field.map_or_else(|| value.clone(), |f| step::field(&value, f));
+                let mismatch = self.expected.compare(&value);
+                (value, mismatch)
+            }
+            (Answer::Refused(said), None) => {
+                let mismatch = differs("an answer".to_owned(), &said);
+                (said.into(), mismatch)
+            }
+            (Answer::Refused(said), Some(begin)) => {
+                let mismatch = if said.starts_with(begin) {
+                    None
+                } else {
+                    differs(format!("the error {begin}"), &said)
+                };
+                (said.into(), mismatch)
+            }
+            (Answer::Value(value), Some(begin)) => {
+                let mismatch = differs(format!("the error {begin}"), &call::brief(&value));
+                (value, mismatch)
+            }
+        }
+    }
+
+    /// The different answers to one question that is asked many times, and how they differ from what is expected.
+    pub async fn often(
+        &self,
+        twin: &dyn Service,
+        words: &[&str],
+        times: NonZeroU16,
+    ) -> Result<(Value, Option<Mismatch>)> {
+        let one = Self { words: Vec::new(), expected: Expectation::default(), ..*self };
+        let mut answers = BTreeMap::new();
+        for _ in 0..times.get() {
+            let (answer, refusal) = one.judge(twin.ask(words).await?);
+            if refusal.is_some() {
+                return Ok((answer, refusal));
+            }
+            let settled = self.expected.eq.as_ref().and_then(Value::as_array);
+            let settled = settled.is_some_and(|all| !all.iter().any(|one| same(one, &answer)));
+            answers.insert(answer.to_string(), answer);
+            if settled {
+                break;
+            }
+        }
+        let answers: Value = answers.into_values().collect();
+        let mismatch = self.expected.compare(&answers);
+        Ok((answers, mismatch))
+    }
+
+    /// What several answer, in their order, and how the list differs from what is expected.
+    pub async fn of_each(
+        &self,
+        twins: &[&dyn Service],
+        words: &[&str],
+    ) -> Result<(Value, Option<Mismatch>)> {
+        let one = Self { words: Vec::new(), expected: Expectation::default(), ..*self };
+        let mut answers = Vec::new();
+        for twin in twins {
+            let (answer, refusal) = one.judge(twin.ask(words).await?);
+            if refusal.is_some() {
+                return Ok((answer, refusal));
+            }
+            answers.push(answer);
+        }
+        let answers = Value::from(answers);
+        let mismatch = self.expected.compare(&answers);
+        Ok((answers, mismatch))
+    }
+
+    /// As a person would type it, with what of the answer is meant.
+    pub fn line(&self) -> String {
+        let words: Vec<String> = self.words.iter().map(|word| step::first_line(word)).collect();
+        let line = shell_line(&words);
+        self.field.map_or(line.clone(), |field| format!("{line}, {field}"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_refusal_is_an_answer_only_where_one_is_expected() {
+        let question = |refused| Question {
+            words: vec!["GET".to_owned()],
+            field: None,
+            expected: Expectation::default(),
+            refused,
+        };
+        let refusal = || Answer::Refused("READONLY You can't write".to_owned());
+        assert!(question(Some("READONLY")).judge(refusal()).1.is_none());
+        assert!(question(Some("NOREPLICAS")).judge(refusal()).1.is_some());
+        assert!(question(Some("READONLY")).judge(Answer::Value("OK".into())).1.is_some());
+        assert!(question(None).judge(refusal()).1.is_some());
+        assert!(question(None).judge(Answer::Value("OK".into())).1.is_none());
+    }
+}
