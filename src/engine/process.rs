@@ -1,6 +1,6 @@
 //! The process behind an exec: its end, and ending it.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use tokio::io::AsyncReadExt;
 
@@ -12,6 +12,8 @@ use crate::error::{Error, Result};
 const KILL: Duration = Duration::from_secs(30);
 /// How long the engine takes to book that a killed command has ended.
 const SETTLE: Duration = Duration::from_millis(200);
+/// How long a command may take from the engine's answer to its start.
+const STARTS_WITHIN: Duration = Duration::from_secs(30);
 /// Marks every process that an exec starts, so that they can be found to be killed.
 const MARK: &str = "LABS_EXEC";
 /// Kills, again and again until none is left, whatever carries the mark `$1` in its environment. Runs as the same
@@ -57,20 +59,24 @@ impl Process {
         format!("{verb} {} in the container {}", self.command, self.container)
     }
 
-    /// The engine books the exit a moment after the outputs end, and has no way to wait for it.
+    /// The engine answers a start before it starts, and books the exit a moment after the outputs end; it has no way to
+    /// wait for either.
     pub async fn wait(&self) -> Result<i64> {
+        let began = Instant::now();
         let mut pause = Duration::from_millis(1);
         loop {
             let what = self.what("learn the end of");
-            let state = self
-                .engine
-                .call(what.clone(), READ, self.engine.docker.inspect_exec(&self.id))
-                .await?;
-            if state.running != Some(true) {
-                return state.exit_code.ok_or_else(|| {
-                    Error::infrastructure(format!("cannot {what}"))
-                        .because("it ended without an exit code")
-                });
+            let inspection = self.engine.docker.inspect_exec(&self.id);
+            let state = self.engine.call(what.clone(), READ, inspection).await?;
+            match state.exit_code {
+                _ if state.running == Some(true) => {}
+                Some(code) => return Ok(code),
+                None if began.elapsed() < STARTS_WITHIN => {}
+                None => {
+                    let why =
+                        format!("it neither runs nor ended {} s later", STARTS_WITHIN.as_secs());
+                    return Err(Error::infrastructure(format!("cannot {what}")).because(why));
+                }
             }
             tokio::time::sleep(pause).await;
             pause = (pause * 2).min(Duration::from_millis(50));

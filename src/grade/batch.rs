@@ -93,9 +93,13 @@ impl Grader<'_> {
         if let Some(grade) = output.earlier(name, &grader.basis(&submission)) {
             return Some(output.keep(&grade, true));
         }
-        // Only what was decided is of interest; several seats at once would be confusing to watch.
-        let quiet = |_| {};
-        let grading = grader.grade(&submission, &quiet);
+        // The steps of several seats at once would be confusing to watch.
+        let notes = |event| {
+            if let Event::Note(_) = event {
+                self.session.events.send(event);
+            }
+        };
+        let grading = grader.grade(&submission, &notes);
         let grade = self.session.events.passing(name, grading).await?;
         Some(output.keep(&grade, false))
     }

@@ -69,7 +69,10 @@ impl Sandbox {
     }
 
     pub fn run(&self, args: &[&str]) -> Ran {
-        self.command(args).output().unwrap().into()
+        let ran: Ran = self.command(args).output().unwrap().into();
+        // Shown where a test fails: why something had to be tried again, for one.
+        eprint!("{}", ran.stderr);
+        ran
     }
 
     /// Runs a command that must succeed.
