@@ -97,6 +97,9 @@ pub struct ServiceUse {
     /// The folder of the workspace whose files it reads when it starts.
     #[schemars(with = "Option<String>")]
     pub files: Option<Spanned<String>>,
+    /// What is added to the command that starts it; `{n}` is its number where there are several.
+    #[serde(default)]
+    pub options: Vec<String>,
     /// The name in the file, which `count` adds a number to.
     #[serde(skip)]
     pub declared: String,
@@ -109,12 +112,20 @@ fn in_numbers<'de, D: Deserializer<'de>>(
     let mut services = BTreeMap::new();
     for (name, mut service) in BTreeMap::<String, Spanned<ServiceUse>>::deserialize(deserializer)? {
         service.value.declared.clone_from(&name);
-        let names: Vec<String> = match service.value.count {
-            Some(count) => (1..=count.get()).map(|n| format!("{name}-{n}")).collect(),
-            None => vec![name],
+        let numbered: Vec<(String, Spanned<ServiceUse>)> = match service.value.count {
+            Some(count) => (1..=count.get())
+                .map(|n| {
+                    let mut one = service.clone();
+                    for option in &mut one.value.options {
+                        *option = option.replace("{n}", &n.to_string());
+                    }
+                    (format!("{name}-{n}"), one)
+                })
+                .collect(),
+            None => vec![(name, service)],
         };
-        for name in names {
-            if services.insert(name.clone(), service.clone()).is_some() {
+        for (name, service) in numbered {
+            if services.insert(name.clone(), service).is_some() {
                 return Err(D::Error::custom(format!("two services are named {name:?}")));
             }
         }

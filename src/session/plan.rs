@@ -155,7 +155,8 @@ impl Plan {
             .iter()
             .zip(0..)
             .map(|((name, used), index)| {
-                let definition = catalog.service(lab.definition(name))?;
+                let mut definition = catalog.service(lab.definition(name))?;
+                definition.command.extend(used.value.options.iter().cloned());
                 let image = images.definition(&definition.name)?.tag;
                 let files = used.value.files.as_ref().map(|folder| folder.value.clone());
                 Ok(Member { name: name.clone(), definition, image, files, index })

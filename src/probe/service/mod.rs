@@ -59,6 +59,14 @@ pub trait Service: Any + Send + Sync {
     /// The service went away or did not answer in time; an error reply is an [`Answer`].
     async fn ask(&self, words: &[&str]) -> Result<Answer>;
 
+    /// As [`Service::ask`], over a connection as any client has it: the server books and logs what it is sent.
+    ///
+    /// # Errors
+    /// As [`Service::ask`].
+    async fn ask_as_client(&self, words: &[&str]) -> Result<Answer> {
+        self.ask(words).await
+    }
+
     /// Whether it still holds: a server may be told to close what is idle for a while.
     async fn is_open(&self) -> bool;
 

@@ -88,6 +88,9 @@ pub struct Ask {
     #[serde(default)]
     pub each: Vec<String>,
     pub send: Vec<String>,
+    /// Asked over a connection as any client has it, so that it is in the server's books and logs.
+    #[serde(default)]
+    pub as_client: bool,
     /// Of an answer in names and values, the value of this name.
     pub field: Option<String>,
     pub expect: Option<Matcher>,
@@ -95,6 +98,10 @@ pub struct Ask {
     pub refused: Option<String>,
     /// Asked again and again for so long, until the answer is as expected.
     pub within: Option<Var<Span>>,
+    /// It must be answered within so long, and is given up then.
+    pub answered: Option<Var<Span>>,
+    /// It must not be answered for so long, and is given up then.
+    pub unanswered: Option<Var<Span>>,
     /// Asked so many times; what is matched is the list of the different answers.
     pub times: Option<NonZeroU16>,
     /// What it is called when the answer is another.
@@ -192,6 +199,20 @@ impl Step {
                     return Err(Error::usage("A question goes to each of several services once")
                         .help("leave on and times out"));
                 }
+                let many = ask.within.is_some() || ask.times.is_some() || !ask.each.is_empty();
+                if many && (ask.answered.is_some() || ask.unanswered.is_some()) {
+                    return Err(Error::usage(
+                        "What is to be answered in time, or not at all, is asked once",
+                    )
+                    .help("leave each, times and within out"));
+                }
+                let matched = ask.expect.is_some() || ask.refused.is_some();
+                if ask.unanswered.is_some() && (matched || ask.answered.is_some()) {
+                    return Err(Error::usage("What must not be answered has no answer")
+                        .help("leave expect, refused and answered out"));
+                }
+                let spans = ask.answered.iter().chain(&ask.unanswered);
+                spans.into_iter().try_for_each(|span| span.get(variables).map(drop))?;
                 if ask.within.is_some() && ask.times.is_some() {
                     return Err(Error::usage(
                         "A question is asked some times, and for some time too",

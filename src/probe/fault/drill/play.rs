@@ -12,8 +12,9 @@ use crate::probe::finding::{Evidence, Finding};
 use crate::probe::fresh::Fresh;
 use crate::probe::runner::Process;
 use crate::probe::scene::{Scene, Stand};
-use crate::probe::service::Service;
+use crate::probe::service::{Answer, Service};
 use crate::probe::step::{self, Returns};
+use crate::template::Span;
 
 /// No drill goes on longer: what it has broken must be mended before the check is cut short.
 const WITHIN: Duration = Duration::from_secs(40);
@@ -213,18 +214,22 @@ impl Play<'_, '_> {
         let twins: Vec<&dyn Service> = twins.collect::<Result<_>>()?;
         let question = Question {
             words: step::filled(&ask.send, variables, &mut self.fresh)?,
+            as_client: ask.as_client,
             field: ask.field.as_deref(),
             expected: step::expectation(ask.expect.as_ref(), variables, &mut self.fresh)?,
             refused: ask.refused.as_deref(),
         };
         let within = ask.within.as_ref().map(|v| v.get(variables)).transpose()?.unwrap_or_default();
         let deadline = Instant::now() + within.0;
-        let words: Vec<&str> = question.words.iter().map(String::as_str).collect();
+        if let ([twin], Some(silence)) = (&twins[..], &ask.unanswered) {
+            return self.unanswered(*twin, &question, silence.get(variables)?, ask.code).await;
+        }
+        let patience = ask.answered.as_ref().map(|v| v.get(variables)).transpose()?;
         let (answer, mismatch) = loop {
             let (answer, mismatch) = match (&twins[..], ask.times) {
-                ([twin], Some(times)) => question.often(*twin, &words, times).await?,
-                ([twin], None) if ask.each.is_empty() => question.judge(twin.ask(&words).await?),
-                (twins, _) => question.of_each(twins, &words).await?,
+                ([twin], Some(times)) => question.often(*twin, times).await?,
+                ([twin], None) if ask.each.is_empty() => question.once(*twin, patience).await?,
+                (twins, _) => question.of_each(twins).await?,
             };
             if mismatch.is_none() || Instant::now() >= deadline {
                 break (answer, mismatch);
@@ -239,6 +244,29 @@ impl Play<'_, '_> {
             let summary = format!("{name} answers something else to {line}");
             self.fail(summary, mismatch, ask.code.name())
         }))
+    }
+
+    /// A question that must stay without an answer for a while.
+    async fn unanswered(
+        &mut self,
+        twin: &dyn Service,
+        question: &Question<'_>,
+        silence: Span,
+        code: Code,
+    ) -> Result<Option<Finding>> {
+        let (name, line, ms) = (twin.name(), question.line(), silence.0.as_millis());
+        let Ok(answer) = tokio::time::timeout(silence.0, question.send(twin)).await else {
+            self.said.push(format!("{name}> {line} → no answer for {ms} ms"));
+            return Ok(None);
+        };
+        let observed = match answer? {
+            Answer::Value(value) => call::brief(&value),
+            Answer::Refused(said) => said,
+        };
+        self.said.push(format!("{name}> {line} → {observed}"));
+        let expected = format!("no answer for {ms} ms");
+        let mismatch = Mismatch { expected, observed, difference: None };
+        Ok(Some(self.fail(format!("{name} answers {line}"), mismatch, code.name())))
     }
 
     fn fail(&self, summary: String, mismatch: Mismatch, code: &str) -> Finding {

@@ -10,17 +10,24 @@ use crate::probe::call;
 use crate::probe::expect::{Expectation, Mismatch, same};
 use crate::probe::service::{Answer, Service};
 use crate::probe::step;
+use crate::template::Span;
 use crate::term::shell_line;
 
 /// A command for a twin with its values in place.
 pub(super) struct Question<'a> {
     pub words: Vec<String>,
+    pub as_client: bool,
     pub field: Option<&'a str>,
     pub expected: Expectation,
     pub refused: Option<&'a str>,
 }
 
 impl Question<'_> {
+    pub async fn send(&self, twin: &dyn Service) -> Result<Answer> {
+        let words: Vec<&str> = self.words.iter().map(String::as_str).collect();
+        if self.as_client { twin.ask_as_client(&words).await } else { twin.ask(&words).await }
+    }
+
     /// What of the answer is looked at, and how it differs from what is expected.
     pub fn judge(&self, answer: Answer) -> (Value, Option<Mismatch>) {
         let differs = |expected: String, observed: &str| {
@@ -51,17 +58,31 @@ impl Question<'_> {
         }
     }
 
+    /// The answer to a question that is asked once, for which there may be only so much time.
+    pub async fn once(
+        &self,
+        twin: &dyn Service,
+        patience: Option<Span>,
+    ) -> Result<(Value, Option<Mismatch>)> {
+        let Some(Span(patience)) = patience else { return Ok(self.judge(self.send(twin).await?)) };
+        let Ok(answer) = tokio::time::timeout(patience, self.send(twin)).await else {
+            let expected = format!("an answer within {} ms", patience.as_millis());
+            let mismatch = Mismatch { expected, observed: "none".to_owned(), difference: None };
+            return Ok((Value::Null, Some(mismatch)));
+        };
+        Ok(self.judge(answer?))
+    }
+
     /// The different answers to one question that is asked many times, and how they differ from what is expected.
     pub async fn often(
         &self,
         twin: &dyn Service,
-        words: &[&str],
         times: NonZeroU16,
     ) -> Result<(Value, Option<Mismatch>)> {
         let one = Self { words: Vec::new(), expected: Expectation::default(), ..*self };
         let mut answers = BTreeMap::new();
         for _ in 0..times.get() {
-            let (answer, refusal) = one.judge(twin.ask(words).await?);
+            let (answer, refusal) = one.judge(self.send(twin).await?);
             if refusal.is_some() {
                 return Ok((answer, refusal));
             }
@@ -78,15 +99,11 @@ impl Question<'_> {
     }
 
     /// What several answer, in their order, and how the list differs from what is expected.
-    pub async fn of_each(
-        &self,
-        twins: &[&dyn Service],
-        words: &[&str],
-    ) -> Result<(Value, Option<Mismatch>)> {
+    pub async fn of_each(&self, twins: &[&dyn Service]) -> Result<(Value, Option<Mismatch>)> {
         let one = Self { words: Vec::new(), expected: Expectation::default(), ..*self };
         let mut answers = Vec::new();
         for twin in twins {
-            let (answer, refusal) = one.judge(twin.ask(words).await?);
+            let (answer, refusal) = one.judge(self.send(*twin).await?);
             if refusal.is_some() {
                 return Ok((answer, refusal));
             }
@@ -113,6 +130,7 @@ mod tests {
     fn a_refusal_is_an_answer_only_where_one_is_expected() {
         let question = |refused| Question {
             words: vec!["GET".to_owned()],
+            as_client: false,
             field: None,
             expected: Expectation::default(),
             refused,

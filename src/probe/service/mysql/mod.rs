@@ -37,6 +37,9 @@ const OWN_SCHEMAS: &str = "('mysql', 'sys', 'information_schema', 'performance_s
 const RIGHTS: &str = "CHECKSUM TABLE mysql.user, mysql.db, mysql.tables_priv, mysql.columns_priv, mysql.procs_priv, \
                       mysql.global_grants, mysql.role_edges, mysql.default_roles";
 
+/// Whom it follows.
+const REPLICATION: &str =
+    "SELECT * FROM performance_schema.replication_connection_configuration ORDER BY channel_name";
 /// Variables that change by themselves: they count transactions, which the digest has and a wipe need not undo.
 const MOVING: &str = "('gtid_executed', 'gtid_purged')";
 /// What the server has logged. A throttled slow-query log counts statements without an index also of quiet sessions,
@@ -91,10 +94,18 @@ impl Mysql {
 
     /// The rows of the first result, or why the server refused.
     async fn rows(&self, statement: &str) -> Result<std::result::Result<Vec<Row>, String>> {
-        let work = async {
+        self.answered(async {
             let mut connection: Conn = self.pool.get_conn().await?;
             connection.query::<Row, _>(statement).await
-        };
+        })
+        .await
+    }
+
+    /// What comes of a statement in time, or why the server refused.
+    async fn answered<T>(
+        &self,
+        work: impl Future<Output = std::result::Result<T, mysql_async::Error>>,
+    ) -> Result<std::result::Result<T, String>> {
         match tokio::time::timeout(ANSWER_TIMEOUT, work).await {
             Ok(Ok(rows)) => Ok(Ok(rows)),
             Ok(Err(mysql_async::Error::Server(refused))) => Ok(Err(refused.to_string())),
@@ -145,10 +156,14 @@ impl Service for Mysql {
 
     /// One statement; the answer is a list of rows, each a list of values.
     async fn ask(&self, words: &[&str]) -> Result<Answer> {
-        Ok(match self.rows(&words.join(" ")).await? {
-            Ok(rows) => Answer::Value(rows.into_iter().map(row).collect()),
-            Err(refused) => Answer::Refused(refused),
-        })
+        Ok(answer(self.rows(&words.join(" ")).await?))
+    }
+
+    async fn ask_as_client(&self, words: &[&str]) -> Result<Answer> {
+        let mut client = self.client().await?;
+        let statement = words.join(" ");
+        let answered = self.answered(client.query::<Row, _>(statement)).await?;
+        Ok(answer(answered))
     }
 
     /// Closed connections are replaced when one is needed.
@@ -198,6 +213,7 @@ impl Service for Mysql {
     }
 
     async fn wipe(&self) -> Result<()> {
+        self.stop_replicating().await?;
         for connection in self.all("SHOW PROCESSLIST").await? {
             let own = [ACCOUNT, "system user", "event_scheduler"].map(Value::from);
             if !own.contains(&connection[1]) {
@@ -211,16 +227,20 @@ impl Service for Mysql {
              FROM information_schema.schemata WHERE schema_name NOT IN {OWN_SCHEMAS}"
         );
         self.do_all(self.texts(&schemas).await?).await?;
+        // Slow, and without any transaction there is nothing to forget.
+        if self.texts("SELECT @@GLOBAL.gtid_executed").await? != [""] {
+            self.demanded("RESET BINARY LOGS AND GTIDS").await?;
+        }
         let rest = ["TRUNCATE mysql.slow_log", "TRUNCATE mysql.general_log", "FLUSH STATUS"];
         self.do_all(rest.map(str::to_owned)).await
     }
 
-    /// Global variables, what is kept of them, and who may do what.
+    /// Global variables, what is kept of them, who may do what, and whom it follows.
     async fn fingerprint(&self) -> Result<String> {
         let mut parts = Vec::new();
         let variables = format!("SHOW GLOBAL VARIABLES WHERE variable_name NOT IN {MOVING}");
         let persisted = "SELECT * FROM performance_schema.persisted_variables ORDER BY 1";
-        for statement in [&variables, persisted, RIGHTS] {
+        for statement in [&variables, persisted, RIGHTS, REPLICATION] {
             parts.extend(self.texts_of(statement).await?);
         }
         Ok(parts.join("\n"))
@@ -259,9 +279,26 @@ impl Service for Mysql {
 }
 
 impl Mysql {
+    /// Makes a replica a server of its own, which takes writes.
+    async fn stop_replicating(&self) -> Result<()> {
+        // The second is turned off with the first only in that order.
+        self.demanded("SET GLOBAL super_read_only = OFF, GLOBAL read_only = OFF").await?;
+        if self.all(REPLICATION).await?.is_empty() {
+            return Ok(());
+        }
+        self.do_all(["STOP REPLICA", "RESET REPLICA ALL"].map(str::to_owned)).await
+    }
+
     /// Each row of an answer as one text.
     async fn texts_of(&self, statement: &str) -> Result<Vec<String>> {
         Ok(self.all(statement).await?.iter().map(Value::to_string).collect())
+    }
+}
+
+fn answer(answered: std::result::Result<Vec<Row>, String>) -> Answer {
+    match answered {
+        Ok(rows) => Answer::Value(rows.into_iter().map(row).collect()),
+        Err(refused) => Answer::Refused(refused),
     }
 }
 

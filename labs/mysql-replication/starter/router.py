@@ -1,0 +1,20 @@
+"""Orders: written on the source, read from its replicas."""
+
+import pymysql
+
+SOURCE = "source"
+REPLICAS = ["replica-1", "replica-2"]
+
+
+def connect(server: str):
+    return pymysql.connect(host=server, user="root", password="labs", autocommit=True, connect_timeout=2, read_timeout=2)
+
+
+def place(order: int, amount: int) -> None:
+    """Store an order, or its new amount, in shop.orders."""
+    raise NotImplementedError
+
+
+def amount(order: int) -> int | None:
+    """The amount of an order, never older than what this process has written; None if there is none."""
+    raise NotImplementedError
