@@ -152,10 +152,18 @@ impl Stand {
         tokio::time::timeout(ANSWERS_WITHIN, all).await.unwrap_or(false)
     }
 
+    /// Ends the twin of a service without warning: who connects to it is refused.
+    pub async fn kill(&self, service: &str) -> Result<()> {
+        self.twin(Some(service))?.1.refuse(true);
+        self.hands.kill(service).await
+    }
+
     /// Starts the twin of a service that was killed, and speaks with it again.
     pub async fn start(&self, service: &str) -> Result<()> {
+        let (twin, relay) = self.twin(Some(service))?;
         self.hands.start(service).await?;
-        self.twin(Some(service))?.0.renew().await
+        relay.refuse(false);
+        twin.renew().await
     }
 
     /// Restarts the twin of a service in good order, and speaks with it again.

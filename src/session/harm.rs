@@ -100,10 +100,8 @@ impl Session {
     /// # Errors
     /// One of them does not answer.
     pub async fn digest(&self, plan: &Plan) -> Result<String> {
-        let mut parts = Vec::new();
-        for (_, service) in self.sessions(plan).await? {
-            parts.push(service.digest().await?);
-        }
+        let sessions = self.sessions(plan).await?;
+        let parts = try_join_all(sessions.iter().map(|(_, service)| service.digest())).await?;
         Ok(parts.join(" "))
     }
 
@@ -130,11 +128,12 @@ impl Session {
     /// # Errors
     /// One of them does not answer.
     pub async fn refill(&self, lab: &Lab, plan: &Plan) -> Result<()> {
-        for (member, service) in self.sessions(plan).await? {
+        let sessions = self.sessions(plan).await?;
+        let refills = sessions.iter().map(|(member, service)| async {
             service.wipe().await?;
-            self.fill(lab, member, &*service).await?;
-        }
-        Ok(())
+            self.fill(lab, member, &**service).await
+        });
+        try_join_all(refills).await.map(drop)
     }
 
     async fn sessions<'p>(&self, plan: &'p Plan) -> Result<Vec<(&'p Member, service::Session)>> {

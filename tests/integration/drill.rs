@@ -109,6 +109,19 @@ fn a_twin_gets_the_learners_setting_for_one_check() {
 }
 
 #[test]
+fn an_answer_may_have_to_come_in_time_or_not_at_all() {
+    let sandbox = seat();
+    let found = checks(&sandbox, "wait");
+    let codes = expect(&[("too-late", "late"), ("answers", "refused")]);
+    assert_eq!(failures(&found), codes, "{found:#?}");
+    let evidence = &found["too-late"]["failure"]["evidence"];
+    assert_eq!(
+        (&evidence["expected"], &evidence["observed"]),
+        (&"an answer within 200 ms".into(), &"none".into())
+    );
+}
+
+#[test]
 fn services_are_compared_and_what_takes_time_gets_it() {
     let sandbox = seat();
     assert_eq!(failures(&checks(&sandbox, "look")), expect(&[("same", "value")]));

@@ -92,7 +92,18 @@ async fn a_wipe_leaves_nothing_and_the_fingerprint_tells_what_it_cannot_undo() {
         "SELECT (SELECT COUNT(*) FROM mysql.slow_log), COUNT(*) FROM information_schema.schemata";
     assert_eq!(session.ask(&[left]).await.unwrap(), Answer::Value(json!([["0", "4"]])));
     assert_eq!(session.fingerprint().await.unwrap(), pristine);
-    learner(&sandbox, "SET GLOBAL long_query_time = 4");
+    learner(
+        &sandbox,
+        "SET GLOBAL long_query_time = 4; SET PERSIST sort_buffer_size = 65536; CREATE USER guest; CREATE DATABASE x;
+         CHANGE REPLICATION SOURCE TO SOURCE_HOST = 'nowhere', SOURCE_USER = 'guest'; START REPLICA;
+         SET GLOBAL super_read_only = ON",
+    );
+    assert_ne!(session.fingerprint().await.unwrap(), pristine);
+    session.wipe().await.unwrap();
+    assert_eq!(session.fingerprint().await.unwrap(), pristine);
+    let executed = "SELECT @@GLOBAL.gtid_executed";
+    assert_eq!(session.ask(&[executed]).await.unwrap(), Answer::Value(json!([[""]])));
+    learner(&sandbox, "REVOKE SHUTDOWN ON *.* FROM root@'%'");
     session.wipe().await.unwrap();
     assert_ne!(session.fingerprint().await.unwrap(), pristine);
 }

@@ -51,6 +51,7 @@ pub struct Relay {
 
 struct State {
     target: SocketAddr,
+    refuses: bool,
     gatekeeper: Option<Arc<dyn Gatekeeper>>,
     live: HashMap<u32, Arc<Live>>,
 }
@@ -58,13 +59,20 @@ struct State {
 impl Relay {
     /// A relay to `target`; `clock` is the runner's.
     pub fn new(clock: Clock, target: SocketAddr, protocol: Arc<dyn Protocol>) -> Arc<Self> {
-        let state = Mutex::new(State { target, gatekeeper: None, live: HashMap::new() });
+        let state =
+            Mutex::new(State { target, refuses: false, gatekeeper: None, live: HashMap::new() });
         Arc::new(Self { clock, protocol, log: Arc::default(), state })
     }
 
     /// Sends connections opened from now on to another address.
     pub fn retarget(&self, target: SocketAddr) {
         self.state().target = target;
+    }
+
+    /// Takes no connections from now on, or takes them again: where a process has died its machine refuses at once, while
+    /// nobody answers at the address of a container that is gone.
+    pub fn refuse(&self, refuses: bool) {
+        self.state().refuses = refuses;
     }
 
     /// Asks `gatekeeper` before each command from now on; `None` asks nobody.
@@ -163,6 +171,9 @@ impl Tunnel for Relay {
         let live = Live::new(&connection);
         let target = {
             let mut state = self.state();
+            if state.refuses {
+                return;
+            }
             state.live.insert(connection.id, live.clone());
             state.target
         };

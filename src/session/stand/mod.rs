@@ -7,6 +7,8 @@ mod twin;
 use std::net::Ipv4Addr;
 use std::time::{Duration, Instant};
 
+use futures_util::future::{join_all, try_join_all};
+
 use super::ledger::check_lock;
 use super::plan::{Member, Networks, Plan, SEAT_LABEL};
 use super::{Session, workspace};
@@ -91,10 +93,7 @@ impl<'a> Lane<'a> {
                 self.session.drop_container(&twin.container).await
             }
         });
-        tokio::try_join!(
-            futures_util::future::try_join_all(twins),
-            open.runner.close(self.session, open.stand.runner),
-        )?;
+        tokio::try_join!(try_join_all(twins), open.runner.close(self.session, open.stand.runner),)?;
         Ok(())
     }
 
@@ -112,7 +111,7 @@ impl<'a> Lane<'a> {
             .await
         });
         let opened = tokio::try_join!(
-            futures_util::future::try_join_all(twins),
+            try_join_all(twins),
             runner::Container::open(self.session, self.plan, &members, self.number, clock),
         );
         let (twins, (container, runner)) = match opened {
@@ -213,11 +212,8 @@ impl Open {
             let Some(relay) = self.stand.relays.get(&twin.service) else { return false };
             relay.set_gatekeeper(None);
             relay.forget();
-            if !twin.clean().await {
-                return false;
-            }
         }
-        true
+        join_all(self.twins.iter().map(Twin::clean)).await.into_iter().all(|clean| clean)
     }
 }
 
@@ -241,7 +237,7 @@ impl Session {
         let names: Vec<String> =
             found.into_iter().map(|c| c.name).filter(|name| !clean(name)).collect();
         let drops = names.iter().map(|name| self.drop_container(name));
-        futures_util::future::try_join_all(drops).await?;
+        try_join_all(drops).await?;
         Ok(names)
     }
 }

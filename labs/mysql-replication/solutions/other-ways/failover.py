@@ -6,10 +6,11 @@ import pymysql
 from pymysql.cursors import DictCursor
 
 REPLICAS = ["replica-1", "replica-2"]
+TLS = {"check_hostname": False}  # without it the server takes no password
 
 
 def connect(server: str):
-    return pymysql.connect(host=server, user="root", password="labs", autocommit=True, cursorclass=DictCursor)
+    return pymysql.connect(host=server, user="root", password="labs", ssl=TLS, autocommit=True, cursorclass=DictCursor)
 
 
 def status(connection) -> dict:

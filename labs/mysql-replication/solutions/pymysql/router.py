@@ -4,11 +4,12 @@ import pymysql
 
 SOURCE = "source"
 REPLICAS = ["replica-1", "replica-2"]
+TLS = {"check_hostname": False}  # without it the server takes no password
 written = ""
 
 
 def connect(server: str):
-    return pymysql.connect(host=server, user="root", password="labs", autocommit=True, connect_timeout=2, read_timeout=2)
+    return pymysql.connect(host=server, user="root", password="labs", ssl=TLS, autocommit=True, connect_timeout=2, read_timeout=2)
 
 
 def ask(server: str, *statements):

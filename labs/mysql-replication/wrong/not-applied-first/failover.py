@@ -3,10 +3,11 @@
 import pymysql
 
 REPLICAS = ["replica-1", "replica-2"]
+TLS = {"check_hostname": False}  # without it the server takes no password
 
 
 def connect(server: str):
-    return pymysql.connect(host=server, user="root", password="labs", autocommit=True)
+    return pymysql.connect(host=server, user="root", password="labs", ssl=TLS, autocommit=True)
 
 
 def promote() -> str:

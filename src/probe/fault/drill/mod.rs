@@ -199,6 +199,13 @@ impl Step {
                     return Err(Error::usage("A question goes to each of several services once")
                         .help("leave on and times out"));
                 }
+                // Whoever gives up waiting leaves a connection that is no good any more.
+                if !ask.as_client && (ask.answered.is_some() || ask.unanswered.is_some()) {
+                    return Err(Error::usage(
+                        "A question is given up, on the checker's own connection",
+                    )
+                    .help("add as_client: true"));
+                }
                 let many = ask.within.is_some() || ask.times.is_some() || !ask.each.is_empty();
                 if many && (ask.answered.is_some() || ask.unanswered.is_some()) {
                     return Err(Error::usage(
@@ -338,6 +345,26 @@ mod tests {
             let found = problem(&format!(r#"{{"steps": [{steps}]}}"#)).unwrap();
             assert!(found.ends_with(wanted), "{steps}: {found}");
         }
+    }
+
+    #[test]
+    fn what_is_given_up_is_asked_once_as_a_client() {
+        let ask = |more: &str| {
+            problem(&format!(
+                r#"{{"steps": [{{"ask": {{"on": "a", "send": ["PING"], {more}}}}}]}}"#
+            ))
+        };
+        assert_eq!(ask(r#""as_client": true, "answered": "1s", "expect": {"eq": 1}"#), None);
+        assert_eq!(ask(r#""as_client": true, "unanswered": "1s", "code": "late""#), None);
+        assert!(ask(r#""answered": "1s""#).unwrap().contains("own connection"));
+        assert!(
+            ask(r#""as_client": true, "answered": "1s", "times": 3"#).unwrap().contains("once")
+        );
+        assert!(
+            ask(r#""as_client": true, "unanswered": "1s", "refused": "NO""#)
+                .unwrap()
+                .contains("no answer")
+        );
     }
 
     #[test]

@@ -3,6 +3,8 @@
 use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
+use futures_util::future::try_join_all;
+
 use super::question::Question;
 use super::{Ask, Code, Deploy, Drill, Step};
 use crate::error::{Error, Result};
@@ -74,9 +76,7 @@ impl Harm<'_> {
         for service in &self.frozen {
             self.stand.hands.unpause(service).await?;
         }
-        for service in &self.dead {
-            self.stand.start(service).await?;
-        }
+        try_join_all(self.dead.iter().map(|service| self.stand.start(service))).await?;
         for (service, name, value) in self.settings.iter().rev() {
             self.stand.twin(Some(service))?.0.configure(name, value).await?;
         }
@@ -140,7 +140,7 @@ impl Play<'_, '_> {
             Step::Kill(service) => {
                 self.said.push(format!("kill -9 {service}"));
                 harm.dead.insert(service.clone());
-                harm.stand.hands.kill(service).await?;
+                harm.stand.kill(service).await?;
             }
             Step::Start(service) => {
                 self.said.push(format!("start {service}"));

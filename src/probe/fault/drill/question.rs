@@ -117,7 +117,8 @@ impl Question<'_> {
     /// As a person would type it, with what of the answer is meant.
     pub fn line(&self) -> String {
         let words: Vec<String> = self.words.iter().map(|word| step::first_line(word)).collect();
-        let line = shell_line(&words);
+        // A statement of SQL is one word.
+        let line = if let [one] = &words[..] { one.clone() } else { shell_line(&words) };
         self.field.map_or(line.clone(), |field| format!("{line}, {field}"))
     }
 }

@@ -33,6 +33,8 @@ const QUIET: &str = "SET SESSION sql_log_bin = 0, sql_log_off = 1, min_examined_
 
 /// Schemas of the server itself.
 const OWN_SCHEMAS: &str = "('mysql', 'sys', 'information_schema', 'performance_schema')";
+/// Those that the image makes.
+const OWN_ACCOUNTS: &str = "('root', 'labs', 'mysql.infoschema', 'mysql.session', 'mysql.sys')";
 /// Who may do what.
 const RIGHTS: &str = "CHECKSUM TABLE mysql.user, mysql.db, mysql.tables_priv, mysql.columns_priv, mysql.procs_priv, \
                       mysql.global_grants, mysql.role_edges, mysql.default_roles";
@@ -222,6 +224,7 @@ impl Service for Mysql {
                 self.rows(&format!("KILL {id}")).await?.ok();
             }
         }
+        self.set_back().await?;
         let schemas = format!(
             "SELECT CONCAT('DROP DATABASE `', REPLACE(schema_name, '`', '``'), '`') \
              FROM information_schema.schemata WHERE schema_name NOT IN {OWN_SCHEMAS}"
@@ -287,6 +290,22 @@ impl Mysql {
             return Ok(());
         }
         self.do_all(["STOP REPLICA", "RESET REPLICA ALL"].map(str::to_owned)).await
+    }
+
+    /// Takes back what was set in the running server and for its next start, and the accounts that are not the image's. What
+    /// cannot be taken back so, the fingerprint shows.
+    async fn set_back(&self) -> Result<()> {
+        let changed = "SELECT CONCAT('SET GLOBAL `', VARIABLE_NAME, '` = DEFAULT') FROM performance_schema.variables_info \
+                       WHERE VARIABLE_SOURCE = 'DYNAMIC'";
+        for statement in self.texts(changed).await? {
+            // Some are set as long as the server runs.
+            self.rows(&statement).await?.ok();
+        }
+        self.unpersist().await?;
+        let strangers = format!(
+            "SELECT CONCAT('DROP USER ', QUOTE(user), '@', QUOTE(host)) FROM mysql.user WHERE user NOT IN {OWN_ACCOUNTS}"
+        );
+        self.do_all(self.texts(&strangers).await?).await
     }
 
     /// Each row of an answer as one text.
