@@ -1,5 +1,7 @@
 //! What is tried on a seat: all of a lab's cases, what takes longest first. Each begins on a renewed seat.
 
+use std::collections::BTreeMap;
+
 use super::result::{Outcome, Rule};
 use super::seat::Seat;
 use super::trial::{self, Trial};
@@ -7,6 +9,16 @@ use super::{Options, together, whole};
 use crate::catalog::lab::{Lab, Solution};
 use crate::error::Result;
 use crate::session::harm::Impostor;
+
+/// The services, but of those that are declared in numbers the last: they are made and checked alike.
+fn told_apart(lab: &Lab) -> impl Iterator<Item = &str> {
+    let by_declaration: BTreeMap<&str, &str> = lab
+        .services
+        .iter()
+        .map(|(name, used)| (used.value.declared.as_str(), name.as_str()))
+        .collect();
+    by_declaration.into_values()
+}
 
 #[derive(Debug, Clone)]
 pub enum Case<'a> {
@@ -33,7 +45,7 @@ impl<'a> Case<'a> {
         // The first case has a seat that is as it was made.
         let mut cases = vec![Self::Fresh(first.filter(|_| options.tries(Rule::Reset)))];
         cases.extend(lab.solutions.iter().map(Self::Right));
-        for service in lab.services.keys() {
+        for service in told_apart(lab) {
             cases.push(Self::ShutDownByClient(service));
             let Some(right) = first else { continue };
             cases.push(Self::ShutDownByProgram(right, service));
