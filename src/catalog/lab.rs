@@ -298,10 +298,11 @@ impl Lab {
 
 #[cfg(test)]
 mod tests {
+    use super::Lab;
     use crate::catalog::Catalog;
 
-    /// A lab with these services: their names and definitions, or what is wrong.
-    fn services(services: &str) -> Result<Vec<(String, String)>, String> {
+    /// A lab with these services, or what is wrong.
+    fn lab(services: &str) -> Result<Lab, String> {
         let folder = tempfile::tempdir().unwrap();
         let tasks = folder.path().join("lab/tasks");
         std::fs::create_dir_all(&tasks).unwrap();
@@ -316,7 +317,12 @@ mod tests {
         );
         std::fs::write(folder.path().join("lab/lab.yaml"), text).unwrap();
         let catalog = Catalog::new(Some(folder.path().to_owned()));
-        let lab = catalog.lab("lab").map_err(|error| error.to_string())?;
+        catalog.lab("lab").map_err(|error| error.to_string())
+    }
+
+    /// As [`lab`]: the names of its services and their definitions.
+    fn services(services: &str) -> Result<Vec<(String, String)>, String> {
+        let lab = lab(services)?;
         let names = lab.services.keys();
         Ok(names.map(|name| (name.clone(), lab.definition(name).to_owned())).collect())
     }
@@ -328,6 +334,13 @@ mod tests {
             [("copy-1", "redis"), ("copy-2", "redis"), ("main", "redis"), ("mysql-1", "mysql")];
         let expected = expected.map(|(name, of)| (name.to_owned(), of.to_owned()));
         assert_eq!(found, expected);
+    }
+
+    #[test]
+    fn an_option_tells_services_in_numbers_apart() {
+        let lab = lab("copy: { use: redis, count: 2, options: [--port, '70{n}'] }").unwrap();
+        let options = |name: &str| lab.services[name].value.options.join(" ");
+        assert_eq!([options("copy-1"), options("copy-2")], ["--port 701", "--port 702"]);
     }
 
     #[test]

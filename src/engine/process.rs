@@ -71,16 +71,20 @@ impl Process {
             match state.exit_code {
                 _ if state.running == Some(true) => {}
                 Some(code) => return Ok(code),
-                None if began.elapsed() < STARTS_WITHIN => {}
+                None if began.elapsed() < STARTS_WITHIN && self.may_start().await? => {}
                 None => {
-                    let why =
-                        format!("it neither runs nor ended {} s later", STARTS_WITHIN.as_secs());
-                    return Err(Error::infrastructure(format!("cannot {what}")).because(why));
+                    return Err(Error::infrastructure(format!("cannot {what}"))
+                        .because("it neither runs nor has ended with an exit code"));
                 }
             }
             tokio::time::sleep(pause).await;
             pause = (pause * 2).min(Duration::from_millis(50));
         }
+    }
+
+    /// In a container that has ended nothing starts any more.
+    async fn may_start(&self) -> Result<bool> {
+        Ok(self.engine.inspect(&self.container).await?.is_some_and(|state| state.running))
     }
 
     /// The engine cannot kill an exec: a second one does. Again while it runs, since a command that is just being
