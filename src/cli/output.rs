@@ -22,6 +22,11 @@ pub fn print_text(text: &str) {
     let _ = out.write_all(text.as_bytes()).and_then(|()| out.flush());
 }
 
+/// Prints what a person should know beside the result.
+pub fn note(text: &str) {
+    eprintln!("{} {}", style("note:").bold().for_stderr(), visible(text));
+}
+
 /// Prints an error: for people on stderr, for programs as a document.
 pub fn error(error: &Error, as_json: bool) {
     if as_json {

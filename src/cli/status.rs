@@ -1,6 +1,6 @@
 use super::output;
 use crate::catalog::Catalog;
-use crate::error::Result;
+use crate::error::{Kind, Result};
 use crate::event::Events;
 use crate::session::Session;
 use crate::store::Store;
@@ -34,7 +34,15 @@ impl Args {
         };
         let mut statuses = Vec::new();
         for seat in seats {
-            statuses.push(session.status(seat).await?);
+            let lab = seat.lab.clone();
+            match session.status(seat).await {
+                Ok(status) => statuses.push(status),
+                // Its lab may be in another folder, or be edited right now: the other seats are well.
+                Err(error) if self.lab.is_none() && error.kind == Kind::Usage => {
+                    output::note(&format!("{lab} is left out: {error}"));
+                }
+                Err(error) => return Err(error),
+            }
         }
         if self.json {
             output::json(&serde_json::json!({ "seats": statuses }));

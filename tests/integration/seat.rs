@@ -205,6 +205,16 @@ fn status_shows_parts_addresses_and_progress() {
 }
 
 #[test]
+fn status_leaves_out_a_seat_whose_lab_is_elsewhere() {
+    let sandbox = tiny();
+    seat(&sandbox, KEYS);
+    let mut command = sandbox.command(&["status", "--json"]);
+    let ran: Ran = command.env_remove("LABS_DIR").output().unwrap().into();
+    assert_eq!((ran.code, ran.stdout.trim()), (0, "{\n  \"seats\": []\n}"), "{ran:#?}");
+    assert!(ran.stderr.contains("tiny-keys is left out"), "{ran:#?}");
+}
+
+#[test]
 fn the_workbench_comes_up_when_it_is_first_used() {
     let sandbox = tiny();
     let started = seat(&sandbox, KEYS);
