@@ -26,7 +26,7 @@ def promote() -> str:
         return ask(name, "SELECT @@GLOBAL.gtid_executed")
 
     one, two = REPLICAS
-    best, other = (one, two) if ask(one, "SELECT GTID_SUBSET(%s, %s)", known(two), known(one)) else (two, one)
+    best, other = (two, one) if ask(one, "SELECT GTID_SUBSET(%s, %s)", known(one), known(two)) else (one, two)
     do(best, "START REPLICA SQL_THREAD")
     ask(best, "SELECT WAIT_FOR_EXECUTED_GTID_SET(%s, 20)", known(best))
     do(best, "STOP REPLICA", "RESET REPLICA ALL", "SET GLOBAL super_read_only = OFF", "SET GLOBAL read_only = OFF")

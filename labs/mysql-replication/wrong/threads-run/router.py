@@ -1,0 +1,40 @@
+"""Orders: written on the source, read from its replicas."""
+
+import pymysql
+from pymysql.cursors import DictCursor
+
+SOURCE = "source"
+REPLICAS = ["replica-1", "replica-2"]
+TLS = {"check_hostname": False}  # without it the server takes no password
+
+
+def connect(server: str):
+    return pymysql.connect(host=server, user="root", password="labs", ssl=TLS, autocommit=True, connect_timeout=2, read_timeout=2)
+
+
+def ask(server: str, *statements):
+    with connect(server) as connection, connection.cursor() as cursor:
+        for statement, args in statements:
+            cursor.execute(statement, args)
+        row = cursor.fetchone()
+        return row and row[0]
+
+
+def place(order: int, amount: int) -> None:
+    """Store an order, or its new amount, in shop.orders."""
+    ask(SOURCE, ("REPLACE INTO shop.orders VALUES (%s, %s)", (order, amount)))
+
+
+def amount(order: int) -> int | None:
+    """The amount of an order, never older than what this process has written; None if there is none."""
+    select = ("SELECT amount FROM shop.orders WHERE id = %s", order)
+    for replica in REPLICAS:
+        try:
+            with connect(replica) as connection, connection.cursor(DictCursor) as cursor:
+                cursor.execute("SHOW REPLICA STATUS")
+                status = cursor.fetchone()
+            if status["Replica_IO_Running"] == status["Replica_SQL_Running"] == "Yes":
+                return ask(replica, select)
+        except pymysql.MySQLError:
+            pass
+    return ask(SOURCE, select)
