@@ -9,8 +9,11 @@ use bollard::query_parameters::{
 };
 use futures_util::StreamExt;
 
-use super::{CHANGE, Engine, fault};
+use super::{CHANGE, Engine, fault, repeat_while};
 use crate::error::{Error, Result};
+
+/// How long the processes of a container may escape being frozen.
+const FREEZES_WITHIN: Duration = Duration::from_secs(30);
 
 impl Engine {
     /// Starts it; done already if it runs.
@@ -35,10 +38,14 @@ impl Engine {
         self.call(what, CHANGE, self.docker.kill_container(container, Some(options))).await
     }
 
-    /// Freezes its processes; an error if it does not run or is frozen.
+    /// Freezes its processes; an error if it does not run or is frozen. A container that is busy making processes
+    /// outruns the runtime now and then (<https://github.com/opencontainers/runc/pull/2791>), and is tried again.
     pub async fn pause(&self, container: &str) -> Result<()> {
         let what = format!("pause the container {container}");
-        self.call(what, CHANGE, self.docker.pause_container(container)).await
+        let outran = |error: &Cause| fault::message(error).contains("unable to freeze");
+        let pausing =
+            repeat_while(outran, FREEZES_WITHIN, || self.docker.pause_container(container));
+        self.call(what, CHANGE, pausing).await
     }
 
     pub async fn unpause(&self, container: &str) -> Result<()> {

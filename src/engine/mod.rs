@@ -31,7 +31,7 @@ mod volume;
 
 use std::future::Future;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use bollard::Docker;
 
@@ -62,6 +62,9 @@ pub use volume::Volume;
 const READ: Duration = Duration::from_secs(20);
 /// Bound of a call that makes, starts or removes something; generous, since a busy disk can hold an engine up.
 const CHANGE: Duration = Duration::from_secs(120);
+
+/// Between two attempts at what the engine cannot do just now.
+const RETRY_EVERY: Duration = Duration::from_millis(20);
 
 /// A handle on one container engine; cheap to clone.
 #[derive(Clone, Debug)]
@@ -106,5 +109,25 @@ impl Engine {
 
     fn timed_out(&self, what: &str, limit: Duration) -> Error {
         fault::timed_out(what, &self.endpoint, limit)
+    }
+}
+
+/// Repeats `call` while it fails in a way that passes by itself, for at most `limit`.
+async fn repeat_while<T, F>(
+    passes: impl Fn(&bollard::errors::Error) -> bool,
+    limit: Duration,
+    call: impl Fn() -> F,
+) -> Result<T, bollard::errors::Error>
+where
+    F: Future<Output = Result<T, bollard::errors::Error>>,
+{
+    let began = Instant::now();
+    loop {
+        match call().await {
+            Err(error) if passes(&error) && began.elapsed() < limit => {
+                tokio::time::sleep(RETRY_EVERY).await;
+            }
+            end => return end,
+        }
     }
 }

@@ -1,19 +1,18 @@
 //! Named volumes.
 
 use std::collections::BTreeMap;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use bollard::models::VolumeCreateRequest;
 use bollard::query_parameters::{ListVolumesOptions, RemoveVolumeOptions};
 
 use super::container::map;
 use super::inspect::label_filter;
-use super::{CHANGE, Engine, READ, fault};
+use super::{CHANGE, Engine, READ, fault, repeat_while};
 use crate::error::Result;
 
 /// How long the engine may take to let go of the volumes of a container that is gone.
 const LETS_GO_WITHIN: Duration = Duration::from_secs(5);
-const RETRY_EVERY: Duration = Duration::from_millis(20);
 
 /// A named volume.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -38,19 +37,9 @@ impl Engine {
     /// lets go of its volumes, so one that is in use is tried again.
     pub async fn volume_remove(&self, name: &str) -> Result<bool> {
         let what = format!("remove the volume {name}");
-        let began = Instant::now();
-        let removal = async {
-            loop {
-                match self.docker.remove_volume(name, None::<RemoveVolumeOptions>).await {
-                    Err(error)
-                        if fault::is_conflict(&error) && began.elapsed() < LETS_GO_WITHIN =>
-                    {
-                        tokio::time::sleep(RETRY_EVERY).await;
-                    }
-                    end => return end,
-                }
-            }
-        };
+        let removal = repeat_while(fault::is_conflict, LETS_GO_WITHIN, || {
+            self.docker.remove_volume(name, None::<RemoveVolumeOptions>)
+        });
         self.find(what, CHANGE, removal).await.map(|gone| gone.is_some())
     }
 

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::catalog::lab::Lab;
 use crate::probe::codes::SERVICE_STOPPED;
-use crate::verdict::{LabResult, Verdict};
+use crate::verdict::{ErrorReport, LabResult, Verdict};
 
 /// What one check came to.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -33,10 +33,16 @@ pub fn found(result: &LabResult) -> Found {
     checks
         .map(|(task, check)| {
             let code = check.failure.as_ref().map(|f| f.code.clone());
-            let detail = code.or_else(|| check.error.as_ref().map(|e| e.what.clone()));
+            let detail = code.or_else(|| check.error.as_ref().map(in_one_line));
             (format!("{}/{}", task.id, check.id), Said { verdict: check.verdict, detail })
         })
         .collect()
+}
+
+/// What happened, and why.
+fn in_one_line(error: &ErrorReport) -> String {
+    let why = error.why.iter().map(|why| format!(": {why}"));
+    std::iter::once(error.what.clone()).chain(why).collect()
 }
 
 /// Those of some tasks.

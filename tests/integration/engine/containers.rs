@@ -47,6 +47,18 @@ async fn a_container_goes_through_its_whole_life() {
 }
 
 #[tokio::test]
+async fn a_container_that_is_busy_making_processes_is_paused_all_the_same() {
+    let scratch = Scratch::new().await;
+    let busy = "(while :; do :; done) & (while :; do :; done) & while :; do /bin/true; done";
+    let id = scratch.start(&scratch.spec("busy", &["/bin/sh", "-c", busy])).await;
+    // The runtime fails at about one attempt in thirty.
+    for _ in 0..60 {
+        scratch.engine.pause(&id).await.unwrap();
+        scratch.engine.unpause(&id).await.unwrap();
+    }
+}
+
+#[tokio::test]
 async fn a_container_has_few_rights_and_keeps_to_its_limits() {
     let scratch = Scratch::new().await;
     let spec = ContainerSpec {
