@@ -161,7 +161,7 @@ fn a_right_solution_that_fails_breaks_right() {
 
 #[test]
 fn a_wrong_solution_that_fails_for_another_reason_breaks_wrong() {
-    breaks("wrong", "promises to fail colour/set: nothing; fails colour/set: value", |text| {
+    breaks("wrong", "promised and not so: colour/set: nothing; not promised: colour/set: value", |text| {
         replaced(&text, "fails: { colour/set: value }", "fails: { colour/set: nothing }")
     });
 }

@@ -116,9 +116,13 @@ pub fn wrong(promised: &BTreeMap<String, String>, found: &Found) -> Option<Strin
         Verdict::Blocked => promised.contains_key(name),
         Verdict::Fail | Verdict::Error => true,
     });
-    let short = |(name, said): (&String, &Said)| (name.clone(), said.short());
-    (failed.iter().map(short).collect::<BTreeMap<_, _>>() != *promised)
-        .then(|| format!("promises to fail {}; fails {}", listed(promised), listed(&failed)))
+    let short = |name: &String| failed.get(name).map(Said::short);
+    let missing: BTreeMap<_, _> =
+        promised.iter().filter(|(name, code)| short(name).as_ref() != Some(code)).collect();
+    let surplus = only(&failed, |name, said| promised.get(name) != Some(&said.short()));
+    (!missing.is_empty() || !surplus.is_empty()).then(|| {
+        format!("promised and not so: {}; not promised: {}", listed(&missing), listed(&surplus))
+    })
 }
 
 /// Whether some check fails. (What is blocked says nothing, and an error is ours.)

@@ -64,16 +64,22 @@ fn a_wrong_solution_fails_what_it_names_and_nothing_else() {
     let promised = BTreeMap::from([("a/x".to_owned(), "order".to_owned())]);
     assert_eq!(wrong(&promised, &found([("a/x", "order"), ("a/y", "pass")])), None);
     assert_eq!(wrong(&promised, &found([("a/x", "order"), ("a/y", "blocked")])), None);
-    complains(wrong(&promised, &found([("a/x", "pass"), ("a/y", "pass")])), "fails nothing");
+    complains(
+        wrong(&promised, &found([("a/x", "pass"), ("a/y", "pass")])),
+        "not so: a/x: order; not promised: nothing",
+    );
     complains(
         wrong(&promised, &found([("a/x", "lost"), ("a/y", "pass")])),
-        "fails a/x: lost (It is seen)",
+        "not so: a/x: order; not promised: a/x: lost (It is seen)",
     );
-    complains(wrong(&promised, &found([("a/x", "order"), ("a/y", "lost")])), "a/y: lost");
+    complains(
+        wrong(&promised, &found([("a/x", "order"), ("a/y", "lost")])),
+        "not so: nothing; not promised: a/y: lost",
+    );
     complains(wrong(&promised, &found([("a/x", "order"), ("a/y", "error")])), "a/y: error");
     complains(
         wrong(&promised, &found([("a/x", "blocked"), ("a/y", "pass")])),
-        "fails a/x: blocked",
+        "not promised: a/x: blocked",
     );
 }
 
