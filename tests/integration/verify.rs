@@ -161,14 +161,18 @@ fn a_right_solution_that_fails_breaks_right() {
 
 #[test]
 fn a_wrong_solution_that_fails_for_another_reason_breaks_wrong() {
-    breaks("wrong", "promised and not so: colour/set: nothing; not promised: colour/set: value", |text| {
-        replaced(&text, "fails: { colour/set: value }", "fails: { colour/set: nothing }")
-    });
+    breaks(
+        "wrong",
+        "promised and not so: colour/set: nothing; not promised: colour/set: value",
+        |text| replaced(&text, "fails: { colour/set: value }", "fails: { colour/set: nothing }"),
+    );
 }
 
 #[test]
 fn a_wrong_solution_that_passes_breaks_wrong() {
-    breaks("wrong", "fails nothing", |text| replaced(&text, "SET ${key} red", "SET ${key} blue"));
+    breaks("wrong", "promised and not so: colour/set: value; not promised: nothing", |text| {
+        replaced(&text, "SET ${key} red", "SET ${key} blue")
+    });
 }
 
 #[test]
