@@ -1,0 +1,18 @@
+"""A snapshot on demand."""
+
+import time
+
+import redis
+
+r = redis.Redis(host="redis", decode_responses=True)
+
+
+def backup() -> bool:
+    """Take a snapshot; True once one is complete that has all that was written before the call."""
+    while r.info("persistence")["rdb_bgsave_in_progress"]:
+        time.sleep(0.05)
+    before = r.lastsave()
+    r.execute_command("BGSAVE")
+    while r.lastsave() == before:
+        time.sleep(0.05)
+    return True
