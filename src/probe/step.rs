@@ -1,5 +1,7 @@
 //! What a check does itself: prepare a twin, ask it something, call the program.
 
+use std::time::Duration;
+
 use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::Value;
@@ -10,7 +12,7 @@ use super::fresh::Fresh;
 use super::scene::Scene;
 use super::service::{Answer, Service};
 use crate::error::Result;
-use crate::template::Variables;
+use crate::template::{Span, Var, Variables};
 use crate::term::shell_line;
 
 /// What the twin holds before anything is called.
@@ -31,6 +33,15 @@ pub struct Returns {
     #[serde(default)]
     pub args: Vec<Value>,
     pub expect: Option<Matcher>,
+    /// It must return within so long, where less than usual is to be enough.
+    pub within: Option<Var<Span>>,
+}
+
+/// A call with its values in place.
+pub struct Expected {
+    pub call: Call,
+    pub value: Expectation,
+    pub within: Duration,
 }
 
 /// A command that the checker sends to the twin itself, and what it must answer.
@@ -70,7 +81,27 @@ impl Given {
 impl Returns {
     pub fn lint(&self, variables: &Variables) -> Result<()> {
         self.args.iter().try_for_each(|a| variables.resolve(a).map(drop))?;
+        self.within.iter().try_for_each(|within| within.get(variables).map(drop))?;
         self.expect.iter().try_for_each(|m| m.lint(variables))
+    }
+
+    /// The call and what it must return, within `usual` unless it says another time.
+    pub fn ready(
+        &self,
+        variables: &Variables,
+        fresh: &mut Fresh,
+        usual: Duration,
+    ) -> Result<Expected> {
+        Ok(Expected {
+            call: self.call(variables, fresh)?,
+            value: expectation(self.expect.as_ref(), variables, fresh)?,
+            within: self.within(variables, usual)?,
+        })
+    }
+
+    /// How long it may take.
+    pub fn within(&self, variables: &Variables, usual: Duration) -> Result<Duration> {
+        self.within.as_ref().map_or(Ok(usual), |within| Ok(within.get(variables)?.0))
     }
 
     /// The call with its values in place.

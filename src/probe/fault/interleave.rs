@@ -9,7 +9,6 @@ use serde_json::Value;
 
 use super::boundary;
 use crate::error::{Error, Result};
-use crate::probe::Call;
 use crate::probe::call::{self, CALL_TIMEOUT, Ended};
 use crate::probe::expect::{Expectation, Matcher};
 use crate::probe::finding::{Evidence, Finding};
@@ -18,7 +17,7 @@ use crate::probe::relay::{Mark, Record, Relay};
 use crate::probe::runner::Process;
 use crate::probe::scene::Scene;
 use crate::probe::service::Service;
-use crate::probe::step::{self, Ask, Given, Question, Returns};
+use crate::probe::step::{self, Ask, Expected, Given, Question, Returns};
 use crate::template::{Var, Variables};
 
 /// A call that sends more commands than this is not swept to its end.
@@ -113,7 +112,7 @@ pub async fn observe(spec: &Interleave, scene: &Scene<'_>) -> Result<Finding> {
 /// An [`Act`] with every value in place.
 enum Ready {
     Ask(Question),
-    Call(Call, Expectation),
+    Call(Expected),
 }
 
 struct Trial<'a> {
@@ -121,7 +120,7 @@ struct Trial<'a> {
     relay: &'a Relay,
     caller: &'a Process,
     other: &'a Process,
-    into: (Call, Expectation),
+    into: Expected,
     others: Vec<Ready>,
     returned: Expectation,
     then: Vec<Ready>,
@@ -150,15 +149,13 @@ impl<'a> Trial<'a> {
         for given in &spec.given {
             given.apply(scene, twin, &mut fresh).await?;
         }
-        let call = |returns: &Returns, fresh: &mut Fresh| {
-            let expected = step::expectation(returns.expect.as_ref(), variables, fresh)?;
-            Ok::<_, Error>((returns.call(variables, fresh)?, expected))
-        };
-        let into = call(&spec.into, &mut fresh)?;
+        let into = spec.into.ready(variables, &mut fresh, WITHIN)?;
         let mut ready = |acts: &[Act]| {
             let one = |act: &Act| match act {
                 Act::Ask(ask) => ask.ready(variables, &mut fresh).map(Ready::Ask),
-                Act::Call(returns) => call(returns, &mut fresh).map(|(c, e)| Ready::Call(c, e)),
+                Act::Call(returns) => {
+                    returns.ready(variables, &mut fresh, CALL_TIMEOUT).map(Ready::Call)
+                }
             };
             acts.iter().map(one).collect::<Result<Vec<_>>>()
         };
@@ -170,13 +167,13 @@ impl<'a> Trial<'a> {
 
     /// Answers whether the call sent so many commands.
     async fn run(&self, which: RangeInclusive<usize>) -> Result<(bool, Finding)> {
-        let (into, expected) = &self.into;
+        let Expected { call: into, value: expected, within } = &self.into;
         let (number, last) = (*which.start(), *which.end());
         let (ended, mut others) = boundary::disturbed(
             self.relay,
             self.caller.name(),
             which,
-            call::call(self.caller, into, WITHIN),
+            call::call(self.caller, into, *within),
             async || self.act(&self.others, "half").await,
         )
         .await?;
@@ -233,9 +230,9 @@ impl<'a> Trial<'a> {
                         break;
                     }
                 }
-                Ready::Call(call, expected) => {
+                Ready::Call(Expected { call, value: expected, within }) => {
                     let line = call::line(&call.call, &call.args);
-                    let value = match call::call(self.other, call, CALL_TIMEOUT).await {
+                    let value = match call::call(self.other, call, *within).await {
                         Ended::Returned(value) => value,
                         Ended::Trouble(trouble) => {
                             done.finding = Some(trouble.finding(&line, &[])?);

@@ -209,7 +209,8 @@ impl Play<'_> {
                     .ok_or_else(|| Error::infrastructure("The runner started no process"))?;
                 // Fetched before the program can change it, from the copy: the learner's service keeps no trace.
                 let expected = self.expected(returns.expect.as_ref(), spec).await?;
-                let ended = call::call(&process, &call, CALL_TIMEOUT).await;
+                let within = returns.within(self.scene.variables, CALL_TIMEOUT)?;
+                let ended = call::call(&process, &call, within).await;
                 self.judge(&line, ended, &expected)
             }
             Step::Ask(ask) => {

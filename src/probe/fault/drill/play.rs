@@ -167,16 +167,14 @@ impl Play<'_, '_> {
 
     async fn call(&mut self, returns: &Returns) -> Result<Option<Finding>> {
         let Some(process) = &self.process else { return Ok(None) };
-        let call = returns.call(self.scene.variables, &mut self.fresh)?;
-        let line = call::line(&call.call, &call.args);
-        let expected =
-            step::expectation(returns.expect.as_ref(), self.scene.variables, &mut self.fresh)?;
-        let value = match call::call(process, &call, CALL_WITHIN).await {
+        let expected = returns.ready(self.scene.variables, &mut self.fresh, CALL_WITHIN)?;
+        let line = call::line(&expected.call.call, &expected.call.args);
+        let value = match call::call(process, &expected.call, expected.within).await {
             Ended::Returned(value) => value,
             Ended::Trouble(trouble) => return trouble.finding(&line, &self.said).map(Some),
         };
         self.said.push(format!("{line} → {}", call::brief(&value)));
-        let mismatch = expected.compare(&value);
+        let mismatch = expected.value.compare(&value);
         Ok(mismatch.map(|m| self.fail(format!("{line} returned something else"), m, "result")))
     }
 
