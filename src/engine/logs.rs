@@ -16,7 +16,7 @@ use crate::error::Result;
 pub struct LogRequest {
     /// Only so many of the last lines.
     pub last: Option<usize>,
-    /// Only what is not older, to the second.
+    /// Only what is not older.
     pub since: Option<Timestamp>,
     /// Go on with what is written from now on, until the container ends.
     pub follow: bool,
@@ -40,12 +40,27 @@ pub struct Logs {
     engine: Engine,
     what: String,
     follow: bool,
+    since: Option<Timestamp>,
     stream: Pin<Box<dyn Stream<Item = Result<LogOutput, bollard::errors::Error>> + Send>>,
 }
 
 impl Logs {
     /// The next line; `None` at the end. Waits without bound only where the log is followed.
     pub async fn next(&mut self) -> Option<Result<LogLine>> {
+        loop {
+            let line = self.any().await?;
+            // The engine leaves out what is older by whole seconds only.
+            match (line, self.since) {
+                (Ok(line), Some(since)) => match dated(line) {
+                    (Some(time), _) if time < since => {}
+                    (_, line) => return Some(Ok(line)),
+                },
+                (line, _) => return Some(line),
+            }
+        }
+    }
+
+    async fn any(&mut self) -> Option<Result<LogLine>> {
         let item = if self.follow {
             self.stream.next().await?
         } else {
@@ -55,6 +70,18 @@ impl Logs {
             }
         };
         Some(item.map(line).map_err(|error| self.engine.explain(&self.what, &error)))
+    }
+}
+
+/// The time that a line begins with, and the line without it.
+fn dated(line: LogLine) -> (Option<Timestamp>, LogLine) {
+    let end = line.bytes.iter().position(|&byte| byte == b' ');
+    let time = end.and_then(|end| std::str::from_utf8(&line.bytes[..end]).ok()?.parse().ok());
+    match (time, end) {
+        (Some(time), Some(end)) => {
+            (Some(time), LogLine { bytes: line.bytes.slice(end + 1..), ..line })
+        }
+        _ => (None, line),
     }
 }
 
@@ -75,6 +102,7 @@ impl Engine {
             stdout: true,
             stderr: true,
             since: i32::try_from(since).unwrap_or(i32::MAX),
+            timestamps: request.since.is_some(),
             tail: request.last.map_or_else(|| "all".to_owned(), |lines| lines.to_string()),
             ..Default::default()
         };
@@ -82,6 +110,7 @@ impl Engine {
             engine: self.clone(),
             what: format!("read the log of the container {container}"),
             follow: request.follow,
+            since: request.since,
             stream: Box::pin(self.docker.logs(container, Some(options))),
         }
     }

@@ -23,6 +23,8 @@ const UNSURE: [&str; 2] = ["LOADING", "MISCONF"];
 const BY_SIGNAL: &str = "Received SIG";
 /// How many of the last log lines are looked at and shown.
 const LAST_LINES: usize = 20;
+/// A container may write before the engine notes its start, and takes longer from its last end to that.
+const FIRST_WORDS: Duration = Duration::from_millis(100);
 
 impl Session {
     /// A probe that could not ask: when a service of the seat has stopped or no longer answers, says why. One that is
@@ -118,7 +120,7 @@ impl Session {
     ) -> String {
         let request = LogRequest {
             last: Some(LAST_LINES),
-            since: state.and_then(|s| s.started_at),
+            since: state.and_then(|s| s.started_at).map(|start| start - FIRST_WORDS),
             follow: false,
         };
         let mut logs = self.engine.logs(container, &request);

@@ -187,6 +187,18 @@ async fn logs_come_in_lines_with_their_origin() {
     let mut none =
         scratch.engine.logs(&id, &LogRequest { since: Some(later), ..LogRequest::default() });
     assert!(none.next().await.is_none());
+    // Within the second that the engine counts by.
+    let restarted = jiff::Timestamp::now();
+    scratch.engine.start(&id).await.unwrap();
+    scratch.engine.wait(&id, LIMIT).await.unwrap();
+    let since = LogRequest { since: Some(restarted), ..LogRequest::default() };
+    let mut logs = scratch.engine.logs(&id, &since);
+    let mut again = Vec::new();
+    while let Some(line) = logs.next().await {
+        again.push(String::from_utf8(line.unwrap().bytes.to_vec()).unwrap());
+    }
+    again.sort();
+    assert_eq!(again, ["one\n", "three\n", "two\n"]);
     let mut missing = scratch.engine.logs("no-such-container", &LogRequest::default());
     assert!(missing.next().await.unwrap().unwrap_err().what.contains("no-such-container"));
 }
