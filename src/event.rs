@@ -74,11 +74,8 @@ impl Events {
 
     /// Runs a step that is shown only while it goes on.
     pub async fn passing<T>(&self, step: impl Into<String>, work: impl Future<Output = T>) -> T {
-        let step = step.into();
-        self.send(Event::Begun { step: step.clone() });
-        let result = work.await;
-        self.send(Event::Over { step });
-        result
+        let _open = self.begin(step.into());
+        work.await
     }
 
     /// Runs a step and reports its beginning and end.
@@ -87,13 +84,33 @@ impl Events {
         step: impl Into<String>,
         work: impl Future<Output = Result<T, E>>,
     ) -> Result<T, E> {
-        let step = step.into();
-        self.send(Event::Begun { step: step.clone() });
+        let mut open = self.begin(step.into());
         let result = work.await;
-        self.send(match &result {
-            Ok(_) => Event::Done { step, detail: String::new() },
-            Err(_) => Event::Failed { step },
-        });
+        if let Some(step) = open.step.take() {
+            self.send(match &result {
+                Ok(_) => Event::Done { step, detail: String::new() },
+                Err(_) => Event::Failed { step },
+            });
+        }
         result
+    }
+
+    fn begin(&self, step: String) -> Open<'_> {
+        self.send(Event::Begun { step: step.clone() });
+        Open { events: self, step: Some(step) }
+    }
+}
+
+/// A step that goes on. Dropped with its work, as by Ctrl-C, it is over.
+struct Open<'a> {
+    events: &'a Events,
+    step: Option<String>,
+}
+
+impl Drop for Open<'_> {
+    fn drop(&mut self) {
+        if let Some(step) = self.step.take() {
+            self.events.send(Event::Over { step });
+        }
     }
 }

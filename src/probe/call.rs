@@ -120,7 +120,7 @@ impl Trouble {
                     None,
                 )
             }
-            Outcome::Unusable(what) => ("result", format!("{line} returned {what}"), None),
+            Outcome::Unusable(what) => ("result", format!("{line} {what}"), None),
             Outcome::Died { end, output } => {
                 ("died", format!("during {line} the program {end}"), Some(output))
             }

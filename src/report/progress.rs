@@ -93,6 +93,7 @@ impl Screen {
                 let bar = bars.add(ProgressBar::new_spinner());
                 bar.set_style(spinner());
                 bar.set_prefix(step.clone());
+                bar.set_message(step.clone());
                 bar.enable_steady_tick(Duration::from_millis(80));
                 bar
             }
@@ -110,7 +111,8 @@ impl Screen {
             step.bar.set_style(bar());
         }
         step.bar.set_position(done);
-        step.bar.set_message(text.to_owned());
+        let alone = step.bar.length().is_none();
+        step.bar.set_message(if alone { format!("{name}  {text}") } else { text.to_owned() });
         // Where nothing is redrawn, a line for each piece of work done is enough.
         if self.bars.is_none() && step.said != Some(done) {
             eprintln!("{name}: {text}");
@@ -146,8 +148,9 @@ impl Screen {
     }
 }
 
+/// Cut at the terminal's edge: a line that wraps is not cleared.
 fn spinner() -> ProgressStyle {
-    ProgressStyle::with_template("{spinner} {prefix}  {wide_msg}")
+    ProgressStyle::with_template("{spinner} {wide_msg}")
         .unwrap_or_else(|_| ProgressStyle::default_spinner())
 }
 

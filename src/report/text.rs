@@ -7,6 +7,7 @@ use console::{Style, style};
 use crate::probe::finding::Failure;
 use crate::term::escape::visible;
 use crate::term::markdown;
+use crate::term::wrapped;
 use crate::verdict::{BatchResult, CheckResult, Grade, LabResult, Row, TaskResult, Verdict};
 
 /// Longer values are shortened unless `--verbose` asks for all.
@@ -172,7 +173,7 @@ fn check(result: &CheckResult, detail: Detail) -> String {
             format!("      {}\n", style(parts.join(", ")).dim())
         }
     };
-    let claim = wrapped(&result.claim, 4, detail);
+    let claim = wrapped(&result.claim, 4, detail.width);
     let claim = claim.trim_start();
     format!("  {} {claim}\n{figures}{}", mark(result.verdict), reason(result, detail))
 }
@@ -208,7 +209,7 @@ fn evidence(failure: &Failure, detail: Detail) -> String {
     let e = &failure.evidence;
     let mut out = String::new();
     for line in visible(&e.summary).lines() {
-        let _ = writeln!(out, "{}", wrapped(line, 6, detail));
+        let _ = writeln!(out, "{}", wrapped(line, 6, detail.width));
     }
     for line in &e.sent {
         field(&mut out, "sent", line, detail);
@@ -239,17 +240,6 @@ fn field(out: &mut String, name: &str, value: &str, detail: Detail) {
     for line in lines {
         let _ = writeln!(out, "               {line}");
     }
-}
-
-/// A sentence in lines of the terminal's width, indented; words stay whole.
-fn wrapped(text: &str, indent: usize, detail: Detail) -> String {
-    let indent = " ".repeat(indent);
-    let options = textwrap::Options::new(detail.width)
-        .initial_indent(&indent)
-        .subsequent_indent(&indent)
-        .break_words(false)
-        .word_splitter(textwrap::WordSplitter::NoHyphenation);
-    textwrap::fill(text, options)
 }
 
 fn shorten(value: &str, detail: Detail) -> String {

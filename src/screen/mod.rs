@@ -103,7 +103,8 @@ impl Screen<'_> {
         ));
         print(&format!("{}\n", markdown::render(&task.prompt, term::width())));
         for check in &task.checks {
-            print(&format!("  {} {}\n", style("○").dim(), check.claim));
+            let claim = term::wrapped(&check.claim, 4, term::width());
+            print(&format!("  {} {}\n", style("○").dim(), claim.trim_start()));
         }
         print("\n");
         Ok(())
@@ -116,6 +117,7 @@ impl Screen<'_> {
             result = work => result?,
             _ = tokio::signal::ctrl_c() => {
                 self.session.remove_abandoned_stands(&self.seat.id).await?;
+                self.session.events.shown().await;
                 print("\nThe check was interrupted.\n");
                 return Ok(());
             }

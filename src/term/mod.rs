@@ -9,6 +9,17 @@ pub fn width() -> usize {
     usize::from(columns).clamp(40, 100)
 }
 
+/// A sentence in lines of so many columns, indented; words stay whole.
+pub fn wrapped(text: &str, indent: usize, width: usize) -> String {
+    let indent = " ".repeat(indent);
+    let options = textwrap::Options::new(width)
+        .initial_indent(&indent)
+        .subsequent_indent(&indent)
+        .break_words(false)
+        .word_splitter(textwrap::WordSplitter::NoHyphenation);
+    textwrap::fill(text, options)
+}
+
 /// A command line that a shell takes apart into the same words.
 pub fn shell_line(words: &[String]) -> String {
     let plain = |c: char| c.is_ascii_alphanumeric() || "-_./:=@%+,".contains(c);

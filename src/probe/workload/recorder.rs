@@ -71,7 +71,7 @@ impl Recorder {
         if let Ended::Returned(value) = &called.ended
             && let Some(expected) = unfit(&action, value)
         {
-            let what = format!("{}, where {expected} is expected", call::brief(value));
+            let what = format!("returned {}, where {expected} is expected", call::brief(value));
             let trouble =
                 Trouble::Call { outcome: runner::Outcome::Unusable(what), output: String::new() };
             self.keep_trouble(call::line(&call.call, &call.args), trouble);
