@@ -113,7 +113,13 @@ fn run(cli: Cli) -> Result<u8> {
 /// Runs a command while its progress is shown; what is left of that on the screen goes before an error comes.
 async fn dispatch(command: Command, catalog: Catalog) -> Result<u8> {
     let progress = Progress::start();
-    let result = execute(command, catalog, progress.events()).await;
+    let cleans_up = command.cleans_up();
+    let result = tokio::select! {
+        // First, since a question that is asked before the first wait is left as usual by a signal.
+        biased;
+        result = execute(command, catalog, progress.events()) => result,
+        signal = interrupted(), if !cleans_up => Ok(signal),
+    };
     progress.finish().await;
     result
 }
@@ -158,6 +164,32 @@ async fn interrupted() -> u8 {
 }
 
 impl Command {
+    /// Whether it has more to do when it is interrupted than to give up; then it sees to that itself.
+    fn cleans_up(&self) -> bool {
+        match self {
+            Self::Run(_)
+            | Self::Check(_)
+            | Self::Shell(_)
+            | Self::Exec(_)
+            | Self::Logs(_)
+            | Self::Grade(_)
+            | Self::Author(_) => true,
+            Self::List(_)
+            | Self::Info(_)
+            | Self::Questions(_)
+            | Self::Status(_)
+            | Self::Tasks(_)
+            | Self::Hint(_)
+            | Self::Solution(_)
+            | Self::Restart(_)
+            | Self::Reset(_)
+            | Self::Stop(_)
+            | Self::Gc(_)
+            | Self::Images(_)
+            | Self::Doctor(_) => false,
+        }
+    }
+
     /// Whether the command was asked for a JSON document.
     fn json(&self) -> bool {
         match self {

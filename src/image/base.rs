@@ -1,9 +1,11 @@
 //! The base images: pulled where a registry answers, else made by `mmdebstrap`.
 
 use std::process::Stdio;
+use std::time::{Duration, Instant};
 
+use rustix::process::{Pid, Signal, kill_process_group, test_kill_process_group};
 use tokio::io::AsyncReadExt;
-use tokio::process::Command;
+use tokio::process::{Child, Command};
 
 use super::{Image, Recipe, context, labels, progress};
 use crate::catalog::files::Files;
@@ -13,6 +15,9 @@ use crate::event::{Event, Events};
 
 /// The time that making a base takes on two cores where no registry answers.
 const SECONDS: u32 = 35;
+
+/// How long mmdebstrap may clean up when it is asked to end.
+const ENDS_WITHIN: Duration = Duration::from_secs(5);
 
 /// The base image of a suite.
 pub fn image(docker: &Files, suite: &str) -> Result<Image> {
@@ -86,18 +91,17 @@ async fn bootstrap(
     events: &Events,
 ) -> Result<()> {
     let folder = unpack(docker)?;
-    let mut child = Command::new("bash")
+    let mut command = Command::new("bash");
+    command
         .arg(folder.path().join("mmdebstrap"))
         .arg(suite)
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
-        .process_group(0)
-        .env("TMPDIR", folder.path())
-        .spawn()
-        .map_err(|e| Error::infrastructure("bash cannot be started").because(e))?;
-    let group = Group(child.id());
-    let (Some(mut tar), Some(mut said)) = (child.stdout.take(), child.stderr.take()) else {
+        .env("TMPDIR", folder.path());
+    let mut group = Group::spawn(&mut command)?;
+    let (Some(mut tar), Some(mut said)) = (group.child.stdout.take(), group.child.stderr.take())
+    else {
         return Err(Error::infrastructure("mmdebstrap has no output"));
     };
     // It writes its tar in one piece at the end, and an import of nothing would be an empty image.
@@ -111,7 +115,7 @@ async fn bootstrap(
     });
     let (read, heard) =
         tokio::join!(tar.read_to_end(&mut archive), said.read_to_string(&mut messages));
-    let status = child.wait().await;
+    let status = group.child.wait().await;
     drop(group);
     match (status, read, heard) {
         (Ok(status), Ok(_), Ok(_)) if status.success() => {}
@@ -125,17 +129,41 @@ async fn bootstrap(
     engine.image_import(Upload::bytes(archive), tag, &[&label, r#"CMD ["bash"]"#], |_| {}).await
 }
 
-/// A process with all that it started: asked to end when this is dropped. mmdebstrap cleans up at SIGTERM, and
-/// what it leaves lies in a temporary folder of ours.
-struct Group(Option<u32>);
+/// A process with all that it started: ended when this is dropped. mmdebstrap cleans up at SIGTERM, and what it leaves
+/// lies in a temporary folder of ours, which can go only when nobody writes there any more.
+struct Group {
+    child: Child,
+    id: Option<Pid>,
+}
+
+impl Group {
+    fn spawn(command: &mut Command) -> Result<Self> {
+        let child = command.process_group(0).spawn();
+        let child =
+            child.map_err(|e| Error::infrastructure("bash cannot be started").because(e))?;
+        let id = child.id().and_then(|id| i32::try_from(id).ok()).and_then(Pid::from_raw);
+        Ok(Self { child, id })
+    }
+
+    fn lives(&mut self, id: Pid) -> bool {
+        // One that nobody has waited for counts as alive.
+        let _ = self.child.try_wait();
+        test_kill_process_group(id).is_ok()
+    }
+}
 
 impl Drop for Group {
     fn drop(&mut self) {
-        let id =
-            self.0.and_then(|id| i32::try_from(id).ok()).and_then(rustix::process::Pid::from_raw);
-        if let Some(id) = id {
-            // One that has ended is no error.
-            let _ = rustix::process::kill_process_group(id, rustix::process::Signal::TERM);
+        let Some(id) = self.id else { return };
+        let began = Instant::now();
+        // One that has ended is no error.
+        let _ = kill_process_group(id, Signal::TERM);
+        while self.lives(id) {
+            if began.elapsed() > ENDS_WITHIN {
+                let _ = kill_process_group(id, Signal::KILL);
+                return;
+            }
+            std::thread::sleep(Duration::from_millis(10));
         }
     }
 }
@@ -155,4 +183,28 @@ fn unpack(docker: &Files) -> Result<tempfile::TempDir> {
 fn brief(error: &Error) -> String {
     let why = error.why.as_deref().unwrap_or(&error.what);
     why.lines().last().unwrap_or_default().trim().to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_build_that_is_given_up_ends_with_all_that_it_started() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut command = Command::new("bash");
+        command.current_dir(folder.path());
+        command.args([
+            "-c",
+            "trap 'sleep 0.2; touch cleaned' TERM; sleep 3600 & : >begun; wait; wait",
+        ]);
+        let group = Group::spawn(&mut command).unwrap();
+        let id = group.id.unwrap();
+        while !folder.path().join("begun").exists() {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+        drop(group);
+        assert!(test_kill_process_group(id).is_err());
+        assert!(folder.path().join("cleaned").exists());
+    }
 }

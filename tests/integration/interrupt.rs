@@ -313,6 +313,31 @@ fn two_homes_on_one_engine_leave_each_other_alone() {
     assert_eq!(first.redis(QUEUE, &["PING"]), "PONG\n");
 }
 
+/// Whether a process sees to a signal itself.
+fn handles(child: &Child, signal: Signal) -> bool {
+    let status = std::fs::read_to_string(format!("/proc/{}/status", child.id())).unwrap();
+    let handled = status.lines().find_map(|line| line.strip_prefix("SigCgt:")).unwrap();
+    u64::from_str_radix(handled.trim(), 16).unwrap() >> (signal.as_raw() - 1) & 1 == 1
+}
+
+#[test]
+fn whatever_command_waits_for_the_engine_ends_by_a_signal_with_its_exit_code() {
+    let sandbox = sandbox();
+    // It takes calls and answers none.
+    let socket = sandbox.home().join("engine.sock");
+    let _engine = std::os::unix::net::UnixListener::bind(&socket).unwrap();
+    for args in [&["images", "build"][..], &["images", "list"], &["gc"], &["doctor"]] {
+        for signal in [Signal::INT, Signal::TERM] {
+            let mut command = sandbox.command(args);
+            command.env("DOCKER_HOST", format!("unix://{}", socket.display()));
+            let child = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+            until("it handles the signal", || handles(&child, signal));
+            send(&child, signal);
+            assert_eq!(end(child), exit_code(signal), "{args:?}");
+        }
+    }
+}
+
 /// A file that a process holds open.
 fn holds_open(child: &Child, file: &Path) -> bool {
     let held = std::fs::read_dir(format!("/proc/{}/fd", child.id())).into_iter().flatten();
