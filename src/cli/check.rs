@@ -6,6 +6,7 @@ use crate::event::Events;
 use crate::report::text::{self, Detail};
 use crate::session::Session;
 use crate::term;
+use crate::term::signal::interrupted;
 use crate::verdict::Verdict;
 
 /// Check your work against the live services
@@ -27,7 +28,7 @@ impl Args {
         let resolved = self.target.resolve(&session.catalog, &session.store)?;
         let result = tokio::select! {
             result = session.check(&resolved.lab, &resolved.seat, resolved.task.as_deref()) => result?,
-            signal = super::interrupted() => {
+            signal = interrupted() => {
                 session.remove_abandoned_stands(&resolved.seat.id).await?;
                 return Ok(signal);
             }

@@ -15,6 +15,7 @@ use crate::report::format::Format;
 use crate::report::text;
 use crate::session::Session;
 use crate::template::{Scalar, Span};
+use crate::term::signal::interrupted;
 use crate::verdict::{BatchResult, Verdict};
 
 /// Grade what somebody else made, on a seat of its own
@@ -60,7 +61,7 @@ impl Args {
         tokio::pin!(work);
         tokio::select! {
             done = &mut work => Ok(done?.unwrap_or(3)),
-            signal = super::interrupted() => {
+            signal = interrupted() => {
                 session.events.note("Interrupted: removing what was started");
                 let _ = stop.send(true);
                 work.await?;

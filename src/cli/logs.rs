@@ -7,6 +7,7 @@ use crate::event::Events;
 use crate::session::Session;
 use crate::session::plan::{GATE, WORKBENCH};
 use crate::term::escape::visible;
+use crate::term::signal::interrupted;
 
 /// Show the log of a service
 #[derive(Debug, clap::Args)]
@@ -35,7 +36,7 @@ impl Args {
         loop {
             let line = tokio::select! {
                 line = logs.next() => line,
-                signal = super::interrupted() => return Ok(signal),
+                signal = interrupted() => return Ok(signal),
             };
             let Some(line) = line.transpose()? else { return Ok(0) };
             let text = visible(&String::from_utf8_lossy(&line.bytes));

@@ -32,6 +32,7 @@ use crate::catalog::Catalog;
 use crate::error::Result;
 use crate::event::Events;
 use crate::report::progress::Progress;
+use crate::term::signal::interrupted;
 
 /// Hands-on labs about real services, graded by probing the live systems.
 #[derive(Debug, Parser)]
@@ -115,10 +116,10 @@ async fn dispatch(command: Command, catalog: Catalog) -> Result<u8> {
     let progress = Progress::start();
     let cleans_up = command.cleans_up();
     let result = tokio::select! {
-        // First, since a question that is asked before the first wait is left as usual by a signal.
+        // First, and no signal is listened to before: one that comes while a question is asked ends labs as usual.
         biased;
         result = execute(command, catalog, progress.events()) => result,
-        signal = interrupted(), if !cleans_up => Ok(signal),
+        signal = async { interrupted().await }, if !cleans_up => Ok(signal),
     };
     progress.finish().await;
     result
@@ -151,16 +152,6 @@ fn runtime() -> Result<tokio::runtime::Runtime> {
     tokio::runtime::Builder::new_multi_thread().enable_all().build().map_err(|e| {
         crate::error::Error::infrastructure("The program cannot start its threads").because(e)
     })
-}
-
-/// Waits for Ctrl-C or a request to end; answers the exit code that says so.
-async fn interrupted() -> u8 {
-    use tokio::signal::unix::{SignalKind, signal};
-    let Ok(mut end) = signal(SignalKind::terminate()) else { return std::future::pending().await };
-    tokio::select! {
-        _ = tokio::signal::ctrl_c() => 130,
-        _ = end.recv() => 143,
-    }
 }
 
 impl Command {

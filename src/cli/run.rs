@@ -11,6 +11,7 @@ use crate::screen;
 use crate::session::Session;
 use crate::session::start::{Started, Wanted};
 use crate::store::Store;
+use crate::term::signal::interrupted;
 
 /// Start a lab, or go on with it
 #[derive(Debug, clap::Args)]
@@ -42,7 +43,7 @@ impl Args {
         };
         let started = tokio::select! {
             started = session.start(&lab, wanted) => started,
-            signal = super::interrupted() => {
+            signal = interrupted() => {
                 session.events.note("Interrupted: removing what was started");
                 session.abandon(&lab.slug).await?;
                 return Ok(signal);

@@ -13,6 +13,7 @@ use crate::report::text::{self, Detail};
 use crate::session::Session;
 use crate::session::status::first_open;
 use crate::store::SeatRow;
+use crate::term::signal::{Ending, interrupted};
 use crate::term::{self, markdown};
 use crate::verdict::Verdict;
 
@@ -29,10 +30,22 @@ const HELP: &str = "  check (c)      check this task        all (a)       check 
 /// The store or the engine fails in a way that ends the session.
 pub async fn run(session: &Session, lab: &Lab, seat: &SeatRow) -> Result<u8> {
     let mut screen = Screen { session, lab, seat, at: 0 };
+    // Listened to all the time: it ends what goes on, and then the prompt too.
+    let mut ending = Ending::listen();
+    let mut code = 0;
     screen.at = screen.first_open()?;
     screen.show_task()?;
     print(&format!("{HELP}\n"));
-    while let Some(line) = screen.read().await {
+    loop {
+        let line = tokio::select! {
+            biased;
+            signal = ending.comes() => {
+                code = signal;
+                break;
+            }
+            line = screen.read() => line,
+        };
+        let Some(line) = line else { break };
         let outcome = match line.trim() {
             "" | "task" | "t" => screen.show_task(),
             "check" | "c" => screen.check(true).await,
@@ -63,7 +76,7 @@ pub async fn run(session: &Session, lab: &Lab, seat: &SeatRow) -> Result<u8> {
         "\nThe seat goes on running. Come back with 'labs run {0}', end it with 'labs stop {0}'.\n",
         lab.slug
     ));
-    Ok(0)
+    Ok(code)
 }
 
 struct Screen<'a> {
@@ -115,7 +128,7 @@ impl Screen<'_> {
         let work = self.session.check(self.lab, self.seat, task.as_deref());
         let result = tokio::select! {
             result = work => result?,
-            _ = tokio::signal::ctrl_c() => {
+            _ = interrupted() => {
                 self.session.remove_abandoned_stands(&self.seat.id).await?;
                 self.session.events.shown().await;
                 print("\nThe check was interrupted.\n");

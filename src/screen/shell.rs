@@ -3,11 +3,12 @@
 use std::io::Write;
 
 use rustix::termios::{self, OptionalActions, Termios};
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWriteExt};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
-use crate::engine::{Engine, ExecEnd, ExecSpec, Streams, TtySession, TtySize};
+use crate::engine::{Engine, ExecEnd, ExecSpec, Input, Streams, TtyControl, TtySession, TtySize};
 use crate::error::{Error, Result};
+use crate::term::signal::interrupted;
 
 /// Runs a command with this process's terminal when it has one, else with its plain streams.
 /// Answers the command's exit code.
@@ -26,9 +27,17 @@ pub async fn run(engine: &Engine, container: &str, mut spec: ExecSpec) -> Result
         }
     }
     let resized = signal(SignalKind::window_change()).map_err(unusable)?;
-    let session = engine.exec_tty(container, &spec, size()).await?;
+    let interrupted = interrupted();
+    let TtySession { input, output, control } = engine.exec_tty(container, &spec, size()).await?;
     let raw = Raw::enter()?;
-    let code = bridge(session, resized).await;
+    let code = tokio::select! {
+        code = bridge(input, output, &control, resized) => code,
+        signal = interrupted => control.kill().await.map(|()| signal),
+    };
+    if code.is_err() {
+        // Nobody sees or ends it any more; the first error is the one to tell.
+        let _ = control.kill().await;
+    }
     drop(raw);
     code
 }
@@ -41,12 +50,12 @@ pub async fn plain(engine: &Engine, container: &str, spec: &ExecSpec) -> Result<
     // A person at a terminal types nothing for a command that did not ask; a pipe is passed on.
     let stdin = (!termios::isatty(std::io::stdin())).then(tokio::io::stdin);
     let streams = Streams { stdin, stdout: tokio::io::stdout(), stderr: tokio::io::stderr() };
-    let interrupted = async {
-        let _ = tokio::signal::ctrl_c().await;
-    };
-    Ok(match engine.exec(container, spec, streams, interrupted).await? {
+    let mut signal = 130;
+    let interrupted = interrupted();
+    let cancel = async { signal = interrupted.await };
+    Ok(match engine.exec(container, spec, streams, cancel).await? {
         ExecEnd::Exited(code) => exit_code(code),
-        ExecEnd::Cancelled => 130,
+        ExecEnd::Cancelled => signal,
         ExecEnd::OutputClosed => 141,
     })
 }
@@ -55,8 +64,12 @@ fn unusable(error: std::io::Error) -> Error {
     Error::infrastructure("The terminal cannot be read or written").because(error)
 }
 
-async fn bridge(session: TtySession, mut resized: Signal) -> Result<u8> {
-    let TtySession { mut input, mut output, control } = session;
+async fn bridge(
+    mut input: Input,
+    mut output: impl AsyncRead + Unpin,
+    control: &TtyControl,
+    mut resized: Signal,
+) -> Result<u8> {
     let mut keys = keys();
     let mut buffer = vec![0; 16 << 10];
     let mut typing = true;

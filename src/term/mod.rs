@@ -2,6 +2,7 @@
 
 pub mod escape;
 pub mod markdown;
+pub mod signal;
 
 /// The width to wrap text to: the terminal's, at most 100 columns, 80 where there is none.
 pub fn width() -> usize {

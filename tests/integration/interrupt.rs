@@ -12,7 +12,7 @@ use rustix::process::{Pid, Signal, kill_process};
 use serde_json::json;
 
 use crate::docker::{self, Found};
-use crate::sandbox::{Sandbox, fixture, until};
+use crate::sandbox::{SLEEPS, Sandbox, fixture, until};
 
 /// A lab whose set-up takes two seconds, so that every moment of its start can be met.
 const SLOW: &str = "slow-start";
@@ -57,6 +57,7 @@ fn exit_code(signal: Signal) -> Option<i32> {
     match signal {
         Signal::INT => Some(130),
         Signal::TERM => Some(143),
+        Signal::HUP => Some(129),
         _ => None,
     }
 }
@@ -327,7 +328,7 @@ fn whatever_command_waits_for_the_engine_ends_by_a_signal_with_its_exit_code() {
     let socket = sandbox.home().join("engine.sock");
     let _engine = std::os::unix::net::UnixListener::bind(&socket).unwrap();
     for args in [&["images", "build"][..], &["images", "list"], &["gc"], &["doctor"]] {
-        for signal in [Signal::INT, Signal::TERM] {
+        for signal in [Signal::INT, Signal::TERM, Signal::HUP] {
             let mut command = sandbox.command(args);
             command.env("DOCKER_HOST", format!("unix://{}", socket.display()));
             let child = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
@@ -335,6 +336,37 @@ fn whatever_command_waits_for_the_engine_ends_by_a_signal_with_its_exit_code() {
             send(&child, signal);
             assert_eq!(end(child), exit_code(signal), "{args:?}");
         }
+    }
+}
+
+#[test]
+fn a_hang_up_that_is_ignored_stays_so() {
+    let sandbox = sandbox();
+    let socket = sandbox.home().join("engine.sock");
+    let _engine = std::os::unix::net::UnixListener::bind(&socket).unwrap();
+    let labs = sandbox.command(&["doctor"]);
+    let mut command = std::process::Command::new("sh");
+    command.args(["-c", "trap '' HUP; exec \"$@\"", "sh"]).arg(labs.get_program());
+    command.args(labs.get_args()).env("HOME", sandbox.home());
+    command.env("DOCKER_HOST", format!("unix://{}", socket.display()));
+    let child = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+    until("it handles signals", || handles(&child, Signal::TERM));
+    send(&child, Signal::HUP);
+    send(&child, Signal::TERM);
+    assert_eq!(end(child), Some(143));
+}
+
+#[test]
+fn a_command_in_the_workbench_ends_with_the_exec_that_is_interrupted() {
+    let sandbox = sandbox();
+    sandbox.ok(&["run", QUEUE, "--detach"]);
+    let runs = || sandbox.run(&["exec", "workbench", "--", "sh", "-c", SLEEPS]).code == 0;
+    for signal in [Signal::INT, Signal::TERM, Signal::HUP] {
+        let child = begin(&sandbox, &["exec", "workbench", "--", "sleep", "3600"]);
+        until("the command runs", runs);
+        send(&child, signal);
+        assert_eq!(end(child), exit_code(signal));
+        assert!(!runs(), "after {signal:?}");
     }
 }
 

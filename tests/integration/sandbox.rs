@@ -11,6 +11,8 @@ use crate::docker;
 
 /// Longer than anything a test waits for takes on a busy machine.
 pub const PATIENCE: Duration = Duration::from_secs(60);
+/// A script that succeeds where a `sleep 3600` runs; it does not find itself.
+pub const SLEEPS: &str = "grep -qszx '360[0]' /proc/[0-9]*/cmdline";
 /// How often a condition is looked at.
 const LOOK_EVERY: Duration = Duration::from_millis(5);
 

@@ -2,11 +2,11 @@
 
 use std::process::Command;
 
-use rexpect::process::WaitStatus;
+use rexpect::process::{Signal, WaitStatus};
 use rexpect::session::{PtySession, spawn_command};
 use rustix::termios::{LocalModes, Winsize, tcgetattr, tcsetwinsize};
 
-use crate::sandbox::{PATIENCE, Sandbox};
+use crate::sandbox::{PATIENCE, SLEEPS, Sandbox};
 
 const KEYS: &str = "tiny-keys";
 const QUEUE: &str = "tiny-queue";
@@ -216,6 +216,29 @@ fn ctrl_c_at_the_prompt_ends_a_check_and_not_the_prompt() {
     session.exp_string("queue > ").unwrap();
     enter(&mut session, "quit");
     assert_eq!(end(&mut session), 0);
+}
+
+#[test]
+fn a_request_to_end_ends_a_shell_with_what_runs_in_it() {
+    let sandbox = seat_of(KEYS);
+    for (args, signal, code) in [
+        (&["shell"][..], Signal::SIGTERM, 143),
+        (&["shell"], Signal::SIGHUP, 129),
+        (&["run", KEYS], Signal::SIGTERM, 143),
+    ] {
+        let mut session = terminal(&sandbox, args);
+        if args[0] == "run" {
+            session.exp_string("door > ").unwrap();
+            enter(&mut session, "shell");
+        }
+        session.exp_string(PROMPT).unwrap();
+        enter(&mut session, "sh -c 'echo be''gun; exec sleep 3600'");
+        session.exp_string("\rbegun\r\n").unwrap();
+        session.process_mut().signal(signal).unwrap();
+        assert_eq!(end(&mut session), code, "{args:?}");
+        let left = sandbox.run(&["exec", "workbench", "--", "sh", "-c", SLEEPS]);
+        assert_ne!(left.code, 0, "{args:?}: {left:#?}");
+    }
 }
 
 #[test]

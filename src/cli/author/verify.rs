@@ -1,11 +1,12 @@
 use crate::author::verify::result::{Rule, Verification};
 use crate::author::verify::{Options, verify};
 use crate::catalog::Catalog;
-use crate::cli::{interrupted, output};
+use crate::cli::output;
 use crate::error::{Error, Result};
 use crate::event::Events;
 use crate::report;
 use crate::session::Session;
+use crate::term::signal::interrupted;
 
 /// Prove on real seats that right solutions pass, wrong ones fail as promised, and nothing is disturbed
 #[derive(Debug, clap::Args)]
