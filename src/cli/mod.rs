@@ -24,12 +24,12 @@ mod stop;
 mod target;
 mod tasks;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::{Parser, Subcommand};
 
 use crate::catalog::Catalog;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::event::Events;
 use crate::report::progress::Progress;
 use crate::term::signal::interrupted;
@@ -95,6 +95,9 @@ pub fn main() -> u8 {
 }
 
 fn run(cli: Cli) -> Result<u8> {
+    if let Some(folder) = cli.labs_dir.as_deref().filter(|_| cli.command.reads_labs()) {
+        must_be_a_folder(folder)?;
+    }
     let catalog = Catalog::new(cli.labs_dir);
     match cli.command {
         // These touch no engine, so they start no runtime either.
@@ -109,6 +112,18 @@ fn run(cli: Cli) -> Result<u8> {
             result
         }
     }
+}
+
+fn must_be_a_folder(labs_dir: &Path) -> Result<()> {
+    let what = match std::fs::metadata(labs_dir) {
+        Ok(found) if found.is_dir() => return Ok(()),
+        Ok(_) => "The labs folder is no folder",
+        Err(e) if e.kind() == std::io::ErrorKind::NotFound => "The labs folder does not exist",
+        Err(_) => "The labs folder cannot be read",
+    };
+    let help =
+        "name a folder of labs with --labs-dir or LABS_DIR, or neither for the built-in labs";
+    Err(Error::usage(what).at(labs_dir.display().to_string()).help(help))
 }
 
 /// Runs a command while its progress is shown; what is left of that on the screen goes before an error comes.
@@ -155,6 +170,15 @@ fn runtime() -> Result<tokio::runtime::Runtime> {
 }
 
 impl Command {
+    /// Whether it needs the labs that there are: not to end one, and not to begin one.
+    fn reads_labs(&self) -> bool {
+        match self {
+            Self::Stop(_) | Self::Gc(_) => false,
+            Self::Author(a) => a.reads_labs(),
+            _ => true,
+        }
+    }
+
     /// Whether it has more to do when it is interrupted than to give up; then it sees to that itself.
     fn cleans_up(&self) -> bool {
         match self {

@@ -259,9 +259,18 @@ fn a_workspace_that_cannot_be_made_is_named() {
 }
 
 #[test]
-fn a_labs_folder_that_does_not_exist_is_no_lab() {
-    let ran = Sandbox::new().run(&["info", LAB, "--labs-dir", "/nonexistent"]);
-    assert_eq!(ran.code, 2, "{ran:#?}");
+fn a_labs_folder_that_does_not_exist_is_named() {
+    let sandbox = Sandbox::new();
+    for args in [&["list"][..], &["info", LAB], &["run", LAB], &["author", "lint"]] {
+        let ran = sandbox.run(&[args, &["--labs-dir", "/nonexistent"]].concat());
+        assert_eq!(ran.code, 2, "{args:?}: {ran:#?}");
+        for part in ["The labs folder does not exist", "where: /nonexistent\n", "--labs-dir"] {
+            assert!(ran.stderr.contains(part), "{args:?}: {ran:#?}");
+        }
+    }
+    // A seat can be ended when its labs are gone.
+    let ran = sandbox.run(&["stop", "--labs-dir", "/nonexistent"]);
+    assert!(ran.stderr.contains("No lab runs"), "{ran:#?}");
 }
 
 #[test]

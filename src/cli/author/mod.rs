@@ -34,6 +34,10 @@ impl Args {
         }
     }
 
+    pub fn reads_labs(&self) -> bool {
+        matches!(self.command, Command::Lint(_) | Command::Verify(_))
+    }
+
     pub fn json(&self) -> bool {
         match &self.command {
             Command::New(args) => args.json,
