@@ -6,6 +6,7 @@ use crate::error::{Error, Result};
 use crate::session::resolve;
 use crate::session::status::first_open;
 use crate::store::{SeatRow, Store};
+use crate::suggest::nearest;
 
 /// A lab, a task of it, or both; the seat that the current directory means when no lab is named.
 #[derive(Debug, Clone, clap::Args)]
@@ -44,12 +45,14 @@ impl Target {
             resolve::seat(store, lab.map(String::as_str), &current).map_err(
                 |error| match task {
                     // With no seat to look in, the word may as well have been meant as a lab.
-                    Some(task) if lab.is_none() => unknown(
-                        "lab",
-                        task,
-                        &slugs,
-                        error.help.as_deref().unwrap_or("see 'labs list'"),
-                    ),
+                    Some(task) if lab.is_none() => {
+                        match nearest(task, slugs.iter().map(String::as_str)) {
+                            Some(_) => unknown("lab", task, &slugs, ""),
+                            None => error.because(format!(
+                                "{task:?} is no lab; a task is looked for in the lab that runs, or in one named before it"
+                            )),
+                        }
+                    }
                     _ => error,
                 },
             )?;

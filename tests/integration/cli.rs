@@ -156,6 +156,25 @@ fn no_seat_at_all_is_answered_with_where_to_look() {
 }
 
 #[test]
+fn a_task_alone_is_answered_with_the_labs_that_could_be_meant() {
+    let sandbox = Sandbox::with_fixture("labs");
+    let refused = |said: [&str; 2]| {
+        for command in ["check", "tasks", "hint"] {
+            let ran = sandbox.run(&[command, "door"]);
+            assert_eq!(ran.code, 2, "{command}: {ran:#?}");
+            for part in said {
+                assert!(ran.stderr.contains(part), "{command}: {ran:#?}");
+            }
+            assert!(ran.stderr.contains("\"door\" is no lab"), "{command}: {ran:#?}");
+        }
+    };
+    refused(["No lab runs", "labs run LAB"]);
+    sandbox.ok(&["run", "tiny-keys", "--detach"]);
+    sandbox.ok(&["run", "tiny-queue", "--detach"]);
+    refused(["More than one lab runs", "name the one you mean: tiny-keys, tiny-queue"]);
+}
+
+#[test]
 fn an_error_is_a_document_too() {
     let (document, code) = Sandbox::new().json_and_code(&["info", "redis-queue"]);
     assert_eq!(code, 2);
