@@ -176,7 +176,8 @@ async fn save(
 
 async fn load(engine: &Engine, file: &std::path::Path, events: &Events) -> Result<String> {
     let step = format!("loading {}", file.display());
-    let upload = Upload::file(file).await?;
+    let upload = Upload::file(file).await;
+    let upload = upload.map_err(|e| e.help("name a file that 'labs images save' wrote"))?;
     let report = |t: Transfer| events.send(moved(&step, &t));
     let tags = events.step(step.clone(), engine.image_load(upload, report)).await?;
     Ok(lines(&tags))

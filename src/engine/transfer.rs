@@ -19,7 +19,7 @@ use tokio::time::Instant;
 use super::image::split_tag;
 use super::upload::Upload;
 use super::{Engine, fault};
-use crate::error::{Error, Result};
+use crate::error::{Error, Kind, Result};
 
 /// How long nothing at all may move: unpacking a big layer on a slow disk is silent.
 const STILL: Duration = Duration::from_secs(300);
@@ -107,6 +107,12 @@ impl Engine {
         path: &Path,
         progress: impl FnMut(Transfer) + Send,
     ) -> Result<()> {
+        if path.is_dir() {
+            return Err(Error::usage("cannot save the images")
+                .at(path.display().to_string())
+                .because("it is a folder")
+                .help("name a file in it"));
+        }
         let partial = partial(path);
         let saved = self.save_to(tags, &partial, progress).await;
         let place = path.display().to_string();
@@ -132,10 +138,14 @@ impl Engine {
         let what = format!("save the images {}", tags.join(", "));
         let unwritable = |error: std::io::Error| {
             Error::infrastructure(format!("cannot {what}"))
-                .at(path.display().to_string())
+                // As it was asked for, without `.partial`.
+                .at(path.with_extension("").display().to_string())
                 .because(error)
         };
-        let mut file = File::create(path).await.map_err(unwritable)?;
+        let mut file = File::create(path).await.map_err(|error| {
+            Error { kind: Kind::Usage, ..unwritable(error) }
+                .help("name a file in a folder that is there and that you may write to")
+        })?;
         let mut done = 0;
         let mut chunks = pin!(self.docker.export_images(tags));
         while let Some(chunk) = self.within_still(&what, chunks.next()).await? {

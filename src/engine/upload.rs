@@ -23,13 +23,14 @@ pub struct Upload {
 impl Upload {
     pub async fn file(path: &Path) -> Result<Self> {
         let unreadable = |error: std::io::Error| {
-            Error::infrastructure("cannot read the file")
-                .at(path.display().to_string())
-                .because(error)
+            Error::usage("cannot read the file").at(path.display().to_string()).because(error)
         };
         let file = File::open(path).await.map_err(unreadable)?;
-        let total = file.metadata().await.map_err(unreadable)?.len();
-        Ok(Self { reader: Box::new(file), total: Some(total) })
+        let metadata = file.metadata().await.map_err(unreadable)?;
+        if metadata.is_dir() {
+            return Err(unreadable(std::io::ErrorKind::IsADirectory.into()));
+        }
+        Ok(Self { reader: Box::new(file), total: Some(metadata.len()) })
     }
 
     pub fn bytes(bytes: Vec<u8>) -> Self {

@@ -278,6 +278,22 @@ fn a_workspace_that_cannot_be_made_is_named() {
 }
 
 #[test]
+fn a_file_of_images_that_cannot_be_read_or_written_is_named() {
+    let sandbox = Sandbox::new();
+    for (args, help) in [
+        (["images", "load", "/nonexistent"], "'labs images save'"),
+        (["images", "load", "/"], "'labs images save'"),
+        (["images", "save", "/nonexistent/file"], "a folder that is there"),
+        (["images", "save", "/tmp"], "name a file in it"),
+    ] {
+        let ran = sandbox.run(&args);
+        assert_eq!(ran.code, 2, "{ran:#?}");
+        assert!(ran.stderr.contains(&format!("where: {}\n", args[2])), "{ran:#?}");
+        assert!(ran.stderr.contains(help), "{ran:#?}");
+    }
+}
+
+#[test]
 fn a_labs_folder_that_does_not_exist_is_named() {
     let sandbox = Sandbox::new();
     for args in [&["list"][..], &["info", LAB], &["run", LAB], &["author", "lint"]] {
