@@ -1,6 +1,9 @@
 //! YAML into checked types. Nothing outside this file knows the library that does it.
 
+use std::borrow::Cow;
+
 use serde::de::DeserializeOwned;
+use serde_yaml::{DefaultMessageFormatter, MessageFormatter};
 
 use super::files::Files;
 use super::source::{MAX_DEPTH, MAX_NODES, Source};
@@ -35,7 +38,33 @@ pub fn yaml_with_source<T: DeserializeOwned>(files: &Files, path: &str) -> Resul
         };
         Error::usage("A file of the catalog is faulty")
             .at(place)
-            .because(error.to_string().replace("<input>", &files.place(path)))
+            .because(error.render_with_formatter(&Words).replace("<input>", &files.place(path)))
     })?;
     Ok((value, source))
+}
+
+/// The library's messages, without the names that Rust has for numbers.
+struct Words;
+
+impl MessageFormatter for Words {
+    fn format_message<'a>(&self, error: &'a serde_yaml::Error) -> Cow<'a, str> {
+        match error {
+            serde_yaml::Error::InvalidScalar { ty, .. } => format!("expected {}", words(ty)).into(),
+            _ => DefaultMessageFormatter.format_message(error),
+        }
+    }
+}
+
+/// What a type is called where a lab is written.
+fn words(ty: &str) -> Cow<'_, str> {
+    let bits = |letter| ty.strip_prefix(letter).and_then(|bits| bits.parse::<u32>().ok());
+    match (bits('u'), bits('i'), ty) {
+        (Some(bits @ 1..=64), ..) => {
+            format!("a whole number from 0 to {}", u64::MAX >> (64 - bits)).into()
+        }
+        (_, Some(_), _) => "a whole number".into(),
+        (.., "floating point") => "a number".into(),
+        (.., "boolean" | "bool") => "true or false".into(),
+        _ => ty.into(),
+    }
 }

@@ -315,7 +315,11 @@ fn an_unknown_key_is_shown_with_its_place_and_the_keys_there_are() {
 
 #[test]
 fn a_value_of_the_wrong_type_is_shown_with_its_place() {
-    faulty("wrong-type", ":5:10", &["minutes: soon"]);
+    faulty(
+        "wrong-type",
+        ":5:10",
+        &["minutes: soon", "expected a whole number from 0 to 4294967295"],
+    );
 }
 
 #[test]
