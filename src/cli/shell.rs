@@ -24,7 +24,10 @@ impl Args {
         let plan = session.plan(&lab, seat)?;
         let command = match self.service.as_deref() {
             None | Some(WORKBENCH) => vec!["bash".to_owned(), "-l".to_owned()],
-            Some(service) => plan.expect_member(service)?.client(),
+            Some(service) => {
+                plan.expect_container(service, &[WORKBENCH])?;
+                plan.expect_member(service)?.client()
+            }
         };
         let container = session.workbench(&plan).await?;
         let code = shell::run(&session.engine, &container, ExecSpec::new(command)).await;

@@ -265,7 +265,7 @@ fn a_question_at_a_terminal_is_answered_with_a_key() {
 fn a_service_that_the_lab_has_not_is_refused_with_those_it_has() {
     let sandbox = seat_of(KEYS);
     for (command, rest, known) in [
-        ("shell", &[][..], "redis"),
+        ("shell", &[][..], "redis, workbench"),
         ("exec", &["--", "true"], "redis, workbench"),
         ("logs", &[], "redis, workbench, gate"),
         ("restart", &[], "redis"),
