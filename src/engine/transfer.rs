@@ -113,20 +113,13 @@ impl Engine {
                 .because("it is a folder")
                 .help("name a file in it"));
         }
-        let partial = partial(path);
-        let saved = self.save_to(tags, &partial, progress).await;
-        let place = path.display().to_string();
-        let saved = match saved {
-            Ok(()) => tokio::fs::rename(&partial, path).await.map_err(|error| {
-                Error::infrastructure("cannot save the images").at(place).because(error)
-            }),
-            failed => failed,
-        };
-        if saved.is_err() {
-            // It may never have been made.
-            let _ = tokio::fs::remove_file(&partial).await;
-        }
-        saved
+        let partial = Partial(partial(path));
+        self.save_to(tags, &partial.0, progress).await?;
+        tokio::fs::rename(&partial.0, path).await.map_err(|error| {
+            Error::infrastructure("cannot save the images")
+                .at(path.display().to_string())
+                .because(error)
+        })
     }
 
     async fn save_to(
@@ -209,6 +202,16 @@ fn partial(path: &Path) -> PathBuf {
     let mut name = path.file_name().unwrap_or_default().to_owned();
     name.push(".partial");
     path.with_file_name(name)
+}
+
+/// A file that is removed with this, unless it has got another name; also where a save is given up.
+struct Partial(PathBuf);
+
+impl Drop for Partial {
+    fn drop(&mut self) {
+        // It may never have been made.
+        let _ = std::fs::remove_file(&self.0);
+    }
 }
 
 /// The layers of a pull, added up.
