@@ -280,6 +280,8 @@ fn a_workspace_that_cannot_be_made_is_named() {
 #[test]
 fn a_file_of_images_that_cannot_be_read_or_written_is_named() {
     let sandbox = Sandbox::new();
+    // There is something to save.
+    sandbox.ok(&["images", "build", "gate"]);
     for (args, help) in [
         (["images", "load", "/nonexistent"], "'labs images save'"),
         (["images", "load", "/"], "'labs images save'"),
