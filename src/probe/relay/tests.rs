@@ -10,6 +10,10 @@ use serde_json::{Value, json};
 use tokio::sync::oneshot;
 
 use super::*;
+use crate::catalog::Catalog;
+use crate::engine::Engine;
+use crate::event::Events;
+use crate::image::Images;
 use crate::probe::runner::tests::Stand;
 use crate::probe::runner::{Outcome, Process};
 
@@ -64,7 +68,7 @@ def big(name, size):
 fn redis() -> SocketAddr {
     static ADDRESS: OnceLock<SocketAddr> = OnceLock::new();
     *ADDRESS.get_or_init(|| {
-        let image = std::env::var("LABS_TEST_REDIS_IMAGE").unwrap_or("labs-dev/redis".to_owned());
+        let image = image();
         let name = format!("labs-test-relay-{}", std::process::id());
         let script =
             "redis-server --bind 0.0.0.0 --protected-mode no --save '' & cat; kill $!; wait";
@@ -90,6 +94,18 @@ fn redis() -> SocketAddr {
             }
         }
     })
+}
+
+/// The tag of the image of the labs' Redis, which is built if it is missing.
+fn image() -> String {
+    let images = Images::new(Catalog::new(None));
+    let redis = images.definition("redis").unwrap();
+    let built = async {
+        let engine = Engine::connect().unwrap();
+        images.ensure(&engine, std::slice::from_ref(&redis), &Events::nowhere()).await.unwrap();
+    };
+    tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(built);
+    redis.tag
 }
 
 fn answers(address: SocketAddr) -> bool {
