@@ -57,7 +57,6 @@ fn exit_code(signal: Signal) -> Option<i32> {
     match signal {
         Signal::INT => Some(130),
         Signal::TERM => Some(143),
-        Signal::HUP => Some(129),
         _ => None,
     }
 }
@@ -328,7 +327,7 @@ fn whatever_command_waits_for_the_engine_ends_by_a_signal_with_its_exit_code() {
     let socket = sandbox.home().join("engine.sock");
     let _engine = std::os::unix::net::UnixListener::bind(&socket).unwrap();
     for args in [&["images", "build"][..], &["images", "list"], &["gc"], &["doctor"]] {
-        for signal in [Signal::INT, Signal::TERM, Signal::HUP] {
+        for signal in [Signal::INT, Signal::TERM] {
             let mut command = sandbox.command(args);
             command.env("DOCKER_HOST", format!("unix://{}", socket.display()));
             let child = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
@@ -361,7 +360,7 @@ fn a_command_in_the_workbench_ends_with_the_exec_that_is_interrupted() {
     let sandbox = sandbox();
     sandbox.ok(&["run", QUEUE, "--detach"]);
     let runs = || sandbox.run(&["exec", "workbench", "--", "sh", "-c", SLEEPS]).code == 0;
-    for signal in [Signal::INT, Signal::TERM, Signal::HUP] {
+    for signal in [Signal::INT, Signal::TERM] {
         let child = begin(&sandbox, &["exec", "workbench", "--", "sleep", "3600"]);
         until("the command runs", runs);
         send(&child, signal);
