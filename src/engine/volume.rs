@@ -1,7 +1,7 @@
 //! Named volumes.
 
 use std::collections::BTreeMap;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use bollard::models::VolumeCreateRequest;
 use bollard::query_parameters::{ListVolumesOptions, RemoveVolumeOptions};
@@ -37,9 +37,22 @@ impl Engine {
     /// lets go of its volumes, so one that is in use is tried again.
     pub async fn volume_remove(&self, name: &str) -> Result<bool> {
         let what = format!("remove the volume {name}");
-        let removal = repeat_while(fault::is_conflict, LETS_GO_WITHIN, || {
-            self.docker.remove_volume(name, None::<RemoveVolumeOptions>)
-        });
+        let began = Instant::now();
+        let removal = async {
+            loop {
+                let end = repeat_while(fault::is_conflict, LETS_GO_WITHIN, || {
+                    self.docker.remove_volume(name, None::<RemoveVolumeOptions>)
+                })
+                .await;
+                // On a busy engine one was there that had been reported as removed.
+                if end.is_err()
+                    || began.elapsed() > LETS_GO_WITHIN
+                    || self.docker.inspect_volume(name).await.is_err()
+                {
+                    return end;
+                }
+            }
+        };
         self.find(what, CHANGE, removal).await.map(|gone| gone.is_some())
     }
 
