@@ -181,28 +181,16 @@ impl Command {
 
     /// Whether it has more to do when it is interrupted than to give up; then it sees to that itself.
     fn cleans_up(&self) -> bool {
-        match self {
+        matches!(
+            self,
             Self::Run(_)
-            | Self::Check(_)
-            | Self::Shell(_)
-            | Self::Exec(_)
-            | Self::Logs(_)
-            | Self::Grade(_)
-            | Self::Author(_) => true,
-            Self::List(_)
-            | Self::Info(_)
-            | Self::Questions(_)
-            | Self::Status(_)
-            | Self::Tasks(_)
-            | Self::Hint(_)
-            | Self::Solution(_)
-            | Self::Restart(_)
-            | Self::Reset(_)
-            | Self::Stop(_)
-            | Self::Gc(_)
-            | Self::Images(_)
-            | Self::Doctor(_) => false,
-        }
+                | Self::Check(_)
+                | Self::Shell(_)
+                | Self::Exec(_)
+                | Self::Logs(_)
+                | Self::Grade(_)
+                | Self::Author(_)
+        )
     }
 
     /// Whether the command was asked for a JSON document.

@@ -94,7 +94,7 @@ fn a_call_that_cannot_go_on_is_the_programs_failure() {
     let asks_the_dead = "\ndef yes():\n    return r.ping()\n";
     let found = with_program(&sandbox, &[WAITS, asks_the_dead]);
     assert_eq!(failures(&found), expect(&[("broken", "raised")]), "{found:#?}");
-    let takes_its_time = "\ndef yes():\n    import time\n    time.sleep(6)\n    return True\n";
+    let takes_its_time = "\ndef yes():\n    import time\n    time.sleep(12)\n    return True\n";
     let found = with_program(&sandbox, &[WAITS, takes_its_time]);
     assert_eq!(failures(&found), expect(&[("broken", "timeout")]), "{found:#?}");
     let found = with_program(&sandbox, &[WAITS, YES]);
