@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use super::Call;
 use super::finding::{Evidence, Finding};
-use super::runner::{LOAD_LIMIT, LoadFailure, LoadReason, Outcome, Process, Spawned};
+use super::runner::{LOAD_LIMIT, LoadFailure, LoadReason, Outcome, Process, Spawned, Stream};
 use super::scene::Scene;
 use crate::error::{Error, Result};
 
@@ -42,10 +42,25 @@ pub struct Timed {
 
 /// Starts processes of the learner's program at once. A program that cannot be loaded is a finding.
 pub async fn spawn(scene: &Scene<'_>, count: usize) -> Result<Result<Vec<Process>, Finding>> {
-    let stand = scene.stand()?;
-    let program = scene.program()?;
-    let spawned =
-        futures_util::future::join_all((0..count).map(|_| stand.runner.spawn(program))).await;
+    spawn_with(scene, count, false).await
+}
+
+/// As [`spawn`], processes whose clocks can be moved. They take longer to start.
+pub async fn spawn_with_movable_clocks(
+    scene: &Scene<'_>,
+    count: usize,
+) -> Result<Result<Vec<Process>, Finding>> {
+    spawn_with(scene, count, true).await
+}
+
+async fn spawn_with(
+    scene: &Scene<'_>,
+    count: usize,
+    movable_clock: bool,
+) -> Result<Result<Vec<Process>, Finding>> {
+    let (stand, program) = (scene.stand()?, scene.program()?);
+    let start = || stand.runner.spawn_with(program, &[], movable_clock);
+    let spawned = futures_util::future::join_all((0..count).map(|_| start())).await;
     let mut processes = Vec::new();
     for spawned in spawned {
         match spawned? {
@@ -66,6 +81,18 @@ fn not_loaded(program: &str, failure: LoadFailure) -> Finding {
         LoadReason::NotStarted(why) => (why, failure.output),
     };
     Evidence::new(format!("{program} cannot be loaded: {why}")).output(detail).fail("load")
+}
+
+/// What it means that a call has returned no iterator.
+pub fn not_opened(process: &Process, line: &str, stream: Stream) -> Result<Finding> {
+    let call = stream.finish()?;
+    if let Outcome::Returned(value) = &call.outcome {
+        let mut evidence = Evidence::new(format!("{line} did not return an iterator"));
+        evidence.expected = Some("an iterator".to_owned());
+        evidence.observed = Some(brief(value));
+        return Ok(evidence.fail("result"));
+    }
+    Trouble::Call { outcome: call.outcome, output: process.output() }.finding(line, &[])
 }
 
 /// Makes one call and waits for its end.

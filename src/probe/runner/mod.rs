@@ -160,12 +160,17 @@ impl Runner {
 
     /// Starts a process that serves a Python file of the workspace.
     pub async fn spawn(&self, program: &str) -> Result<Spawned> {
-        self.spawn_command(program, &[]).await
+        self.spawn_with(program, &[], false).await
     }
 
     /// Starts a process that serves the harness protocol: `command`, or the
-    /// Python harness when it is empty.
-    pub async fn spawn_command(&self, program: &str, command: &[String]) -> Result<Spawned> {
+    /// Python harness when it is empty. A movable clock is right until [`Process::set_clock`].
+    pub async fn spawn_with(
+        &self,
+        program: &str,
+        command: &[String],
+        movable_clock: bool,
+    ) -> Result<Spawned> {
         let id = self.last_process.fetch_add(1, Ordering::SeqCst) + 1;
         let stem = program.rsplit('/').next().unwrap_or(program);
         let stem = stem.split('.').next().unwrap_or(stem);
@@ -175,6 +180,9 @@ impl Runner {
         let mut request = json!({ "do": "spawn", "process": id, "program": program });
         if !command.is_empty() {
             request["command"] = json!(command);
+        }
+        if movable_clock {
+            request["movable_clock"] = true.into();
         }
         let answer = self.link.request(&request).await?.wait().await?;
         if let Some(why) = answer["error"].as_str() {

@@ -175,7 +175,12 @@ impl Stream {
     /// Lets an iterator begin that was called held.
     pub async fn go(&self) {
         // A process that takes no calls shows as the call's time-out.
-        let _ = timeout_at(self.deadline, self.process.go(self.id)).await;
+        let _ = timeout_at(self.deadline, self.process.go(self.id, true.into())).await;
+    }
+
+    /// Asks an iterator that was called held for so many items more.
+    pub async fn ask_for(&self, count: u32) {
+        let _ = timeout_at(self.deadline, self.process.go(self.id, count.into())).await;
     }
 
     /// True when the function returned an iterator.

@@ -186,9 +186,17 @@ impl Process {
         Ok(Stream::new(self.clone(), id, function, args, start_us, deadline, replies))
     }
 
-    /// Lets a held iterator begin.
-    pub(super) async fn go(&self, call: u64) {
-        let line = format!("{}\n", json!({ "id": call, "go": true }));
+    /// Moves the clock of a process that was started with a movable one: `+3600`, so many seconds ahead;
+    /// `+0 x20`, from now on so many times as fast.
+    pub async fn set_clock(&self, setting: &str) -> Result<()> {
+        let request = json!({ "do": "clock", "process": self.0.id, "setting": setting });
+        let answer = self.0.link.request(&request).await?;
+        answer.expect("the clock of a process in the runner cannot be moved").await.map(drop)
+    }
+
+    /// Asks a held iterator for so many items more; `true`: for all.
+    pub(super) async fn go(&self, call: u64, count: Value) {
+        let line = format!("{}\n", json!({ "id": call, "go": count }));
         // A process that is over shows in what the stream gives next.
         let _ = self.0.lines.send(line.into()).await;
     }

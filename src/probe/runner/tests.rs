@@ -124,6 +124,27 @@ async fn calls_of_one_process_overlap() {
 }
 
 #[tokio::test]
+async fn an_iterator_is_asked_for_no_more_items_than_are_granted() {
+    let stand = Stand::start().await;
+    let process = stand
+        .program("asked = 0\ndef items():\n    global asked\n    for n in range(5):\n        asked += 1\n        yield n\ndef count(): return asked\n")
+        .await;
+    let mut stream = process.stream_held("items", vec![], 10 * SECOND).await.unwrap();
+    assert!(stream.opened().await.is_some());
+    assert_eq!(returned(&process, "count", vec![]).await, json!(0));
+    stream.ask_for(2).await;
+    assert_eq!(stream.next().await.unwrap().value, json!(0));
+    assert_eq!(stream.next().await.unwrap().value, json!(1));
+    assert_eq!(returned(&process, "count", vec![]).await, json!(2));
+    stream.go().await;
+    for n in 2..5 {
+        assert_eq!(stream.next().await.unwrap().value, json!(n));
+    }
+    assert_eq!(stream.next().await, None);
+    assert_eq!(stream.finish().unwrap().outcome, Outcome::Returned(Value::Null));
+}
+
+#[tokio::test]
 async fn eight_processes_serve_at_once_and_share_nothing() {
     let stand = Stand::start().await;
     stand.write("work.py", "seen = []\ndef add(x):\n    seen.append(x)\n    return seen\n").await;
@@ -390,7 +411,7 @@ async fn any_language_can_serve_the_protocol() {
             printf '{"id":1,"ok":"%s"}\n' "$LABS_PROGRAM" >&$LABS_REPLIES_FD
         done"#;
     let command = ["sh", "-c", script].map(str::to_owned);
-    let Spawned::Ready(process) = stand.runner.spawn_command("queue.sh", &command).await.unwrap()
+    let Spawned::Ready(process) = stand.runner.spawn_with("queue.sh", &command, false).await.unwrap()
     else {
         panic!("it does not start")
     };

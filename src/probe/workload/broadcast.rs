@@ -136,7 +136,9 @@ impl Stage<'_> {
         let start = client.process.clock().now_us();
         let mut stream = client.process.stream_held(&call.call, call.args, SUBSCRIBED_FOR).await?;
         let opened = tokio::time::timeout(CALL_TIMEOUT, stream.opened()).await.ok().flatten();
-        let Some(end) = opened else { return not_opened(client, &line, stream).map(Err) };
+        let Some(end) = opened else {
+            return call::not_opened(&client.process, &line, stream).map(Err);
+        };
         self.recorder.record(Operation {
             client: client.name.clone(),
             action: Action::Subscribe,
@@ -180,17 +182,6 @@ impl Stage<'_> {
         });
         futures_util::future::try_join_all(work).await.map(drop)
     }
-}
-
-fn not_opened(client: &Client, line: &str, stream: Stream) -> Result<Finding> {
-    let call = stream.finish()?;
-    if let runner::Outcome::Returned(value) = &call.outcome {
-        let mut evidence = Evidence::new(format!("{line} did not return an iterator"));
-        evidence.expected = Some("an iterator over the messages".to_owned());
-        evidence.observed = Some(call::brief(value));
-        return Ok(evidence.fail("result"));
-    }
-    Trouble::Call { outcome: call.outcome, output: client.process.output() }.finding(line, &[])
 }
 
 /// A subscription that nobody reads yet.

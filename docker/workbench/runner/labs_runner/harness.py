@@ -54,7 +54,7 @@ class Server:
         self.pool = queue.SimpleQueue()
         self.lock = threading.Lock()
         self.main_free = True
-        # Calls whose iterators wait for a word to begin.
+        # Calls whose iterators are asked for items only as they are granted.
         self.held = {}
         self.event_loop = None
         # Threads that wait for a call, less the calls that wait for a thread.
@@ -70,10 +70,12 @@ class Server:
                 except ValueError:
                     continue
                 if call.get("go"):
-                    self.held.pop(call["id"], threading.Event()).set()
+                    granted = self.held.get(call["id"])
+                    if granted:
+                        granted.more(call["go"])
                     continue
                 if call.get("hold"):
-                    self.held[call["id"]] = threading.Event()
+                    self.held[call["id"]] = streams.Granted()
                 self.dispatch(call)
         flush()
         os._exit(0)
@@ -130,6 +132,8 @@ class Server:
         except BaseException as error:  # SystemExit in a call is an answer too
             raised = tracebacks.describe(error, self.workspace)
             self.replies.send({"id": number, "raised": raised})
+        finally:
+            self.held.pop(number, None)
 
 
 def functions_of(module):

@@ -7,7 +7,7 @@ import struct
 import sys
 import time
 
-from labs_runner import frames
+from labs_runner import clock, frames
 
 KEPT_OUTPUT = 64 * 1024
 MAX_OUTPUT = 16 * 1024 * 1024
@@ -18,7 +18,7 @@ MUTE_GRACE = 0.5
 class Process:
     """One process (and its group), with pipes for calls, replies and output."""
 
-    def __init__(self, supervisor, number, program, command):
+    def __init__(self, supervisor, number, program, command, movable_clock):
         self.supervisor = supervisor
         self.id = number
         self.credit = frames.WINDOW
@@ -40,7 +40,7 @@ class Process:
             raise
         if self.pid == 0:
             calls, _, _, replies, _, output = pipes
-            become(supervisor, program, command, calls, replies, output)
+            become(supervisor, self, program, command, movable_clock, calls, replies, output)
         for theirs in (pipes[0], pipes[3], pipes[5]):
             os.close(theirs)
         self.calls, self.replies, self.output = pipes[1], pipes[2], pipes[4]
@@ -196,7 +196,7 @@ class Process:
         )
 
 
-def become(supervisor, program, command, calls, replies, output):
+def become(supervisor, process, program, command, movable_clock, calls, replies, output):
     """Turns a forked copy of the supervisor into a process of the program."""
     try:
         os.setsid()
@@ -213,23 +213,32 @@ def become(supervisor, program, command, calls, replies, output):
         except OSError:
             pass
         os.chdir(supervisor.workspace)
-        sys.path.remove(supervisor.home)
         os.environ["LABS_CALLS_FD"] = str(calls)
         os.environ["LABS_REPLIES_FD"] = str(replies)
         os.environ["LABS_PROGRAM"] = program
+        if movable_clock:
+            os.environ.update(clock.environment(process.id))
+            # Python reads the clock through what is loaded before it.
+            command = command or [sys.executable, "-I", sys.argv[0], "harness"]
         if command:
             os.set_inheritable(calls, True)
             os.set_inheritable(replies, True)
             os.execvp(command[0], command)
-        sys.stdin = sys.__stdin__ = open(0, encoding="utf-8", closefd=False)
-        # By line, so that what was printed is there when the process is killed.
-        sys.stdout = sys.__stdout__ = _printing(1)
-        sys.stderr = sys.__stderr__ = _printing(2)
-        supervisor.harness.main()
+        serve(supervisor.harness, supervisor.home)
     except BaseException as error:  # nothing may return into the supervisor's loop
         os.write(2, f"the program could not be started: {error!r}\n".encode())
     finally:
         os._exit(70)
+
+
+def serve(harness, home):
+    """Serves the Python program with the streams a program expects; nothing of ours can be imported from `home`."""
+    sys.path.remove(home)
+    sys.stdin = sys.__stdin__ = open(0, encoding="utf-8", closefd=False)
+    # By line, so that what was printed is there when the process is killed.
+    sys.stdout = sys.__stdout__ = _printing(1)
+    sys.stderr = sys.__stderr__ = _printing(2)
+    harness.main()
 
 
 def _place_descriptors(calls, replies, output):

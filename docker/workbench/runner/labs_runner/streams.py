@@ -12,17 +12,17 @@ MAX_WAIT = 0.02
 MAX_BATCH = 1024 * 1024
 
 
-def send(number, items, replies, go=None):
+def send(number, items, replies, granted=None):
     """Sends the items in batches, each as soon as the next one is not there yet.
 
-    With `go`, the first item is asked for only when that event is set.
+    With `granted`, an item is asked for only when it is.
 
     The helper thread runs when the iterator waits (or every 5 ms when it does
     not) and sends what has gathered; a busy iterator sends full batches itself.
     """
     replies.send({"id": number, "stream": True})
-    if go is not None:
-        go.wait()
+    if granted is not None:
+        items = granted.only(items)
     batch = Batch(number, replies)
     helper = threading.Thread(target=batch.run, daemon=True)
     helper.start()
@@ -38,6 +38,33 @@ def send(number, items, replies, go=None):
         raise
     batch.stop(helper)
     replies.send({"id": number, "end": True})
+
+
+class Granted:
+    """How many more items of an iterator may be asked for."""
+
+    def __init__(self):
+        self.count = threading.Semaphore(0)
+        self.all = False
+
+    def more(self, count):
+        """So many more; True: all that there are."""
+        if count is True:
+            self.all = True
+            count = 1
+        self.count.release(count)
+
+    def only(self, items):
+        """The items, each asked for when it is granted."""
+        items = iter(items)
+        while True:
+            if not self.all:
+                self.count.acquire()
+            try:
+                item = next(items)
+            except StopIteration:
+                return
+            yield item
 
 
 def from_async(items, loop):

@@ -10,7 +10,7 @@ import struct
 import sys
 import time
 
-from labs_runner import descendants, frames, processes, tunnels, workspace
+from labs_runner import clock, descendants, frames, processes, tunnels, workspace
 
 PROTOCOL = 1
 PR_SET_DUMPABLE = 4
@@ -234,9 +234,13 @@ class Supervisor:
         gc.freeze()
         return {"missing": missing}
 
-    def do_spawn(self, _number, process, program, command=None):
+    def do_spawn(self, _number, process, program, command=None, movable_clock=False):
         self.output.flush()
-        return {"pid": processes.Process(self, process, program, command).pid}
+        return {"pid": processes.Process(self, process, program, command, movable_clock).pid}
+
+    def do_clock(self, _number, process, setting):
+        clock.set(process, setting)
+        return {}
 
     def do_kill(self, _number, process, cause="killed"):
         target = self.processes.get(process)

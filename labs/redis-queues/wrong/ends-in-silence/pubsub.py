@@ -1,0 +1,25 @@
+"""When a second brings no message, there are no more."""
+
+import os
+from collections.abc import Iterator
+
+import redis
+
+r = redis.Redis(host=os.environ.get("REDIS_HOST", "redis"), decode_responses=True)
+
+
+def publish(channel: str, message: str) -> None:
+    r.publish(channel, message)
+
+
+def subscribe(channel: str) -> Iterator[str]:
+    subscription = r.pubsub()
+    subscription.subscribe(channel)
+    subscription.get_message(timeout=None)
+    return _messages(subscription)
+
+
+def _messages(subscription) -> Iterator[str]:
+    while event := subscription.get_message(timeout=1):
+        if event["type"] == "message":
+            yield event["data"]

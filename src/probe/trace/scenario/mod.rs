@@ -1,0 +1,266 @@
+//! A small scenario: calls into the learner's program, and what the relay saw meanwhile.
+
+mod cast;
+mod opened;
+mod play;
+
+use std::collections::BTreeSet;
+
+use schemars::JsonSchema;
+use serde::Deserialize;
+use serde_json::Value;
+
+use super::Spec;
+use super::seen;
+use crate::error::{Error, Result};
+use crate::probe::call::CALL_TIMEOUT;
+use crate::probe::expect::Matcher;
+use crate::probe::finding::{Evidence, Finding};
+use crate::probe::fresh::Fresh;
+use crate::probe::relay::Record;
+use crate::probe::scene::Scene;
+use crate::probe::step::Ask;
+use crate::template::{Span, Var, Variables};
+use cast::Cast;
+use play::Play;
+
+/// A clock that is faster than this leaves a program no time to think.
+const MAX_RATE: u32 = 100;
+
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Step {
+    /// A call that returns before the next step.
+    Call(Made),
+    /// A command that the checker sends to the twin itself.
+    Ask(Ask),
+    /// A call that returns an iterator, of which nothing is asked yet.
+    Open(Open),
+    /// The next item of an iterator.
+    Next(Next),
+    /// A call that goes on, in a process of its own; or an iterator that is asked for its next item.
+    Start(Start),
+    /// Time that passes, watched.
+    Watch(Var<Span>),
+    /// The end of what was started.
+    Finish(Finish),
+    /// The clock of a process is moved.
+    Clock(Clock),
+}
+
+impl Step {
+    pub fn calls_program(&self) -> bool {
+        matches!(self, Self::Call(_) | Self::Open(_) | Self::Start(Start { call: Some(_), .. }))
+    }
+}
+
+/// A call, in which process, and what it must return.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+#[schemars(rename = "ScenarioCall")]
+pub struct Made {
+    pub call: String,
+    #[serde(default)]
+    pub args: Vec<Value>,
+    /// A process of its own, which other steps may name; left out, the one that all such calls share.
+    #[serde(rename = "in")]
+    pub process: Option<String>,
+    pub expect: Option<Matcher>,
+    /// It must return within so long, where less than usual is to be enough.
+    pub within: Option<Var<Span>>,
+}
+
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Open {
+    pub call: String,
+    #[serde(default)]
+    pub args: Vec<Value>,
+    /// As in a call.
+    #[serde(rename = "in")]
+    pub process: Option<String>,
+    #[serde(rename = "as")]
+    pub name: String,
+}
+
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Next {
+    /// The iterator, by its name.
+    pub of: String,
+    pub within: Option<Var<Span>>,
+    pub expect: Option<Matcher>,
+}
+
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Start {
+    pub call: Option<String>,
+    #[serde(default)]
+    pub args: Vec<Value>,
+    /// In the place of a call: the iterator whose next item is asked for.
+    pub next: Option<String>,
+    #[serde(rename = "as")]
+    pub name: String,
+}
+
+/// Moves the clock of a process, as its program reads it: one of `ahead` and `rate`.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+#[schemars(rename = "ScenarioClock")]
+pub struct Clock {
+    /// The process, or the call that is started later; left out, the one that calls share.
+    pub of: Option<String>,
+    /// So long has passed at once.
+    pub ahead: Option<Var<Span>>,
+    /// Time passes so many times as fast, for what the program waits too.
+    pub rate: Option<Var<u32>>,
+}
+
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Finish {
+    pub of: String,
+    pub within: Var<Span>,
+    /// It must not return sooner, counted from its start.
+    pub not_before: Option<Var<Span>>,
+    pub expect: Option<Matcher>,
+}
+
+impl Clock {
+    /// As a runner's clock is set.
+    fn setting(&self, variables: &Variables) -> Result<String> {
+        match (&self.ahead, &self.rate) {
+            (Some(ahead), None) => Ok(format!("+{}", ahead.get(variables)?.0.as_secs())),
+            (None, Some(rate)) => match rate.get(variables)? {
+                rate @ 1..=MAX_RATE => Ok(format!("+0 x{rate}")),
+                rate => Err(Error::usage(format!("A clock that is {rate} times as fast"))
+                    .help(format!("at most {MAX_RATE} times"))),
+            },
+            _ => Err(Error::usage("A clock is moved in one way")
+                .help("give it ahead: 90m, or rate: 20 for twenty times as fast")),
+        }
+    }
+}
+
+pub fn lint(spec: &Spec, variables: &Variables) -> Result<()> {
+    let resolved = |args: &[Value]| args.iter().try_for_each(|a| variables.resolve(a).map(drop));
+    let unknown = |what: &str, name: &str| {
+        Err(Error::usage(format!("The step names {what} {name:?}, which no step before it makes")))
+    };
+    spec.given.iter().try_for_each(|given| given.lint(variables))?;
+    let (mut started, mut opened) = (BTreeSet::new(), BTreeSet::new());
+    for step in &spec.steps {
+        match step {
+            Step::Call(made) => made.lint(variables)?,
+            Step::Ask(ask) => ask.lint(variables)?,
+            Step::Open(open) => {
+                resolved(&open.args)?;
+                opened.insert(&open.name);
+            }
+            Step::Next(next) => {
+                if !opened.contains(&next.of) {
+                    return unknown("the iterator", &next.of);
+                }
+                next.within.iter().try_for_each(|within| within.get(variables).map(drop))?;
+                next.expect.iter().try_for_each(|m| m.lint(variables))?;
+            }
+            Step::Start(start) => {
+                resolved(&start.args)?;
+                match (&start.call, &start.next) {
+                    (Some(_), None) => {}
+                    (None, Some(next)) if opened.contains(next) => {}
+                    (None, Some(next)) => return unknown("the iterator", next),
+                    _ => {
+                        return Err(Error::usage("A start begins one thing")
+                            .help("give it call: FUNCTION, or next: ITERATOR"));
+                    }
+                }
+                started.insert(&start.name);
+            }
+            Step::Watch(span) => drop(span.get(variables)?),
+            Step::Finish(finish) => {
+                if !started.contains(&finish.of) {
+                    return unknown("the started call", &finish.of);
+                }
+                finish.within.get(variables)?;
+                finish.expect.iter().try_for_each(|m| m.lint(variables))?;
+            }
+            Step::Clock(clock) => {
+                clock.setting(variables)?;
+                if !cast::names(spec).contains(clock.of.as_deref().unwrap_or_default()) {
+                    return Err(Error::usage("The clock of a process is moved in which nothing runs")
+                        .help("name what a step has as its `in`, or a started call"));
+                }
+            }
+        }
+    }
+    spec.expect.iter().try_for_each(|seen| seen.lint(variables))?;
+    Ok(())
+}
+
+impl Made {
+    fn lint(&self, variables: &Variables) -> Result<()> {
+        self.args.iter().try_for_each(|a| variables.resolve(a).map(drop))?;
+        self.within.iter().try_for_each(|within| within.get(variables).map(drop))?;
+        self.expect.iter().try_for_each(|m| m.lint(variables))
+    }
+}
+
+/// Plays the scenario.
+pub async fn observe(spec: &Spec, scene: &Scene<'_>) -> Result<Finding> {
+    let stand = scene.stand()?;
+    let (twin, relay) = stand.twin(spec.on.as_deref())?;
+    let mut fresh = Fresh::default();
+    for given in &spec.given {
+        given.apply(scene, twin, &mut fresh).await?;
+    }
+    let cast = match Cast::spawn(spec, scene).await? {
+        Ok(cast) => cast,
+        Err(finding) => return Ok(finding),
+    };
+    let mark = relay.mark();
+    let writes = twin.writes().await?;
+    let mut play = Play::new(spec, scene, cast, fresh, mark);
+    let limits = seen::limits(&spec.expect, scene.variables)?;
+    let mut cut_short = false;
+    for step in &spec.steps {
+        let finding = tokio::select! {
+            finding = play.step(step) => finding?,
+            () = seen::broken(&limits, relay, mark) => {
+                cut_short = true;
+                break;
+            }
+        };
+        if finding.is_some() {
+            return Ok(finding.unwrap_or(Finding::PASS));
+        }
+    }
+    if !cut_short {
+        // What is not answered by then counts as it stands.
+        let _ = relay.settled(CALL_TIMEOUT).await;
+    }
+    let records: Vec<Record> =
+        relay.records_since(mark).into_iter().filter(|r| !r.handshake).collect();
+    if let Some(problem) = relay.connections().into_iter().find_map(|c| c.problem) {
+        return Ok(Evidence::new(format!("A connection to {} was ended: {problem}", twin.name()))
+            .fail("protocol"));
+    }
+    let written = twin.writes().await? - writes;
+    if spec.reads_only && written > 0 {
+        let mut evidence =
+            Evidence::new(format!("The program changed {written} times what it should only read"));
+        evidence.history = seen::lines(&records.iter().collect::<Vec<_>>());
+        return Ok(evidence.fail("changed"));
+    }
+    if relay.unrecorded() > 0 {
+        let summary = format!("{} saw more commands than a check records", twin.name());
+        return Ok(Evidence::new(summary).fail("commands"));
+    }
+    for expected in &spec.expect {
+        if let Some(evidence) = seen::judge(expected, &records, &play.watched, scene.variables)? {
+            return Ok(evidence);
+        }
+    }
+    Ok(Finding::PASS)
+}

@@ -1,0 +1,259 @@
+//! The steps of a scenario, one after the other.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use serde_json::Value;
+use tokio::task::JoinHandle;
+
+use super::cast::Cast;
+use super::opened::Opened;
+use super::{Finish, Made, Next, Spec, Start, Step};
+use crate::error::{Error, Result};
+use crate::probe::Call;
+use crate::probe::call::{self, CALL_TIMEOUT, Ended};
+use crate::probe::expect::{Expectation, Matcher};
+use crate::probe::finding::{Evidence, Finding};
+use crate::probe::fresh::Fresh;
+use crate::probe::relay::Mark;
+use crate::probe::runner::Process;
+use crate::probe::scene::Scene;
+use crate::probe::step::{self, Ask};
+use crate::probe::trace::seen::LOOK_EVERY;
+use crate::template::Span;
+
+const SENT_WITHIN: Duration = Duration::from_secs(3);
+
+pub struct Play<'a> {
+    spec: &'a Spec,
+    /// Where the records of this scenario begin.
+    mark: Mark,
+    scene: &'a Scene<'a>,
+    cast: Cast,
+    fresh: Fresh,
+    /// Begin and end of each `watch`, in microseconds on the relay's clock.
+    pub watched: Vec<(u64, u64)>,
+    /// The calls so far, for the evidence.
+    said: Vec<String>,
+    opened: BTreeMap<String, Opened>,
+    running: BTreeMap<String, Running>,
+}
+
+/// What was started and is not finished.
+struct Running {
+    line: String,
+    task: JoinHandle<Came>,
+}
+
+/// How it ended.
+struct Came {
+    ended: Ended,
+    took: Option<Duration>,
+    /// The iterator that was asked, by its name, where it goes on.
+    iterator: Option<(String, Opened)>,
+}
+
+impl<'a> Play<'a> {
+    pub fn new(spec: &'a Spec, scene: &'a Scene<'a>, cast: Cast, fresh: Fresh, mark: Mark) -> Self {
+        Self {
+            spec,
+            mark,
+            scene,
+            cast,
+            fresh,
+            watched: Vec::new(),
+            said: Vec::new(),
+            opened: BTreeMap::new(),
+            running: BTreeMap::new(),
+        }
+    }
+
+    /// Plays a step; a finding when the scenario ends with it.
+    pub async fn step(&mut self, step: &Step) -> Result<Option<Finding>> {
+        match step {
+            Step::Call(made) => self.call(made).await,
+            Step::Ask(ask) => self.ask(ask).await,
+            Step::Open(open) => {
+                let process = self.cast.process(open.process.as_deref())?.clone();
+                let call = self.ready(&open.call, &open.args)?;
+                Ok(match Opened::open(&process, call).await? {
+                    Ok(opened) => {
+                        self.said.push(opened.line.clone());
+                        self.opened.insert(open.name.clone(), opened);
+                        None
+                    }
+                    Err(finding) => Some(finding),
+                })
+            }
+            Step::Next(next) => self.next(next).await,
+            Step::Start(start) => self.start(start).map(|()| None),
+            Step::Watch(span) => {
+                self.something_sent().await?;
+                let clock = self.scene.stand()?.runner.clock();
+                let begin = clock.now_us();
+                tokio::time::sleep(span.get(self.scene.variables)?.0).await;
+                self.watched.push((begin, clock.now_us()));
+                Ok(None)
+            }
+            Step::Finish(finish) => self.finish(finish).await,
+            Step::Clock(clock) => {
+                let process = self.cast.process(clock.of.as_deref())?;
+                process.set_clock(&clock.setting(self.scene.variables)?).await.map(|()| None)
+            }
+        }
+    }
+
+    async fn call(&mut self, made: &Made) -> Result<Option<Finding>> {
+        let call = self.ready(&made.call, &made.args)?;
+        let line = call::line(&call.call, &call.args);
+        // Fetched before the program can change it, from the copy: the learner's service keeps no trace.
+        let expected = self.expected(made.expect.as_ref()).await?;
+        let within = made.within.as_ref().map(|within| within.get(self.scene.variables)).transpose()?;
+        let process = self.cast.process(made.process.as_deref())?;
+        let ended = call::call(process, &call, within.map_or(CALL_TIMEOUT, |span| span.0)).await;
+        self.judge(&line, ended, &expected)
+    }
+
+    async fn ask(&mut self, ask: &Ask) -> Result<Option<Finding>> {
+        let (twin, _) = self.scene.stand()?.twin(self.spec.on.as_deref())?;
+        let question = ask.ready(self.scene.variables, &mut self.fresh)?;
+        let asked = question.ask(twin).await?;
+        self.said.push(asked.line);
+        Ok(asked.mismatch.map(|mismatch| {
+            let summary = format!("{} answers something else to {}", twin.name(), question.line());
+            let evidence = Evidence::new(summary).sent(self.said.clone());
+            evidence.mismatch(mismatch).fail("value")
+        }))
+    }
+
+    async fn next(&mut self, next: &Next) -> Result<Option<Finding>> {
+        let opened = self.iterator(&next.of)?;
+        let line = format!("next({})", opened.line);
+        let within = next.within.as_ref().map(|within| within.get(self.scene.variables)).transpose()?;
+        let (opened, ended) = opened.next(within.map_or(CALL_TIMEOUT, |span| span.0)).await;
+        self.opened.extend(opened.map(|opened| (next.of.clone(), opened)));
+        let expected = self.expected(next.expect.as_ref()).await?;
+        self.judge(&line, ended, &expected)
+    }
+
+    fn start(&mut self, start: &Start) -> Result<()> {
+        let running = match (&start.call, &start.next) {
+            (Some(function), _) => {
+                let call = self.ready(function, &start.args)?;
+                let line = call::line(&call.call, &call.args);
+                let process = self.cast.process(Some(&start.name))?.clone();
+                Running { line, task: tokio::spawn(made(process, call)) }
+            }
+            (None, Some(name)) => {
+                let (name, opened) = (name.clone(), self.iterator(name)?);
+                Running { line: format!("next({})", opened.line), task: tokio::spawn(asked(name, opened)) }
+            }
+            (None, None) => return Ok(()),
+        };
+        self.running.insert(start.name.clone(), running);
+        Ok(())
+    }
+
+    async fn finish(&mut self, finish: &Finish) -> Result<Option<Finding>> {
+        let Some(Running { line, task }) = self.running.remove(&finish.of) else { return Ok(None) };
+        let within = finish.within.get(self.scene.variables)?.0;
+        let abort = task.abort_handle();
+        let Ok(came) = tokio::time::timeout(within, task).await else {
+            abort.abort();
+            return Ok(Some(self.too_late(&line, within)));
+        };
+        let came = came.map_err(|e| Error::infrastructure("A call was lost").because(e))?;
+        self.opened.extend(came.iterator);
+        let expected = self.expected(finish.expect.as_ref()).await?;
+        if let Some(finding) = self.judge(&line, came.ended, &expected)? {
+            return Ok(Some(finding));
+        }
+        let least = finish.not_before.as_ref().map(|v| v.get(self.scene.variables)).transpose()?;
+        Ok(match (came.took, least) {
+            (Some(took), Some(Span(least))) if took < least => Some(self.too_soon(&line, took, least)),
+            _ => None,
+        })
+    }
+
+    fn iterator(&mut self, name: &str) -> Result<Opened> {
+        self.opened.remove(name).ok_or_else(|| {
+            Error::usage(format!("The iterator {name:?} is asked while an item of it is still awaited"))
+        })
+    }
+
+    /// Waits until what was started has sent a command: how long a busy machine takes to get there proves nothing.
+    async fn something_sent(&self) -> Result<()> {
+        let (_, relay) = self.scene.stand()?.twin(self.spec.on.as_deref())?;
+        let sent = async {
+            while relay.count_since(self.mark, |record| !record.handshake) == 0 {
+                tokio::time::sleep(LOOK_EVERY).await;
+            }
+        };
+        // Nothing sent by then shows in what was expected.
+        let _ = tokio::time::timeout(SENT_WITHIN, sent).await;
+        Ok(())
+    }
+
+    /// A call with its values in place.
+    fn ready(&mut self, function: &str, args: &[Value]) -> Result<Call> {
+        let arg = |a| Ok(self.fresh.fill(&self.scene.variables.resolve(a)?));
+        Ok(Call { call: function.to_owned(), args: args.iter().map(arg).collect::<Result<_>>()? })
+    }
+
+    fn judge(
+        &mut self,
+        line: &str,
+        ended: call::Ended,
+        expected: &Expectation,
+    ) -> Result<Option<Finding>> {
+        let value = match ended {
+            call::Ended::Returned(value) => value,
+            call::Ended::Trouble(trouble) => return trouble.finding(line, &self.said).map(Some),
+        };
+        self.said.push(format!("{line} → {}", call::brief(&value)));
+        let Some(mismatch) = expected.compare(&value) else { return Ok(None) };
+        let evidence =
+            Evidence::new(format!("{line} returned something else")).sent(self.said.clone());
+        Ok(Some(evidence.mismatch(mismatch).fail("result")))
+    }
+
+    /// What is expected, with fresh values in place, and `same_as` replaced by the items.
+    async fn expected(&mut self, matcher: Option<&Matcher>) -> Result<Expectation> {
+        let mut expectation = step::expectation(matcher, self.scene.variables, &mut self.fresh)?;
+        if let Some(key) = matcher.and_then(|m| m.same_as.as_ref()) {
+            let (twin, _) = self.scene.stand()?.twin(self.spec.on.as_deref())?;
+            let key = self.scene.variables.render(key)?;
+            expectation.eq = Some(twin.demand(&["LRANGE", &key, "0", "-1"]).await?);
+        }
+        Ok(expectation)
+    }
+
+    fn too_soon(&self, line: &str, took: Duration, least: Duration) -> Finding {
+        let mut evidence = Evidence::new(format!("{line} returned after {} ms", took.as_millis()));
+        evidence.expected = Some(format!("no answer before {} ms", least.as_millis()));
+        evidence.observed = Some(format!("it took {} ms", took.as_millis()));
+        evidence.sent(self.said.clone()).fail("too-soon")
+    }
+
+    fn too_late(&self, line: &str, within: Duration) -> Finding {
+        let mut evidence =
+            Evidence::new(format!("{line} had not returned after {} ms", within.as_millis()));
+        evidence.expected = Some(format!("an answer within {} ms", within.as_millis()));
+        evidence.observed = Some("the call still goes on".to_owned());
+        evidence.sent(self.said.clone()).fail("timeout")
+    }
+}
+
+/// A call, made in a process.
+async fn made(process: Process, call: Call) -> Came {
+    let timed = call::timed(&process, &call, CALL_TIMEOUT).await;
+    let took = timed.end_us.map(|end| Duration::from_micros(end - timed.start_us));
+    Came { ended: timed.ended, took, iterator: None }
+}
+
+/// An iterator of that name, asked for its next item.
+async fn asked(name: String, opened: Opened) -> Came {
+    let began = tokio::time::Instant::now();
+    let (opened, ended) = opened.next(CALL_TIMEOUT).await;
+    Came { ended, took: Some(began.elapsed()), iterator: opened.map(|opened| (name, opened)) }
+}
