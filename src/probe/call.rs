@@ -127,7 +127,10 @@ impl Trouble {
         let function = line.split('(').next().unwrap_or(line);
         let (code, summary, detail) = match outcome {
             Outcome::Returned(_) => {
-                ("ended", format!("what {line} returned came to its end while it was read"), None)
+                // Of an iterator the line asks for one item.
+                let iterator = line.strip_prefix("next(").and_then(|line| line.strip_suffix(')'));
+                let what = iterator.unwrap_or(line);
+                ("ended", format!("what {what} returned came to its end while it was read"), None)
             }
             Outcome::Raised(raised) if raised.kind == "NotImplementedError" => {
                 ("unwritten", format!("{function} is still to be written"), None)

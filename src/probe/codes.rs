@@ -34,9 +34,15 @@ impl Probe {
                 Source::Books(_) => &["commands"],
                 Source::Plan(_) => &["full-scan", "refused", "rows"],
                 Source::SlowLog(_) => &["logged", "output", "unlogged"],
-                Source::Scenario => {
-                    &["changed", "patience", "reply_bytes", "reply_items", "too-soon", "value"]
-                }
+                Source::Scenario => &[
+                    "changed",
+                    "ended",
+                    "patience",
+                    "reply_bytes",
+                    "reply_items",
+                    "too-soon",
+                    "value",
+                ],
             },
             Self::Workload(spec) => of_model(spec.model),
             Self::Fault(spec) => spec.model().map_or(spec.codes(), of_model),

@@ -411,7 +411,8 @@ async fn any_language_can_serve_the_protocol() {
             printf '{"id":1,"ok":"%s"}\n' "$LABS_PROGRAM" >&$LABS_REPLIES_FD
         done"#;
     let command = ["sh", "-c", script].map(str::to_owned);
-    let Spawned::Ready(process) = stand.runner.spawn_with("queue.sh", &command, false).await.unwrap()
+    let Spawned::Ready(process) =
+        stand.runner.spawn_with("queue.sh", &command, false).await.unwrap()
     else {
         panic!("it does not start")
     };

@@ -189,8 +189,10 @@ pub fn lint(spec: &Spec, variables: &Variables) -> Result<()> {
             Step::Clock(clock) => {
                 clock.setting(variables)?;
                 if !cast::names(spec).contains(clock.of.as_deref().unwrap_or_default()) {
-                    return Err(Error::usage("The clock of a process is moved in which nothing runs")
-                        .help("name what a step has as its `in`, or a started call"));
+                    return Err(Error::usage(
+                        "The clock of a process is moved in which nothing runs",
+                    )
+                    .help("name what a step has as its `in`, or a started call"));
                 }
             }
         }

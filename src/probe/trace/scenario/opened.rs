@@ -44,7 +44,9 @@ impl Opened {
     fn over(self) -> Ended {
         let (process, stream) = (self.process, self.stream);
         match stream.finish() {
-            Ok(call) => Ended::Trouble(Trouble::Call { outcome: call.outcome, output: process.output() }),
+            Ok(call) => {
+                Ended::Trouble(Trouble::Call { outcome: call.outcome, output: process.output() })
+            }
             Err(error) => Ended::Trouble(Trouble::Runner(error)),
         }
     }

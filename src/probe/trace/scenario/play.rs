@@ -108,7 +108,8 @@ impl<'a> Play<'a> {
         let line = call::line(&call.call, &call.args);
         // Fetched before the program can change it, from the copy: the learner's service keeps no trace.
         let expected = self.expected(made.expect.as_ref()).await?;
-        let within = made.within.as_ref().map(|within| within.get(self.scene.variables)).transpose()?;
+        let within =
+            made.within.as_ref().map(|within| within.get(self.scene.variables)).transpose()?;
         let process = self.cast.process(made.process.as_deref())?;
         let ended = call::call(process, &call, within.map_or(CALL_TIMEOUT, |span| span.0)).await;
         self.judge(&line, ended, &expected)
@@ -129,7 +130,8 @@ impl<'a> Play<'a> {
     async fn next(&mut self, next: &Next) -> Result<Option<Finding>> {
         let opened = self.iterator(&next.of)?;
         let line = format!("next({})", opened.line);
-        let within = next.within.as_ref().map(|within| within.get(self.scene.variables)).transpose()?;
+        let within =
+            next.within.as_ref().map(|within| within.get(self.scene.variables)).transpose()?;
         let (opened, ended) = opened.next(within.map_or(CALL_TIMEOUT, |span| span.0)).await;
         self.opened.extend(opened.map(|opened| (next.of.clone(), opened)));
         let expected = self.expected(next.expect.as_ref()).await?;
@@ -146,7 +148,10 @@ impl<'a> Play<'a> {
             }
             (None, Some(name)) => {
                 let (name, opened) = (name.clone(), self.iterator(name)?);
-                Running { line: format!("next({})", opened.line), task: tokio::spawn(asked(name, opened)) }
+                Running {
+                    line: format!("next({})", opened.line),
+                    task: tokio::spawn(asked(name, opened)),
+                }
             }
             (None, None) => return Ok(()),
         };
@@ -170,14 +175,18 @@ impl<'a> Play<'a> {
         }
         let least = finish.not_before.as_ref().map(|v| v.get(self.scene.variables)).transpose()?;
         Ok(match (came.took, least) {
-            (Some(took), Some(Span(least))) if took < least => Some(self.too_soon(&line, took, least)),
+            (Some(took), Some(Span(least))) if took < least => {
+                Some(self.too_soon(&line, took, least))
+            }
             _ => None,
         })
     }
 
     fn iterator(&mut self, name: &str) -> Result<Opened> {
         self.opened.remove(name).ok_or_else(|| {
-            Error::usage(format!("The iterator {name:?} is asked while an item of it is still awaited"))
+            Error::usage(format!(
+                "The iterator {name:?} is asked while an item of it is still awaited"
+            ))
         })
     }
 
