@@ -266,3 +266,44 @@ pub async fn observe(spec: &Spec, scene: &Scene<'_>) -> Result<Finding> {
     }
     Ok(Finding::PASS)
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::super::Spec;
+    use crate::template::Variables;
+
+    fn fault(steps: &Value) -> String {
+        let spec: Spec = serde_json::from_value(json!({ "steps": steps })).unwrap();
+        spec.lint(&Variables::default()).map_or_else(|e| e.to_string(), |()| String::new())
+    }
+
+    #[test]
+    fn what_a_step_names_is_made_before_it() {
+        let open = json!({ "open": { "call": "walk", "as": "items" } });
+        let next = json!({ "next": { "of": "items" } });
+        assert_eq!(fault(&json!([open, next])), "");
+        assert!(fault(&json!([next, open])).contains("the iterator \"items\""));
+        let start = json!({ "start": { "next": "items", "as": "asked" } });
+        let finish = json!({ "finish": { "of": "asked", "within": "1s" } });
+        assert_eq!(fault(&json!([open, start, finish])), "");
+        assert!(fault(&json!([start, finish])).contains("the iterator \"items\""));
+        assert!(fault(&json!([open, finish])).contains("the started call \"asked\""));
+        let both = json!({ "start": { "call": "walk", "next": "items", "as": "asked" } });
+        assert!(fault(&json!([open, both])).contains("begins one thing"));
+    }
+
+    #[test]
+    fn a_clock_is_that_of_a_process_and_moved_in_one_way() {
+        let call = json!({ "call": { "call": "take", "in": "later" } });
+        let clock = |clock: Value| fault(&json!([{ "clock": clock }, call]));
+        assert_eq!(clock(json!({ "of": "later", "ahead": "180m" })), "");
+        assert_eq!(clock(json!({ "of": "later", "rate": 20 })), "");
+        assert!(clock(json!({ "rate": 20 })).contains("in which nothing runs"));
+        assert!(clock(json!({ "of": "never", "rate": 20 })).contains("in which nothing runs"));
+        assert!(clock(json!({ "of": "later" })).contains("in one way"));
+        assert!(clock(json!({ "of": "later", "ahead": "1m", "rate": 2 })).contains("in one way"));
+        assert!(clock(json!({ "of": "later", "rate": 1000 })).contains("1000 times"));
+    }
+}
