@@ -9,7 +9,7 @@ use tokio::sync::Mutex;
 
 use super::relay::Relay;
 use super::runner::Runner;
-use super::service::{self, Addresses, Service, Session};
+use super::service::{self, Addresses, Books, Service, Session};
 use crate::catalog::service::Protocol;
 use crate::error::{Error, Result};
 use crate::template::Variables;
@@ -34,6 +34,8 @@ pub type Place = (Option<Protocol>, Addresses);
 #[derive(Default)]
 pub struct Services {
     places: BTreeMap<String, Place>,
+    /// What each had counted before it was restarted.
+    kept: BTreeMap<String, Books>,
     sessions: Mutex<BTreeMap<String, Session>>,
 }
 
@@ -107,8 +109,13 @@ impl Scene<'_> {
 }
 
 impl Services {
-    pub fn new(places: BTreeMap<String, Place>) -> Self {
-        Self { places, sessions: Mutex::default() }
+    pub fn new(places: BTreeMap<String, Place>, kept: BTreeMap<String, Books>) -> Self {
+        Self { places, kept, sessions: Mutex::default() }
+    }
+
+    /// What a service had counted before it was restarted.
+    pub fn kept_books(&self, name: &str) -> Option<&Books> {
+        self.kept.get(name)
     }
 
     pub fn names(&self) -> impl Iterator<Item = &str> {

@@ -66,7 +66,12 @@ impl Session {
                 decided.insert(id, State::Passed);
             }
         }
-        let services = Services::new(places);
+        let kept = plan
+            .members
+            .iter()
+            .map(|m| Ok((m.name.clone(), self.store.kept_books(&plan.data_of(m).1)?)))
+            .collect::<Result<_>>()?;
+        let services = Services::new(places, kept);
         let round = Round {
             session: self,
             lanes,

@@ -116,8 +116,9 @@ impl Session {
     /// # Errors
     /// One of them does not answer.
     pub async fn forget_books(&self, plan: &Plan) -> Result<()> {
-        for (_, service) in self.sessions(plan).await? {
+        for (member, service) in self.sessions(plan).await? {
             service.forget_books().await?;
+            self.store.forget_books(&plan.data_of(member).1)?;
         }
         Ok(())
     }
@@ -131,6 +132,7 @@ impl Session {
         let sessions = self.sessions(plan).await?;
         let refills = sessions.iter().map(|(member, service)| async {
             service.wipe().await?;
+            self.store.forget_books(&plan.data_of(member).1)?;
             self.fill(lab, member, &**service).await
         });
         try_join_all(refills).await.map(drop)

@@ -12,7 +12,7 @@ use crate::digest;
 use crate::engine::{ContainerSpec, Link, Mount, Network, NetworkChoice, Source, Subnet};
 use crate::error::{Error, Result};
 use crate::image::Images;
-use crate::store::SeatRow;
+use crate::store::{ResourceKind, SeatRow};
 
 pub use crate::image::{GATE, WORKBENCH};
 
@@ -199,6 +199,14 @@ impl Plan {
 
     pub fn volume(&self, member: &Member) -> String {
         format!("labs-{}-{}-data", self.seat.id, member.name)
+    }
+
+    /// What is as old as a service's data: its volume, or the container where it has none.
+    pub fn data_of(&self, member: &Member) -> (ResourceKind, String) {
+        match member.definition.data {
+            Some(_) => (ResourceKind::Volume, self.volume(member)),
+            None => (ResourceKind::Container, self.container(&member.name)),
+        }
     }
 
     pub fn member(&self, service: &str) -> Option<&Member> {

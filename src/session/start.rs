@@ -17,7 +17,7 @@ use crate::engine::{ContainerSpec, ContainerState, Network, Subnet};
 use crate::error::{Error, Result};
 use crate::probe::service::{self, Addresses, Service};
 use crate::ready;
-use crate::store::{ResourceKind, SeatRow};
+use crate::store::SeatRow;
 
 /// A service that does not answer by then will not.
 const READY_WITHIN: Duration = Duration::from_secs(60);
@@ -105,10 +105,21 @@ impl Session {
         let container = plan.container(&member.name);
         let patience = Duration::from_secs(u64::from(member.definition.stop_seconds));
         let gate = self.gate(plan).await?;
+        let counted = self.counted(member, &gate).await;
         self.events
             .step(format!("restarting {}", member.name), self.engine.restart(&container, patience))
             .await?;
+        self.store.keep_books(&plan.data_of(member).1, &counted)?;
         self.events.step(format!("{} ready", member.name), self.ready(plan, member, &gate)).await
+    }
+
+    /// What a service has counted, which it forgets when it is restarted. One that does not answer has nothing to tell.
+    async fn counted(&self, member: &Member, gate: &ContainerState) -> service::Books {
+        let counted = async {
+            let addresses = addresses(member, None, gate)?;
+            service::connect(member.definition.ready, &member.name, addresses).await?.books().await
+        };
+        counted.await.unwrap_or_default()
     }
 
     /// Makes what the plan says and is not there, starts what does not run, and waits until all of it answers.
@@ -299,10 +310,7 @@ impl Session {
         gate: &ContainerState,
     ) -> Result<()> {
         const DONE: &str = "set up";
-        let (kind, name) = match member.definition.data {
-            Some(_) => (ResourceKind::Volume, plan.volume(member)),
-            None => (ResourceKind::Container, plan.container(&member.name)),
-        };
+        let (kind, name) = plan.data_of(member);
         let recorded = self.store.resources(Some(&plan.seat.id))?;
         let done = recorded.iter().any(|r| r.kind == kind && r.name == name && r.detail == DONE);
         if done || set_up_of(lab, member).next().is_none() {

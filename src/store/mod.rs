@@ -1,5 +1,6 @@
 //! What labs remembers: the ledger of everything it makes, and the learner's progress.
 
+mod books;
 mod ledger;
 mod progress;
 mod schema;

@@ -48,6 +48,17 @@ const MIGRATIONS: &[&str] = &[
     ALTER TABLE seats ADD COLUMN seed TEXT NOT NULL DEFAULT '';
     ALTER TABLE seats ADD COLUMN learner TEXT;
 ",
+    // What a service had counted before it was restarted; it goes with its data.
+    "
+    CREATE TABLE books (
+        resource TEXT NOT NULL,
+        command TEXT NOT NULL,
+        calls INTEGER NOT NULL,
+        PRIMARY KEY (resource, command)
+    ) STRICT;
+    CREATE TRIGGER books_go_with_the_data AFTER DELETE ON resources
+    BEGIN DELETE FROM books WHERE resource = OLD.name; END;
+",
 ];
 
 pub fn is_current(connection: &Connection) -> rusqlite::Result<bool> {

@@ -284,6 +284,23 @@ fn a_restarted_service_keeps_its_data() {
 }
 
 #[test]
+fn what_a_service_had_counted_before_a_restart_counts_until_its_data_goes() {
+    const BOOKS: &str = "tiny-books";
+    let sandbox = Sandbox::with_fixture("books");
+    seat(&sandbox, BOOKS);
+    let code = || sandbox.run(&["check", BOOKS]).code;
+    sandbox.redis(BOOKS, &["INCR", "n"]);
+    sandbox.ok(&["restart", "redis"]);
+    sandbox.redis(BOOKS, &["INCR", "n"]);
+    sandbox.ok(&["restart", "redis"]);
+    assert_eq!(code(), 1);
+    sandbox.redis(BOOKS, &["INCR", "n"]);
+    assert_eq!(code(), 0);
+    sandbox.ok(&["reset", BOOKS, "--yes"]);
+    assert_eq!(code(), 1);
+}
+
+#[test]
 fn logs_show_what_a_service_wrote() {
     let sandbox = tiny();
     seat(&sandbox, KEYS);

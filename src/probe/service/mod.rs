@@ -16,7 +16,7 @@ use serde_json::Value;
 pub use http::Http;
 pub use mysql::{Logged, Mysql, Scope};
 pub use rabbitmq::Rabbitmq;
-pub use redis::Redis;
+pub use redis::{Redis, commandstats};
 
 use crate::catalog::service::Protocol;
 use crate::error::{Error, Result};
@@ -82,6 +82,11 @@ pub trait Service: Any + Send + Sync {
     /// A digest of all that the server keeps: data and configuration.
     async fn digest(&self) -> Result<String>;
 
+    /// How often the server has been asked what since it was started, as far as it counts that.
+    async fn books(&self) -> Result<Books> {
+        Ok(Books::new())
+    }
+
     /// Begins the server's own books anew: what was asked, how often, how long it took.
     async fn forget_books(&self) -> Result<()>;
 
@@ -131,6 +136,9 @@ impl dyn Service {
         })
     }
 }
+
+/// Commands, in small letters, and how often each was called.
+pub type Books = BTreeMap<String, u64>;
 
 /// Whether there are sessions of a protocol.
 pub fn known(protocol: Option<Protocol>) -> bool {

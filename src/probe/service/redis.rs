@@ -9,7 +9,7 @@ use redis::aio::MultiplexedConnection;
 use redis::{AsyncConnectionConfig, Client, ErrorKind, FromRedisValue};
 use serde_json::Value;
 
-use super::{Answer, Service, down, gone};
+use super::{Answer, Books, Service, down, gone};
 use crate::digest;
 use crate::error::{Error, Result};
 use crate::probe::fresh;
@@ -177,6 +177,10 @@ impl Service for Redis {
         Ok(digest::sha256(parts.join("\n")))
     }
 
+    async fn books(&self) -> Result<Books> {
+        Ok(commandstats(&self.demand(&["INFO", "commandstats"]).await?))
+    }
+
     async fn forget_books(&self) -> Result<()> {
         for command in [["CONFIG", "RESETSTAT"], ["SLOWLOG", "RESET"]] {
             self.demand(&command).await?;
@@ -284,5 +288,35 @@ fn to_json(value: redis::Value) -> Value {
         R::Double(n) => n.into(),
         R::Boolean(b) => b.into(),
         other => format!("{other:?}").into(),
+    }
+}
+
+/// What `INFO commandstats` answers: commands, and how often each was called.
+pub fn commandstats(info: &Value) -> Books {
+    let lines = info.as_str().unwrap_or_default().lines();
+    lines.filter_map(counted).map(|(command, calls)| (command.to_owned(), calls)).collect()
+}
+
+/// `cmdstat_lmove:calls=2,usec=…` → (`lmove`, 2). Rejected calls did nothing and are not counted as calls.
+fn counted(line: &str) -> Option<(&str, u64)> {
+    let (command, fields) = line.strip_prefix("cmdstat_")?.split_once(':')?;
+    let field = |name: &str| {
+        fields
+            .split(',')
+            .find_map(|f| f.strip_prefix(name)?.strip_prefix('=')?.trim().parse::<u64>().ok())
+    };
+    Some((command, field("calls")?.saturating_sub(field("failed_calls").unwrap_or(0))))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::counted;
+
+    #[test]
+    fn failed_calls_do_not_count() {
+        let line =
+            "cmdstat_lmove:calls=3,usec=9,usec_per_call=3.00,rejected_calls=1,failed_calls=1";
+        assert_eq!(counted(line), Some(("lmove", 2)));
+        assert_eq!(counted("# Commandstats"), None);
     }
 }

@@ -8,10 +8,10 @@ use crate::error::Result;
 use crate::probe::expect::Matcher;
 use crate::probe::finding::{Evidence, Finding};
 use crate::probe::scene::Scene;
-use crate::probe::service::Answer;
+use crate::probe::service::{Answer, commandstats};
 use crate::template::Variables;
 
-/// How often commands have been called since the server started.
+/// How often commands have been called since the server's data is there.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Books {
@@ -36,9 +36,10 @@ impl Books {
                 return Ok(evidence.fail("service-broken"));
             }
         };
-        let stats = info.as_str().unwrap_or_default();
-        let calls: u64 =
-            stats.lines().filter_map(counted).filter(|(c, _)| self.counts(c)).map(|(_, n)| n).sum();
+        // What it had counted before it was restarted counts as well.
+        let (counted, kept) = (commandstats(&info), scene.services.kept_books(&self.on));
+        let both = kept.into_iter().flatten().chain(&counted);
+        let calls: u64 = both.filter(|(command, _)| self.counts(command)).map(|(_, n)| n).sum();
         let Some(mismatch) = self.calls.resolve(scene.variables)?.compare(&Value::from(calls))
         else {
             return Ok(Finding::PASS);
@@ -57,29 +58,5 @@ impl Books {
 
     fn counts(&self, command: &str) -> bool {
         self.commands.iter().any(|c| c.eq_ignore_ascii_case(command))
-    }
-}
-
-/// `cmdstat_lmove:calls=2,usec=…` → (`lmove`, 2). Rejected calls did nothing and are not counted as calls.
-fn counted(line: &str) -> Option<(&str, u64)> {
-    let (command, fields) = line.strip_prefix("cmdstat_")?.split_once(':')?;
-    let field = |name: &str| {
-        fields
-            .split(',')
-            .find_map(|f| f.strip_prefix(name)?.strip_prefix('=')?.trim().parse::<u64>().ok())
-    };
-    Some((command, field("calls")?.saturating_sub(field("failed_calls").unwrap_or(0))))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::counted;
-
-    #[test]
-    fn failed_calls_do_not_count() {
-        let line =
-            "cmdstat_lmove:calls=3,usec=9,usec_per_call=3.00,rejected_calls=1,failed_calls=1";
-        assert_eq!(counted(line), Some(("lmove", 2)));
-        assert_eq!(counted("# Commandstats"), None);
     }
 }
