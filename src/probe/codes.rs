@@ -32,7 +32,7 @@ impl Probe {
             Self::State(_) => &["nothing", "value"],
             Self::Trace(spec) => match spec.source() {
                 Source::Books(_) => &["commands"],
-                Source::Plan(_) => &["full-scan", "refused", "rows"],
+                Source::Plan(_) => &["full-scan", "index", "refused", "rows"],
                 Source::SlowLog(_) => &["logged", "output", "unlogged"],
                 Source::Scenario => &[
                     "changed",

@@ -23,6 +23,10 @@ pub struct Plan {
     pub full_scan: bool,
     /// How many rows it reads from tables and indexes, all together.
     pub rows_examined: Option<Matcher>,
+    /// The names of the indexes it reads, in the order of the plan; a primary key is `PRIMARY`.
+    pub indexes: Option<Matcher>,
+    /// Whether all that it needs stands in the indexes it reads, so that no row is fetched.
+    pub covering: Option<bool>,
 }
 
 /// One step of a plan that reads a table.
@@ -31,6 +35,8 @@ struct Read {
     operation: String,
     rows: f64,
     full: bool,
+    index: Option<String>,
+    covering: bool,
 }
 
 impl Plan {
@@ -40,7 +46,8 @@ impl Plan {
             return Err(Error::usage(format!("A plan executes {statement}"))
                 .because("it is not known to only read"));
         }
-        self.rows_examined.iter().try_for_each(|matcher| matcher.lint(variables))
+        let matchers = self.rows_examined.iter().chain(&self.indexes);
+        matchers.into_iter().try_for_each(|matcher| matcher.lint_without_service(variables))
     }
 
     pub async fn observe(&self, scene: &Scene<'_>) -> Result<Finding> {
@@ -74,13 +81,37 @@ impl Plan {
         let rows: f64 = steps.iter().map(|step| step.rows).sum();
         #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a count")]
         let rows = rows.round() as u64;
-        let Some(matcher) = &self.rows_examined else { return Ok(Finding::PASS) };
-        let Some(mismatch) = matcher.resolve(scene.variables)?.compare(&Value::from(rows)) else {
-            return Ok(Finding::PASS);
-        };
-        let mut evidence = evidence(format!("The statement reads {rows} rows")).mismatch(mismatch);
-        evidence.history = history().collect();
-        Ok(evidence.fail("rows"))
+        if let Some(matcher) = &self.rows_examined
+            && let Some(mismatch) = matcher.resolve(scene.variables)?.compare(&Value::from(rows))
+        {
+            let mut evidence =
+                evidence(format!("The statement reads {rows} rows")).mismatch(mismatch);
+            evidence.history = history().collect();
+            return Ok(evidence.fail("rows"));
+        }
+        let indexes: Vec<&str> = steps.iter().filter_map(|step| step.index.as_deref()).collect();
+        if let Some(matcher) = &self.indexes
+            && let Some(mismatch) =
+                matcher.resolve(scene.variables)?.compare(&Value::from(indexes.clone()))
+        {
+            let mut evidence = evidence(match indexes[..] {
+                [] => "The statement reads no index".to_owned(),
+                _ => format!("The statement reads the indexes {}", indexes.join(", ")),
+            });
+            evidence.history = history().collect();
+            return Ok(evidence.mismatch(mismatch).fail("index"));
+        }
+        let fetching = steps.iter().find(|step| !step.covering);
+        if self.covering.is_some_and(|covering| covering == fetching.is_some()) {
+            let summary = match fetching {
+                Some(step) => format!("The rows themselves are fetched: {}", step.operation),
+                None => "No row is fetched: all that it needs is in the indexes".to_owned(),
+            };
+            let mut evidence = evidence(summary);
+            evidence.history = history().collect();
+            return Ok(evidence.fail("index"));
+        }
+        Ok(Finding::PASS)
     }
 }
 
@@ -97,6 +128,8 @@ fn collect(plan: &Value, steps: &mut Vec<Read>) {
                     rows: number("actual_rows") * number("actual_loops"),
                     full: ["table", "count_rows"].contains(&text("access_type"))
                         || text("index_access_type") == "index_scan",
+                    index: map.get("index_name").and_then(Value::as_str).map(str::to_owned),
+                    covering: map.get("covering").and_then(Value::as_bool).unwrap_or_default(),
                 });
             }
             map.values().for_each(|value| collect(value, steps));
@@ -134,8 +167,13 @@ mod tests {
         ]);
         let mut steps = Vec::new();
         collect(&json!({"query_plan": temporary}), &mut steps);
-        let read =
-            |operation: &str, rows, full| Read { operation: operation.to_owned(), rows, full };
+        let read = |operation: &str, rows, full| Read {
+            operation: operation.to_owned(),
+            rows,
+            full,
+            index: None,
+            covering: false,
+        };
         assert_eq!(
             steps,
             [
