@@ -46,3 +46,8 @@ pub fn random(stem: &str) -> String {
     let bits: u64 = rand::rng().random::<u64>() >> 24;
     format!("{stem}-{bits:010x}")
 }
+
+/// As [`random`], with characters that a program may take for its own.
+pub fn awkward(stem: &str) -> String {
+    format!("{}:a|b,c \"d\" é", random(stem))
+}

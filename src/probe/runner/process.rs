@@ -186,10 +186,9 @@ impl Process {
         Ok(Stream::new(self.clone(), id, function, args, start_us, deadline, replies))
     }
 
-    /// Moves the clock of a process that was started with a movable one: `+3600`, so many seconds ahead;
-    /// `+0 x20`, from now on so many times as fast.
-    pub async fn set_clock(&self, setting: &str) -> Result<()> {
-        let request = json!({ "do": "clock", "process": self.0.id, "setting": setting });
+    /// Moves the clock of a process that was started with a movable one ahead of the right time.
+    pub async fn set_clock(&self, ahead: Duration) -> Result<()> {
+        let request = json!({ "do": "clock", "process": self.0.id, "ahead": ahead.as_secs() });
         let answer = self.0.link.request(&request).await?;
         answer.expect("the clock of a process in the runner cannot be moved").await.map(drop)
     }

@@ -23,6 +23,8 @@ use crate::probe::scene::Scene;
 const SUBSCRIBED_FOR: Duration = Duration::from_secs(50);
 /// A message that has not arrived this long after the last publication is lost.
 const ARRIVES_WITHIN: Duration = Duration::from_secs(4);
+/// So many messages are published before anybody begins to read.
+const UNREAD: usize = 12;
 /// What must not arrive is given this long to do so.
 const GRACE: Duration = Duration::from_millis(80);
 const LOOK_EVERY: Duration = Duration::from_millis(5);
@@ -68,7 +70,7 @@ pub async fn drive(spec: &Spec, scene: &Scene<'_>, recorder: &Recorder) -> Resul
         let tried = async {
             let opened = stage.subscribe(clients, kind, expected, &lag).await?;
             if opened.is_ok() {
-                stage.publish(&publishers[..1], 1.min(count)).await?;
+                stage.publish(&publishers[..1], UNREAD.min(count)).await?;
             }
             Ok::<_, Error>(opened)
         };
@@ -82,7 +84,7 @@ pub async fn drive(spec: &Spec, scene: &Scene<'_>, recorder: &Recorder) -> Resul
         for opened in opened {
             listeners.push(opened.listen().await);
         }
-        stage.publish(&publishers, count.saturating_sub(1)).await?;
+        stage.publish(&publishers, count.saturating_sub(UNREAD)).await?;
         stage.make_noise(&publishers).await?;
     }
     arrived(&listeners).await;
@@ -149,12 +151,12 @@ impl Stage<'_> {
         Ok(Ok(Opened { client: client.clone(), line, stream, expected }))
     }
 
-    /// Publishes on another channel: whoever receives it receives what nobody sent there.
+    /// Publishes on another channel of a similar name: whoever receives it receives what nobody sent there.
     async fn make_noise(&self, publishers: &[Client]) -> Result<()> {
         let Some(publisher) = publishers.first().filter(|_| !self.recorder.trouble_seen()) else {
             return Ok(());
         };
-        let (channel, value) = (fresh::random("other"), fresh::random("noise"));
+        let (channel, value) = (format!("{}2", self.channel), fresh::random("noise"));
         let values = [("channel", channel.as_str()), ("value", value.as_str())];
         let call = self.spec.roles.call(RoleKind::Publish, &values, self.scene.variables)?;
         let line = call::line(&call.call, &call.args);

@@ -101,8 +101,8 @@ pub struct Crew<'a> {
 impl Crew<'_> {
     /// Puts fresh jobs, until one call does not return.
     pub async fn put(&self, client: &Client, count: usize) -> Result<()> {
-        for _ in 0..count {
-            let value = fresh::random("job");
+        for n in 0..count {
+            let value = if n % 2 == 1 { fresh::awkward("job") } else { fresh::random("job") };
             let call =
                 self.spec.roles.call(RoleKind::Put, &[("value", &value)], self.scene.variables)?;
             if self

@@ -153,14 +153,8 @@ fn items(spec: &Spec, total: usize) -> Vec<Item> {
     let ranks = spec.priorities.len();
     (0..total)
         .map(|n| Item {
-            value: awkward(n),
+            value: if n % 4 == 3 { fresh::awkward("job") } else { fresh::random("job") },
             rank: (ranks > 0).then(|| random.random_range(0..ranks)),
         })
         .collect()
-}
-
-/// A fresh value; every fourth has characters that a program may take for its own.
-fn awkward(n: usize) -> String {
-    let value = fresh::random("job");
-    if n % 4 == 3 { format!("{value}:a|b,c \"d\" é") } else { value }
 }

@@ -238,8 +238,8 @@ class Supervisor:
         self.output.flush()
         return {"pid": processes.Process(self, process, program, command, movable_clock).pid}
 
-    def do_clock(self, _number, process, setting):
-        clock.set(process, setting)
+    def do_clock(self, _number, process, ahead):
+        clock.move(process, ahead)
         return {}
 
     def do_kill(self, _number, process, cause="killed"):

@@ -24,9 +24,6 @@ use crate::template::{Span, Var, Variables};
 use cast::Cast;
 use play::Play;
 
-/// A clock that is faster than this leaves a program no time to think.
-const MAX_RATE: u32 = 100;
-
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Step {
@@ -104,7 +101,7 @@ pub struct Start {
     pub name: String,
 }
 
-/// Moves the clock of a process, as its program reads it: one of `ahead` and `rate`.
+/// Moves the clock of a process, as its program reads it.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 #[schemars(rename = "ScenarioClock")]
@@ -112,9 +109,7 @@ pub struct Clock {
     /// The process, or the call that is started later; left out, the one that calls share.
     pub of: Option<String>,
     /// So long has passed at once.
-    pub ahead: Option<Var<Span>>,
-    /// Time passes so many times as fast, for what the program waits too.
-    pub rate: Option<Var<u32>>,
+    pub ahead: Var<Span>,
 }
 
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
@@ -125,22 +120,6 @@ pub struct Finish {
     /// It must not return sooner, counted from its start.
     pub not_before: Option<Var<Span>>,
     pub expect: Option<Matcher>,
-}
-
-impl Clock {
-    /// As a runner's clock is set.
-    fn setting(&self, variables: &Variables) -> Result<String> {
-        match (&self.ahead, &self.rate) {
-            (Some(ahead), None) => Ok(format!("+{}", ahead.get(variables)?.0.as_secs())),
-            (None, Some(rate)) => match rate.get(variables)? {
-                rate @ 1..=MAX_RATE => Ok(format!("+0 x{rate}")),
-                rate => Err(Error::usage(format!("A clock that is {rate} times as fast"))
-                    .help(format!("at most {MAX_RATE} times"))),
-            },
-            _ => Err(Error::usage("A clock is moved in one way")
-                .help("give it ahead: 90m, or rate: 20 for twenty times as fast")),
-        }
-    }
 }
 
 pub fn lint(spec: &Spec, variables: &Variables) -> Result<()> {
@@ -187,7 +166,7 @@ pub fn lint(spec: &Spec, variables: &Variables) -> Result<()> {
                 finish.expect.iter().try_for_each(|m| m.lint(variables))?;
             }
             Step::Clock(clock) => {
-                clock.setting(variables)?;
+                clock.ahead.get(variables)?;
                 if !cast::names(spec).contains(clock.of.as_deref().unwrap_or_default()) {
                     return Err(Error::usage(
                         "The clock of a process is moved in which nothing runs",
@@ -295,15 +274,11 @@ mod tests {
     }
 
     #[test]
-    fn a_clock_is_that_of_a_process_and_moved_in_one_way() {
+    fn a_clock_is_that_of_a_process() {
         let call = json!({ "call": { "call": "take", "in": "later" } });
         let clock = |clock: Value| fault(&json!([{ "clock": clock }, call]));
         assert_eq!(clock(json!({ "of": "later", "ahead": "180m" })), "");
-        assert_eq!(clock(json!({ "of": "later", "rate": 20 })), "");
-        assert!(clock(json!({ "rate": 20 })).contains("in which nothing runs"));
-        assert!(clock(json!({ "of": "never", "rate": 20 })).contains("in which nothing runs"));
-        assert!(clock(json!({ "of": "later" })).contains("in one way"));
-        assert!(clock(json!({ "of": "later", "ahead": "1m", "rate": 2 })).contains("in one way"));
-        assert!(clock(json!({ "of": "later", "rate": 1000 })).contains("1000 times"));
+        assert!(clock(json!({ "ahead": "180m" })).contains("in which nothing runs"));
+        assert!(clock(json!({ "of": "never", "ahead": "180m" })).contains("in which nothing runs"));
     }
 }

@@ -98,7 +98,7 @@ impl<'a> Play<'a> {
             Step::Finish(finish) => self.finish(finish).await,
             Step::Clock(clock) => {
                 let process = self.cast.process(clock.of.as_deref())?;
-                process.set_clock(&clock.setting(self.scene.variables)?).await.map(|()| None)
+                process.set_clock(clock.ahead.get(self.scene.variables)?.0).await.map(|()| None)
             }
         }
     }

@@ -1,0 +1,27 @@
+"""What was just heard need not be heard again."""
+
+import os
+from collections.abc import Iterator
+
+import redis
+
+r = redis.Redis(host=os.environ.get("REDIS_HOST", "redis"), decode_responses=True)
+
+
+def publish(channel: str, message: str) -> None:
+    r.publish(channel, message)
+
+
+def subscribe(channel: str) -> Iterator[str]:
+    subscription = r.pubsub()
+    subscription.subscribe(channel)
+    subscription.get_message(timeout=None)
+    return _messages(subscription)
+
+
+def _messages(subscription) -> Iterator[str]:
+    last = None
+    for event in subscription.listen():
+        if event["type"] == "message" and event["data"] != last:
+            last = event["data"]
+            yield last
