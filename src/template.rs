@@ -105,13 +105,11 @@ impl Variables {
     }
 }
 
-/// The error for a reference to what is not there, with the nearest name.
+/// The error for a reference to what is not there, with the nearest names.
 pub fn undefined<'a>(name: &str, names: impl IntoIterator<Item = &'a str>) -> Error {
-    let error = Error::usage(format!("The variable {name:?} is not defined"));
-    match crate::suggest::nearest(name, names) {
-        Some(near) => error.help(format!("did you mean {near:?}?")),
-        None => error.help("define it under variables"),
-    }
+    let meant = crate::suggest::did_you_mean(name, names);
+    Error::usage(format!("The variable {name:?} is not defined"))
+        .help(meant.unwrap_or_else(|| "define it under variables".to_owned()))
 }
 
 /// Takes the size of a value from the room there is.

@@ -26,7 +26,7 @@ use service::Service;
 use crate::digest;
 use crate::error::{Error, Result};
 use crate::seed::Seed;
-use crate::suggest::nearest;
+use crate::suggest::did_you_mean;
 use crate::template::Variables;
 
 /// The labs, services and questions at hand.
@@ -54,7 +54,7 @@ impl Catalog {
     /// One lab, checked, where nobody reads its keyed values.
     ///
     /// # Errors
-    /// An unknown name (with the nearest one), or a faulty file.
+    /// An unknown name (with the nearest ones), or a faulty file.
     pub fn lab(&self, slug: &str) -> Result<Lab> {
         self.lab_with(slug, &Seed::sample())
     }
@@ -80,7 +80,7 @@ impl Catalog {
     /// That there is a lab of this name, faulty or not.
     ///
     /// # Errors
-    /// An unknown name, with the nearest one.
+    /// An unknown name, with the nearest ones.
     pub fn named(&self, slug: &str) -> Result<()> {
         let slugs = self.slugs();
         if slugs.iter().any(|s| s == slug) {
@@ -164,9 +164,7 @@ impl Catalog {
 
 /// The error for a name that is not there, with the nearest ones.
 pub fn unknown(kind: &str, name: &str, names: &[String], otherwise: &str) -> Error {
-    let error = Error::usage(format!("There is no {kind} {name:?}"));
-    match nearest(name, names.iter().map(String::as_str)) {
-        Some(near) => error.help(format!("did you mean {near:?}?")),
-        None => error.help(otherwise),
-    }
+    let meant = did_you_mean(name, names.iter().map(String::as_str));
+    Error::usage(format!("There is no {kind} {name:?}"))
+        .help(meant.unwrap_or_else(|| otherwise.to_owned()))
 }

@@ -3,7 +3,7 @@
 use serde::Serialize;
 
 use crate::error::Error;
-use crate::suggest::nearest;
+use crate::suggest::did_you_mean;
 
 /// More than anyone reads at once; what a file has beyond them is not looked for.
 pub const MAX_PROBLEMS: usize = 200;
@@ -77,7 +77,7 @@ impl Problem {
         self
     }
 
-    /// Names the candidate that may have been meant, or says something else.
+    /// Names the candidates that may have been meant, or says something else.
     #[must_use]
     pub fn nearest<'a>(
         self,
@@ -85,10 +85,7 @@ impl Problem {
         candidates: impl IntoIterator<Item = &'a str>,
         otherwise: &str,
     ) -> Self {
-        match nearest(name, candidates) {
-            Some(near) => self.help(format!("did you mean {near:?}?")),
-            None => self.help(otherwise),
-        }
+        self.help(did_you_mean(name, candidates).unwrap_or_else(|| otherwise.to_owned()))
     }
 }
 

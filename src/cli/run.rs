@@ -7,6 +7,7 @@ use super::output;
 use crate::catalog::Catalog;
 use crate::error::Result;
 use crate::event::Events;
+use crate::report::reach;
 use crate::screen;
 use crate::session::Session;
 use crate::session::start::{Started, Wanted};
@@ -53,8 +54,7 @@ impl Args {
         let started = started?;
         let stays = !self.detach && !self.json && console::user_attended();
         if stays {
-            output::print_text(&reached(&started));
-            return screen::run(&session, &started.lab, &started.seat).await;
+            return screen::run(&session, &started).await;
         }
         if self.json {
             output::json(&started);
@@ -74,16 +74,7 @@ fn reached(started: &Started) -> String {
         std::time::Duration::from_millis(u64::try_from(started.milliseconds).unwrap_or(u64::MAX))
             .as_secs_f64()
     );
-    text.push_str(&format!("  workspace  {}\n", started.seat.workspace.display()));
-    for reach in &started.services {
-        text.push_str(&format!(
-            "  {:<10} {} from this machine, {} in the shell\n",
-            reach.service, reach.address, reach.service
-        ));
-        for (what, address) in &reach.ports {
-            text.push_str(&format!("  {:<10} {address} for {what}\n", ""));
-        }
-    }
+    text.push_str(&reach::full(&started.seat.workspace, &started.services));
     text.push_str(
         "\n  labs tasks     what there is to do\n  labs shell     a shell beside the services\n",
     );

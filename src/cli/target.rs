@@ -6,7 +6,7 @@ use crate::error::{Error, Result};
 use crate::session::resolve;
 use crate::session::status::first_open;
 use crate::store::{SeatRow, Store};
-use crate::suggest::nearest;
+use crate::suggest::did_you_mean;
 
 /// A lab, a task of it, or both; the seat that the current directory means when no lab is named.
 #[derive(Debug, Clone, clap::Args)]
@@ -46,7 +46,7 @@ impl Target {
                 |error| match task {
                     // With no seat to look in, the word may as well have been meant as a lab.
                     Some(task) if lab.is_none() => {
-                        match nearest(task, slugs.iter().map(String::as_str)) {
+                        match did_you_mean(task, slugs.iter().map(String::as_str)) {
                             Some(_) => unknown("lab", task, &slugs, ""),
                             None => error.because(format!(
                                 "{task:?} is no lab; a task is looked for in the lab that runs, or in one named before it"

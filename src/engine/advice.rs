@@ -7,10 +7,6 @@ pub(super) const BUSY: &str = "see whether the engine answers at all ('docker in
 /// Words of the engine, in lower case, and what helps against their cause.
 const KNOWN: &[(&[&str], &str)] = &[
     (
-        &["no space left on device"],
-        "free some disk: 'labs gc', 'labs images prune', 'docker system df' shows what else takes it",
-    ),
-    (
         &["no such image", "pull access denied", "manifest unknown"],
         "have the images built with 'labs images build', or load them with 'labs images load FILE'",
     ),

@@ -8,8 +8,8 @@ use bollard::models::BuildInfo;
 use bollard::query_parameters::BuildImageOptions;
 use futures_util::StreamExt;
 
+use super::Engine;
 use super::container::map;
-use super::{Engine, fault};
 use crate::error::{Error, Result};
 
 /// How long a step may say nothing.
@@ -76,10 +76,6 @@ impl Engine {
                     if let Some(text) = text {
                         follower.read(&text, &mut progress);
                     }
-                }
-                Some(Err(error @ bollard::errors::Error::DockerStreamError { .. })) => {
-                    let why = fault::refused(&what, &fault::message(&error));
-                    return Err(follower.failure(&what, why));
                 }
                 Some(Err(error)) => {
                     return Err(follower.failure(&what, self.explain(&what, &error)));
@@ -167,6 +163,7 @@ fn parse_step(line: &str) -> Option<(u32, u32, &str)> {
 
 #[cfg(test)]
 mod tests {
+    use super::super::fault;
     use super::*;
 
     fn follow(pieces: &[&str]) -> (Follower, Vec<BuildProgress>) {
@@ -194,6 +191,18 @@ mod tests {
             [(1, None), (1, Some(" ---> 123")), (2, None), (2, Some("first")), (2, Some("second"))]
         );
         assert_eq!(seen[2].instruction, "RUN x");
+    }
+
+    #[test]
+    fn a_step_that_ran_out_of_disk_says_what_helps() {
+        let (follower, _) =
+            follow(&["Step 2/3 : RUN dpkg -i x\n", "dpkg: error: No space left on device\n"]);
+        let error = follower
+            .failure("build the image x", fault::refused("build", "returned a non-zero code: 1"));
+        assert!(
+            error.is_full_disk() && error.help.as_deref().unwrap().contains("df -h"),
+            "{error}"
+        );
     }
 
     #[test]

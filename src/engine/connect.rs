@@ -4,8 +4,13 @@ use std::fmt;
 use std::os::unix::net::UnixStream;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
-use bollard::{API_DEFAULT_VERSION, Docker};
+use bollard::errors::Error as Cause;
+use bollard::{API_DEFAULT_VERSION, BollardRequest, Docker};
+use hyper_util::client::legacy::Client;
+use hyper_util::client::legacy::connect::HttpConnector;
+use hyper_util::rt::TokioExecutor;
 
 use super::address::{self, Address};
 use super::{Engine, context};
@@ -13,6 +18,8 @@ use crate::error::{Error, Result};
 
 /// Bollard's own bound, seconds: every call has a tighter one of ours.
 const OUTER_LIMIT: u64 = 24 * 3600;
+/// What does not take a connection by then does not take any.
+pub(super) const CONNECTS_WITHIN: Duration = Duration::from_secs(5);
 const DEFAULT_SOCKET: &str = "/var/run/docker.sock";
 
 /// How the address was found.
@@ -98,7 +105,7 @@ impl Engine {
             Address::Unix(path) => {
                 Docker::connect_with_unix(&path.to_string_lossy(), OUTER_LIMIT, API_DEFAULT_VERSION)
             }
-            Address::Tcp(host) => Docker::connect_with_http(host, OUTER_LIMIT, API_DEFAULT_VERSION),
+            Address::Tcp(host) => over_tcp(host),
         };
         let docker = docker
             .map_err(|error| super::fault::explain("reach the Docker engine", &endpoint, &error))?;
@@ -109,6 +116,19 @@ impl Engine {
     pub fn endpoint(&self) -> &Endpoint {
         &self.endpoint
     }
+}
+
+/// As bollard's own client does it, but for how long a connection may take: that one waits for minutes.
+fn over_tcp(host: &str) -> Result<Docker, Cause> {
+    let mut connector = HttpConnector::new();
+    connector.set_connect_timeout(Some(CONNECTS_WITHIN));
+    let client = Client::builder(TokioExecutor::new()).pool_max_idle_per_host(0).build(connector);
+    let send = move |request: BollardRequest| {
+        let answer = client.request(request);
+        async { answer.await.map_err(Cause::from) }
+    };
+    let address = Some(format!("http://{host}"));
+    Docker::connect_with_custom_transport(send, address, OUTER_LIMIT, API_DEFAULT_VERSION)
 }
 
 /// `DOCKER_HOST`, then the context, then the sockets: the order of Docker's CLI.

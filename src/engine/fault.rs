@@ -1,14 +1,12 @@
 //! Bollard's errors in our words: which operation, on what, why, and what to do.
 
 use std::error::Error as _;
-use std::io::ErrorKind;
 use std::time::Duration;
 
 use bollard::errors::Error as Cause;
 
-use super::address::Address;
-use super::advice;
-use super::connect::{Endpoint, Found};
+use super::connect::Endpoint;
+use super::{advice, unreachable};
 use crate::error::Error;
 
 /// The engine knows no such object.
@@ -41,11 +39,22 @@ pub(super) fn message(error: &Cause) -> String {
 
 /// `what` names the operation and its object: "start the container x".
 pub(super) fn explain(what: &str, endpoint: &Endpoint, error: &Cause) -> Error {
-    if let Some(kind) = io_kind(error) {
-        return unreachable_engine(what, endpoint, kind, error);
+    if matches!(error, Cause::SocketNotFoundError(_)) {
+        return unreachable::no_socket(endpoint);
     }
     let why = message(error);
+    if let Some(io) = unreachable::root(error) {
+        let broken =
+            || failed(what).at(unreachable::place(endpoint)).because(&why).help(advice::BUSY);
+        return unreachable::explain(endpoint, io).unwrap_or_else(broken);
+    }
+    if let (Some(status), true) = (status(error), why.is_empty()) {
+        return unreachable::no_engine(endpoint, status);
+    }
     let answer = failed(what).because(&why);
+    if answer.is_full_disk() {
+        return answer.at(format!("the disk of the engine at {}", endpoint.address));
+    }
     match (advice::for_words(&why), status(error)) {
         (Some(help), _) => answer.help(help),
         (None, Some(404)) => {
@@ -68,12 +77,8 @@ pub(super) fn timed_out(what: &str, endpoint: &Endpoint, limit: Duration) -> Err
 
 /// The operation failed on our side of the connection.
 pub(super) fn broken(what: &str, endpoint: &Endpoint, error: &std::io::Error) -> Error {
-    match error.kind() {
-        kind @ (ErrorKind::NotFound
-        | ErrorKind::PermissionDenied
-        | ErrorKind::ConnectionRefused) => no_connection(what, endpoint, kind, &error.to_string()),
-        _ => failed(what).at(endpoint.address.to_string()).because(error),
-    }
+    unreachable::explain(endpoint, error)
+        .unwrap_or_else(|| failed(what).at(endpoint.address.to_string()).because(error))
 }
 
 /// The engine answered with a refusal, in words of its own.
@@ -87,64 +92,6 @@ pub(super) fn refused(what: &str, why: &str) -> Error {
 
 fn failed(what: &str) -> Error {
     Error::infrastructure(format!("cannot {what}"))
-}
-
-fn unreachable_engine(what: &str, endpoint: &Endpoint, kind: ErrorKind, error: &Cause) -> Error {
-    no_connection(what, endpoint, kind, &whole_chain(error))
-}
-
-fn no_connection(what: &str, endpoint: &Endpoint, kind: ErrorKind, detail: &str) -> Error {
-    let place = format!("{}, found by {}", endpoint.address, endpoint.found);
-    let answer = failed(what).at(place);
-    match kind {
-        ErrorKind::PermissionDenied => {
-            let help = match &endpoint.address {
-                Address::Unix(path) if path.starts_with("/var/run") || path.starts_with("/run") => {
-                    "sudo usermod -aG docker $USER\nthen log in again, or go on in a shell from 'newgrp docker'"
-                }
-                _ => "run this as the user whom the engine belongs to",
-            };
-            answer.because("this user may not open the engine's socket").help(help)
-        }
-        ErrorKind::NotFound => {
-            answer.because("there is no socket at this address").help(start_help(endpoint))
-        }
-        ErrorKind::ConnectionRefused => {
-            answer.because("nothing listens at this address").help(start_help(endpoint))
-        }
-        _ => answer.because(detail).help(advice::BUSY),
-    }
-}
-
-fn start_help(endpoint: &Endpoint) -> String {
-    match &endpoint.found {
-        Found::DockerHost => "start that engine, or unset DOCKER_HOST".to_owned(),
-        Found::Context(name) => {
-            format!(
-                "start the engine of the context '{name}', or choose another: docker context use default"
-            )
-        }
-        Found::UsualSocket => advice::START.to_owned(),
-    }
-}
-
-/// The kind of the I/O error at the root of a failed connection.
-fn io_kind(error: &Cause) -> Option<ErrorKind> {
-    if matches!(error, Cause::SocketNotFoundError(_)) {
-        return Some(ErrorKind::NotFound);
-    }
-    let mut cause: Option<&(dyn std::error::Error + 'static)> = Some(error);
-    while let Some(current) = cause {
-        if let Some(io) = current.downcast_ref::<std::io::Error>() {
-            return Some(io.kind());
-        }
-        cause = current.source();
-    }
-    // A transparent error shows only its source's source, not the source itself.
-    match error {
-        Cause::IOError { err } => Some(err.kind()),
-        _ => None,
-    }
 }
 
 /// An error and what it came from, in one line, without what is said twice.
@@ -163,20 +110,18 @@ fn whole_chain(error: &Cause) -> String {
 
 #[cfg(test)]
 mod tests {
+    use super::super::address::Address;
+    use super::super::connect::Found;
     use super::*;
 
-    fn endpoint(found: Found) -> Endpoint {
-        Endpoint { address: Address::Unix("/var/run/docker.sock".into()), found }
+    fn endpoint() -> Endpoint {
+        let address = Address::Unix("/var/run/docker.sock".into());
+        Endpoint { address, found: Found::UsualSocket }
     }
 
     fn server(status_code: u16, message: &str) -> Error {
         let cause = Cause::DockerResponseServerError { status_code, message: message.into() };
-        explain("start the container x", &endpoint(Found::UsualSocket), &cause)
-    }
-
-    fn io(kind: ErrorKind, found: Found) -> Error {
-        let cause = Cause::IOError { err: std::io::Error::from(kind) };
-        explain("list the containers", &endpoint(found), &cause)
+        explain("start the container x", &endpoint(), &cause)
     }
 
     #[test]
@@ -190,7 +135,7 @@ mod tests {
     #[test]
     fn known_causes_say_what_to_do() {
         for (message, help) in [
-            ("write /x: no space left on device", "free some disk"),
+            ("write /x: no space left on device", "free some space"),
             ("No such image: labs/redis:1", "labs images build"),
             ("Get \"https://x/v2/\": dial tcp: lookup x: no such host", "labs images load"),
             (
@@ -201,23 +146,9 @@ mod tests {
             let error = server(500, message);
             assert!(error.help.as_deref().is_some_and(|text| text.contains(help)), "{error}");
         }
+        let full = server(500, "mkdir /var/lib/docker/overlay2/x: no space left on device");
+        assert_eq!(full.place.unwrap(), "the disk of the engine at unix:///var/run/docker.sock");
         assert!(server(404, "No such container: x").help.unwrap().contains("gone"));
         assert!(server(409, "name in use").help.unwrap().contains("has its name"));
-    }
-
-    #[test]
-    fn a_refused_socket_names_the_group() {
-        let error = io(ErrorKind::PermissionDenied, Found::UsualSocket);
-        assert!(error.help.unwrap().contains("sudo usermod -aG docker $USER"));
-    }
-
-    #[test]
-    fn a_silent_address_says_where_it_came_from() {
-        let error = io(ErrorKind::ConnectionRefused, Found::Context("desk".into()));
-        assert!(error.place.unwrap().contains("context 'desk'"));
-        assert!(error.help.unwrap().contains("docker context use default"));
-        assert!(
-            io(ErrorKind::NotFound, Found::DockerHost).help.unwrap().contains("unset DOCKER_HOST")
-        );
     }
 }

@@ -12,6 +12,7 @@ use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::{TcpStream, UnixStream};
 
 use super::address::Address;
+use super::connect::CONNECTS_WITHIN;
 
 /// What a process writes.
 pub(super) type RawOutput = Box<dyn AsyncRead + Send + Unpin>;
@@ -36,7 +37,8 @@ pub(super) async fn hijack(
             upgrade(Box::new(read), Box::new(write), path, json).await
         }
         Address::Tcp(host) => {
-            let stream = TcpStream::connect(host).await?;
+            let connected = tokio::time::timeout(CONNECTS_WITHIN, TcpStream::connect(host)).await;
+            let stream = connected.map_err(io::Error::from)??;
             stream.set_nodelay(true)?;
             let (read, write) = stream.into_split();
             upgrade(Box::new(read), Box::new(write), path, json).await

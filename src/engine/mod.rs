@@ -26,6 +26,7 @@ mod route;
 mod subnet;
 mod terminal;
 mod transfer;
+mod unreachable;
 mod upload;
 mod volume;
 

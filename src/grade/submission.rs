@@ -11,7 +11,7 @@ use crate::catalog::lab::{Lab, Solution};
 use crate::catalog::solution;
 use crate::digest;
 use crate::error::{Error, Result};
-use crate::session::workspace::{Collected, Collection};
+use crate::session::workspace::{Collected, Collection, LeftOut};
 
 /// The files of one submission, as they were when it was read.
 pub struct Submission {
@@ -111,7 +111,9 @@ const READ_FOLDER: OFlags = OFlags::RDONLY.union(OFlags::DIRECTORY).union(OFlags
 /// How many of the files that were left out are named.
 const NAMED: usize = 20;
 
-fn shortened(mut names: Vec<String>) -> Vec<String> {
+fn shortened(left_out: Vec<LeftOut>) -> Vec<String> {
+    let mut names: Vec<String> =
+        left_out.into_iter().map(|LeftOut { path, why }| format!("{path}: {why}")).collect();
     if names.len() > NAMED {
         let more = names.len() - NAMED;
         names.truncate(NAMED);

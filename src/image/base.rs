@@ -45,8 +45,10 @@ pub async fn make(
 ) -> Result<()> {
     let step = format!("image base/{suite}");
     let work = async {
-        let Err(pulled) = pull(docker, engine, suite, tag, &step, events).await else {
-            return Ok(());
+        let pulled = match pull(docker, engine, suite, tag, &step, events).await {
+            Ok(()) => return Ok(()),
+            Err(error) if error.is_full_disk() => return Err(error),
+            Err(error) => error,
         };
         let made = bootstrap(docker, engine, suite, tag, &step, events).await;
         made.map_err(|made| {

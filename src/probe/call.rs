@@ -59,6 +59,10 @@ async fn spawn_with(
     movable_clock: bool,
 ) -> Result<Result<Vec<Process>, Finding>> {
     let (stand, program) = (scene.stand()?, scene.program()?);
+    if let Some(why) = stand.left_out.get(program) {
+        let summary = format!("{program} cannot be loaded: {why}");
+        return Ok(Err(Evidence::new(summary).fail("load")));
+    }
     let start = || stand.runner.spawn_with(program, &[], movable_clock);
     let spawned = futures_util::future::join_all((0..count).map(|_| start())).await;
     let mut processes = Vec::new();

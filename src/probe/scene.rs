@@ -44,6 +44,8 @@ pub struct Stand {
     pub runner: Runner,
     /// The learner's files, as they are loaded into the runner.
     pub files: Vec<(String, Vec<u8>)>,
+    /// What of the learner's folder is not loaded, and why.
+    pub left_out: BTreeMap<String, String>,
     pub relays: BTreeMap<String, Arc<Relay>>,
     pub twins: BTreeMap<String, Session>,
     pub hands: Box<dyn Hands>,

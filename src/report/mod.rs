@@ -7,6 +7,7 @@ mod json;
 mod junit;
 pub mod problems;
 pub mod progress;
+pub mod reach;
 pub mod text;
 pub mod verify;
 

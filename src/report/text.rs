@@ -7,7 +7,7 @@ use console::{Style, style};
 use crate::probe::finding::Failure;
 use crate::term::escape::visible;
 use crate::term::markdown;
-use crate::term::wrapped;
+use crate::term::{folded, wrapped};
 use crate::verdict::{BatchResult, CheckResult, Grade, LabResult, Row, TaskResult, Verdict};
 
 /// Longer values are shortened unless `--verbose` asks for all.
@@ -15,6 +15,9 @@ const SHORT: usize = 400;
 
 /// The columns of text that no terminal shows.
 const PLAIN_WIDTH: usize = 100;
+
+/// The column that the values of evidence begin at.
+const VALUE: usize = 15;
 
 /// How much is shown.
 #[derive(Debug, Clone, Copy)]
@@ -227,25 +230,43 @@ fn evidence(failure: &Failure, detail: Detail) -> String {
         field(&mut out, "output", output, detail);
     }
     if let Some(line) = &e.reproduce {
-        field(&mut out, "try", line, detail);
+        // In one piece, whatever its length: it is there to be copied.
+        let _ = writeln!(out, "      {} {}", name_of("try"), visible(line));
     }
     out
 }
 
 fn field(out: &mut String, name: &str, value: &str, detail: Detail) {
     let value = visible(&shorten(value, detail));
-    let mut lines = value.lines();
+    let room = detail.width.saturating_sub(VALUE);
+    let mut lines = value.lines().flat_map(|line| folded(line, room));
     let first = lines.next().unwrap_or_default();
-    let _ = writeln!(out, "      {} {first}", style(format!("{name:<8}")).dim());
+    let _ = writeln!(out, "      {} {first}", name_of(name));
     for line in lines {
-        let _ = writeln!(out, "               {line}");
+        let _ = writeln!(out, "{:VALUE$}{line}", "");
     }
 }
 
+fn name_of(field: &str) -> impl std::fmt::Display {
+    style(format!("{field:<8}")).dim()
+}
+
+/// The beginning of a long value; of one that has lines, as a log and a traceback have, the last of them.
 fn shorten(value: &str, detail: Detail) -> String {
     let length = value.chars().count();
     if detail.verbose || length <= SHORT {
         return value.to_owned();
+    }
+    let whole = value.trim_end().lines().rev().scan(0, |taken, line| {
+        *taken += line.chars().count() + 1;
+        (*taken <= SHORT).then_some(line)
+    });
+    let mut last: Vec<&str> = whole.collect();
+    if !last.is_empty() {
+        last.reverse();
+        let last = last.join("\n");
+        let more = length - last.chars().count();
+        return format!("({more} more characters: --verbose) …\n{last}");
     }
     let head: String = value.chars().take(SHORT).collect();
     format!("{head} … ({} more characters: --verbose)", length - SHORT)
@@ -259,4 +280,66 @@ fn mark(verdict: Verdict) -> String {
         Verdict::Error => ("!", Style::new().yellow()),
     };
     colour.apply_to(sign).to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::probe::finding::Evidence;
+
+    fn shown(evidence: Evidence, width: usize) -> String {
+        let failure = Failure { code: "value".to_owned(), evidence };
+        let text = super::evidence(&failure, Detail { verbose: false, width });
+        console::strip_ansi_codes(&text).into_owned()
+    }
+
+    #[test]
+    fn long_values_go_on_below_where_they_begin() {
+        let list = r#"["T-101","T-102","T-103","T-104","T-105"]"#;
+        let evidence = Evidence {
+            summary: "redis answers something else".to_owned(),
+            sent: vec!["LRANGE tickets:waiting 0 -1".to_owned()],
+            expected: Some(list.to_owned()),
+            observed: Some(format!("first line\n{}", "x".repeat(30))),
+            ..Evidence::default()
+        };
+        insta::assert_snapshot!(shown(evidence, 40), @r#"
+              redis answers something else
+              sent     LRANGE tickets:waiting 0
+                       -1
+              expected ["T-101","T-102","T-103",
+                       "T-104","T-105"]
+              observed first line
+                       xxxxxxxxxxxxxxxxxxxxxxxxx
+                       xxxxx
+        "#);
+    }
+
+    #[test]
+    fn of_a_long_log_the_last_lines_are_shown_and_of_a_long_line_the_beginning() {
+        let detail = Detail { verbose: false, width: 80 };
+        let log: String = (1..=100).map(|n| format!("line {n} of a log\n")).collect();
+        let shown = shorten(&log, detail);
+        assert!(shown.starts_with('(') && shown.ends_with("\nline 100 of a log"), "{shown}");
+        assert!(shown.chars().count() < SHORT + 50, "{shown}");
+        assert!(
+            shorten(&"x".repeat(500), detail).ends_with("x … (100 more characters: --verbose)")
+        );
+        assert_eq!(shorten(&log, Detail { verbose: true, ..detail }), log);
+    }
+
+    #[test]
+    fn what_is_to_be_copied_or_stands_in_columns_stays_as_it_is() {
+        let command =
+            format!("labs exec workbench -- redis-cli -h redis MGET {}", "key ".repeat(200));
+        let operation = format!("take-1  112.574 … 140.779 ms  take  {}", "y".repeat(60));
+        let evidence = Evidence {
+            history: vec![operation.clone()],
+            reproduce: Some(command.clone()),
+            ..Evidence::new("so")
+        };
+        let text = shown(evidence, 40);
+        assert!(text.contains(&format!("│ {operation}\n")), "{text}");
+        assert!(text.contains(&format!("try      {command}\n")), "{text}");
+    }
 }

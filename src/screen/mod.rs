@@ -1,41 +1,40 @@
 //! The prompt loop of `labs run` in a terminal.
 
+mod keys;
 pub mod shell;
+mod task;
 
 use std::io::Write;
+use std::path::Path;
 
 use console::style;
+use keys::Key;
 
 use crate::catalog::lab::{Lab, Task};
 use crate::engine::ExecSpec;
 use crate::error::Result;
+use crate::report::reach;
 use crate::report::text::{self, Detail};
 use crate::session::Session;
+use crate::session::start::{Reach, Started};
 use crate::session::status::first_open;
 use crate::store::SeatRow;
 use crate::term::signal::{Ending, interrupted};
 use crate::term::{self, markdown};
 use crate::verdict::Verdict;
 
-const HELP: &str = "  check (c)      check this task        all (a)       check every task
-  hint (h)       one more hint          task (t)      show the task again
-  next (n)       the next task          previous (p)  the one before
-  shell (s)      a shell beside the services; 'exit' comes back
-  quit (q)       leave; the seat goes on running
-";
-
 /// Shows a task and does what is typed, until the learner leaves.
 ///
 /// # Errors
 /// The store or the engine fails in a way that ends the session.
-pub async fn run(session: &Session, lab: &Lab, seat: &SeatRow) -> Result<u8> {
-    let mut screen = Screen { session, lab, seat, at: 0 };
+pub async fn run(session: &Session, started: &Started) -> Result<u8> {
+    let Started { lab, seat, services, .. } = started;
+    let mut screen = Screen { session, lab, seat, services, at: 0 };
     // Listened to all the time: it ends what goes on, and then the prompt too.
     let mut ending = Ending::listen();
     let mut code = 0;
     screen.at = screen.first_open()?;
-    screen.show_task()?;
-    print(&format!("{HELP}\n"));
+    screen.open()?;
     loop {
         let line = tokio::select! {
             biased;
@@ -46,21 +45,21 @@ pub async fn run(session: &Session, lab: &Lab, seat: &SeatRow) -> Result<u8> {
             line = screen.read() => line,
         };
         let Some(line) = line else { break };
-        let outcome = match line.trim() {
-            "" | "task" | "t" => screen.show_task(),
-            "check" | "c" => screen.check(true).await,
-            "all" | "a" => screen.check(false).await,
-            "hint" | "h" => screen.hint(),
-            "next" | "n" => screen.go(1),
-            "previous" | "p" => screen.go(-1),
-            "shell" | "s" => screen.shell().await,
-            "quit" | "q" | "exit" => break,
-            "help" | "?" => {
-                print(HELP);
+        let outcome = match keys::parse(&line) {
+            Ok(Key::Task) => screen.show_task(),
+            Ok(Key::Check) => screen.check(true).await,
+            Ok(Key::All) => screen.check(false).await,
+            Ok(Key::Hint) => screen.hint(),
+            Ok(Key::Next) => screen.go(1),
+            Ok(Key::Previous) => screen.go(-1),
+            Ok(Key::Shell) => screen.shell().await,
+            Ok(Key::Help) => {
+                screen.help();
                 Ok(())
             }
-            other => {
-                print(&format!("There is no {other:?} here:\n{HELP}"));
+            Ok(Key::Quit) => break,
+            Err(unknown) => {
+                print(&format!("{unknown}\n"));
                 Ok(())
             }
         };
@@ -73,7 +72,7 @@ pub async fn run(session: &Session, lab: &Lab, seat: &SeatRow) -> Result<u8> {
         }
     }
     print(&format!(
-        "\nThe seat goes on running. Come back with 'labs run {0}', end it with 'labs stop {0}'.\n",
+        "\nThe seat goes on running.\n  labs run {0}   comes back\n  labs stop {0}  ends it; your files stay\n",
         lab.slug
     ));
     Ok(code)
@@ -83,6 +82,7 @@ struct Screen<'a> {
     session: &'a Session,
     lab: &'a Lab,
     seat: &'a SeatRow,
+    services: &'a [Reach],
     at: usize,
 }
 
@@ -97,30 +97,23 @@ impl Screen<'_> {
         Ok(first_open(self.lab, &progress).unwrap_or(self.lab.tasks.len().saturating_sub(1)))
     }
 
-    fn show_task(&self) -> Result<()> {
-        let task = self.task();
+    /// What is shown first: a terminal of the usual size has room for it above the prompt.
+    fn open(&self) -> Result<()> {
         let progress = self.session.store.progress(&self.lab.slug)?;
-        let passed = |t: &Task| progress.get(&t.id.value).is_some_and(|p| p.passed_at.is_some());
-        let dots: String =
-            self.lab.tasks.iter().map(|t| if passed(t) { '●' } else { '○' }).collect();
-        let state = if passed(task) {
-            style("passed").green().to_string()
-        } else {
-            format!("{} points", task.points)
-        };
-        print(&format!(
-            "\n{}  task {} of {}  {dots}  {state}\n\n",
-            style(&self.lab.title).bold(),
-            self.at + 1,
-            self.lab.tasks.len()
-        ));
-        print(&format!("{}\n", markdown::render(&task.prompt, term::width())));
-        for check in &task.checks {
-            let claim = term::wrapped(&check.claim, 4, term::width());
-            print(&format!("  {} {}\n", style("○").dim(), claim.trim_start()));
-        }
-        print("\n");
+        let task = task::view(self.lab, self.at, &progress, term::width());
+        print(&opening(&self.seat.workspace, self.services, &task, term::width()));
         Ok(())
+    }
+
+    fn show_task(&self) -> Result<()> {
+        let progress = self.session.store.progress(&self.lab.slug)?;
+        print(&format!("{}\n", task::view(self.lab, self.at, &progress, term::width())));
+        Ok(())
+    }
+
+    fn help(&self) {
+        let reach = reach::full(&self.seat.workspace, self.services);
+        print(&format!("\n{}\n{reach}\n", keys::table()));
     }
 
     async fn check(&mut self, this_task: bool) -> Result<()> {
@@ -135,6 +128,7 @@ impl Screen<'_> {
                 return Ok(());
             }
         };
+        self.session.events.shown().await;
         print(&format!(
             "\n{}\n",
             text::lab(&result, Detail { verbose: false, width: term::width() })
@@ -172,6 +166,7 @@ impl Screen<'_> {
     async fn shell(&self) -> Result<()> {
         let plan = self.session.plan(self.lab, self.seat.clone())?;
         let container = self.session.workbench(&plan).await?;
+        self.session.events.shown().await;
         shell::run(&self.session.engine, &container, ExecSpec::new(["bash", "-l"])).await?;
         Ok(())
     }
@@ -190,7 +185,34 @@ impl Screen<'_> {
     }
 }
 
+fn opening(workspace: &Path, services: &[Reach], task: &str, width: usize) -> String {
+    let reach = reach::brief(workspace, services, width);
+    format!("{reach}{task}\n{}\n", style(keys::line(width)).dim())
+}
+
 fn print(text: &str) {
     let mut out = std::io::stdout().lock();
     let _ = out.write_all(text.as_bytes()).and_then(|()| out.flush());
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use super::*;
+    use crate::catalog::Catalog;
+
+    #[test]
+    fn what_is_shown_first_fits_a_terminal_of_the_usual_size() {
+        let lab = Catalog::new(None).lab("redis-queues").unwrap();
+        let service = "redis".to_owned();
+        let address = "127.0.0.1:35228".parse().unwrap();
+        let services = [Reach { service, address, ports: BTreeMap::new() }];
+        let task = task::view(&lab, 0, &BTreeMap::new(), 80);
+        let first = opening(Path::new("/home/somebody/labs/redis-queues"), &services, &task, 80);
+        let first = console::strip_ansi_codes(&first);
+        assert!(first.lines().all(|line| console::measure_text_width(line) <= 80), "{first}");
+        // The last line is the prompt's.
+        assert!(first.lines().count() <= 23, "{first}");
+    }
 }

@@ -3,6 +3,7 @@
 pub mod check;
 pub mod harm;
 mod ledger;
+mod link;
 pub mod plan;
 mod remove;
 pub mod reset;

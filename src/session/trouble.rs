@@ -6,7 +6,7 @@ use super::Session;
 use super::plan::{Member, Plan};
 use super::start::reach;
 use crate::engine::{ContainerState, LogRequest};
-use crate::error::Error;
+use crate::error::{Error, says_full_disk};
 use crate::probe::codes::SERVICE_STOPPED;
 use crate::probe::finding::{Evidence, Finding};
 use crate::ready;
@@ -21,7 +21,7 @@ const ANSWERS_WITHIN: Duration = Duration::from_secs(10);
 const UNSURE: [&str; 2] = ["LOADING", "MISCONF"];
 /// How servers' logs begin to speak of a signal: "Received SIGTERM …".
 const BY_SIGNAL: &str = "Received SIG";
-/// How many of the last log lines are looked at and shown.
+/// How many of the last log lines are looked at.
 const LAST_LINES: usize = 20;
 /// A container may write before the engine notes its start, and takes longer from its last end to that.
 const FIRST_WORDS: Duration = Duration::from_millis(100);
@@ -78,7 +78,7 @@ impl Session {
     ) -> Finding {
         let container = plan.container(&member.name);
         let said = self.words_of_last_run(&container, state.as_ref()).await;
-        service_died(member, state.as_ref(), &said, Finding::Error(error))
+        service_died(Subject::Own(member), state.as_ref(), &said, Finding::Error(error))
     }
 
     /// A service that does not answer as it did when it was started; what it was asked, and what came.
@@ -137,22 +137,79 @@ impl Session {
     }
 }
 
+/// The service that died.
+#[derive(Debug, Clone, Copy)]
+pub enum Subject<'a> {
+    /// The learner's: it is there to be looked at afterwards.
+    Own(&'a Member),
+    /// The copy that a check works on: what it said is all that stays of it.
+    Twin(&'a Member),
+}
+
+impl Subject<'_> {
+    fn member(&self) -> &Member {
+        match self {
+            Self::Own(member) | Self::Twin(member) => member,
+        }
+    }
+
+    fn name(&self) -> String {
+        match self {
+            Self::Own(member) => member.name.clone(),
+            Self::Twin(member) => format!("the check's copy of {}", member.name),
+        }
+    }
+
+    /// As a sentence of an error begins.
+    fn title(&self) -> String {
+        match self {
+            Self::Own(member) => format!("The service {}", member.name),
+            Self::Twin(member) => format!("The check's copy of {}", member.name),
+        }
+    }
+
+    /// How many of the last log lines are shown.
+    fn lines(&self) -> usize {
+        match self {
+            Self::Own(_) => 5,
+            Self::Twin(_) => 10,
+        }
+    }
+
+    /// What shows more of it.
+    fn reproduce(&self) -> Option<String> {
+        match self {
+            Self::Own(member) => Some(format!("labs logs {}", member.name)),
+            Self::Twin(_) => None,
+        }
+    }
+
+    /// What brings it back.
+    fn revive(&self) -> &'static str {
+        match self {
+            Self::Own(_) => "run 'labs run' to bring the seat back, then check again",
+            Self::Twin(_) => "check again: a new copy is made",
+        }
+    }
+}
+
 /// The seat's own doing is a failure with what was seen; anything else is an error of ours.
 ///
 /// A client that told the service to stop, a limit that was reached, a configuration that the service
-/// refuses are the seat's doing. A signal from outside is not.
+/// refuses are the seat's doing. A signal from outside is not, nor is a full disk.
 pub fn service_died(
-    member: &Member,
+    subject: Subject<'_>,
     state: Option<&ContainerState>,
     log: &str,
     finding: Finding,
 ) -> Finding {
-    let name = &member.name;
+    let (member, name) = (subject.member(), subject.name());
+    let lines: Vec<&str> = log.lines().collect();
+    let tail = || lines[lines.len().saturating_sub(subject.lines())..].join("\n");
     let fail = |summary: String| {
         let mut evidence = Evidence::new(summary);
-        let tail: Vec<&str> = log.lines().rev().take(5).collect();
-        evidence.observed = Some(tail.into_iter().rev().collect::<Vec<_>>().join("\n"));
-        evidence.reproduce = Some(format!("labs logs {name}"));
+        evidence.observed = Some(tail()).filter(|said| !said.is_empty());
+        evidence.reproduce = subject.reproduce();
         evidence.fail(SERVICE_STOPPED)
     };
     let outside = |what: String, help: &str| {
@@ -164,16 +221,14 @@ pub fn service_died(
         Finding::Error(Error::infrastructure(what).because(why).help(help))
     };
     let Some(state) = state else {
-        return outside(
-            format!("The container of {name} is gone"),
-            "run 'labs reset' to make the seat anew",
-        );
+        let help = match subject {
+            Subject::Own(_) => "run 'labs reset' to make the seat anew",
+            Subject::Twin(_) => subject.revive(),
+        };
+        return outside(format!("The container of {name} is gone"), help);
     };
     if state.paused {
-        return outside(
-            format!("The service {name} was paused from outside"),
-            "run 'labs run' to bring the seat back",
-        );
+        return outside(format!("{} was paused from outside", subject.title()), subject.revive());
     }
     if state.oom_killed {
         let limit = member.definition.memory_mb;
@@ -187,12 +242,104 @@ pub fn service_died(
     {
         return fail(format!("{name} was told to shut down by one of its clients"));
     }
+    if says_full_disk(log) {
+        return Finding::Error(
+            Error::infrastructure(format!("{} stopped", subject.title())).because(tail()),
+        );
+    }
     // 128 and above: a signal ended it. 0: it was told to stop by one.
     if (1..128).contains(&state.exit_code) {
         return fail(format!("{name} stopped by itself (exit code {})", state.exit_code));
     }
     outside(
-        format!("The service {name} was stopped from outside (exit code {})", state.exit_code),
-        "run 'labs run' to bring the seat back, then check again",
+        format!("{} was stopped from outside (exit code {})", subject.title(), state.exit_code),
+        subject.revive(),
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::catalog::Catalog;
+    use crate::engine::Status;
+    use crate::image::Images;
+    use crate::store::SeatRow;
+
+    fn redis() -> Member {
+        let catalog = Catalog::new(None);
+        let lab = catalog.lab("redis-queues").unwrap();
+        let seat = SeatRow {
+            id: "redis-queues-abcde".to_owned(),
+            lab: lab.slug.clone(),
+            workspace: "/home/ada/labs/redis-queues".into(),
+            variables: lab.variables.clone(),
+            seed: lab.seed.clone(),
+            created_at: String::new(),
+            ready: true,
+        };
+        let images = Images::new(catalog.clone());
+        let plan = Plan::new(&catalog, &images, &lab, seat, "a1".to_owned(), (1000, 1000));
+        plan.unwrap().member("redis").unwrap().clone()
+    }
+
+    fn ended(exit_code: i64) -> ContainerState {
+        ContainerState {
+            id: String::new(),
+            name: String::new(),
+            status: Status::Exited,
+            running: false,
+            paused: false,
+            exit_code,
+            oom_killed: false,
+            error: None,
+            pid: None,
+            started_at: None,
+            finished_at: None,
+            networks: [].into(),
+            addresses: [].into(),
+            ports: [].into(),
+            labels: [].into(),
+            image: String::new(),
+            image_id: String::new(),
+        }
+    }
+
+    fn found(subject: Subject<'_>, log: &str) -> Finding {
+        let met = Error::infrastructure("The connection was refused");
+        service_died(subject, Some(&ended(1)), log, Finding::Error(met))
+    }
+
+    fn evidence(finding: Finding) -> Evidence {
+        match finding {
+            Finding::Fail(failure) => failure.evidence,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn a_service_of_the_learner_is_there_to_be_looked_at() {
+        let log = (1..=8).map(|n| format!("line {n}\n")).collect::<String>();
+        let evidence = evidence(found(Subject::Own(&redis()), &log));
+        assert_eq!(evidence.summary, "redis stopped by itself (exit code 1)");
+        assert_eq!(evidence.observed.unwrap(), "line 4\nline 5\nline 6\nline 7\nline 8");
+        assert_eq!(evidence.reproduce.unwrap(), "labs logs redis");
+    }
+
+    #[test]
+    fn of_a_twin_its_last_words_are_shown_and_nobody_elses_are_pointed_at() {
+        let evidence_of = |log| evidence(found(Subject::Twin(&redis()), log));
+        let evidence = evidence_of("Bad file format reading the append only file\n");
+        assert_eq!(evidence.summary, "the check's copy of redis stopped by itself (exit code 1)");
+        assert_eq!(evidence.observed.unwrap(), "Bad file format reading the append only file");
+        assert_eq!(evidence.reproduce, None);
+        assert_eq!(evidence_of("").observed, None);
+    }
+
+    #[test]
+    fn a_full_disk_is_not_the_learners_doing() {
+        let said = "Can't open the append-only file: No space left on device\n";
+        let Finding::Error(error) = found(Subject::Own(&redis()), said) else { panic!() };
+        assert_eq!(error.what, "The service redis stopped");
+        assert!(error.is_full_disk());
+    }
 }

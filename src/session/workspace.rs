@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 
 use rustix::fs::{AtFlags, Dir, FileType, Mode, OFlags};
 
+use super::link::Bounds;
 use crate::catalog::files::Files;
 use crate::catalog::lab::Lab;
 use crate::catalog::rendered;
@@ -16,6 +17,8 @@ use crate::error::{Error, Result};
 /// Where the mount proves itself; the workbench prints it at its start.
 pub const NONCE: &str = ".labs/seat";
 
+/// What the workspace is called in the workbench and in runners.
+const IN_CONTAINERS: &str = "/workspace";
 /// A check sends the workspace to a runner: no larger than this, in bytes.
 const MAX_BYTES: u64 = 16 << 20;
 const MAX_FILES: usize = 2_000;
@@ -177,37 +180,62 @@ pub struct Collected {
     pub executable: bool,
 }
 
-/// What a folder holds: regular files only, no links, nothing hidden.
+/// What a folder holds: regular files only, nothing hidden.
 #[derive(Debug, Default)]
 pub struct Collection {
     /// In the order of their paths.
     pub files: Vec<Collected>,
     /// What is neither a file nor a folder, or cannot be read, and why it was left out.
-    pub left_out: Vec<String>,
+    pub left_out: Vec<LeftOut>,
+    /// What is to be followed, or left out.
+    links: Vec<String>,
     bytes: u64,
     entries: usize,
 }
 
-/// The learner's files as a check sees them.
+/// Something that was not collected.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct LeftOut {
+    pub path: String,
+    /// In words that go on from its name.
+    pub why: String,
+}
+
+/// The learner's files as a check sees them. A link to a file of the workspace is that file.
 ///
 /// # Errors
 /// As [`Collection::of`].
-pub fn collect(workspace: &Path) -> Result<Vec<(String, Vec<u8>)>, String> {
+pub fn collect(workspace: &Path) -> Result<Collection, String> {
     let root = rustix::fs::open(workspace, OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty())
         .map_err(|e| format!("the folder {} cannot be read: {e}", workspace.display()))?;
-    let files = Collection::of(&root)?.files;
-    Ok(files.into_iter().map(|f| (f.path, f.content)).collect())
+    let mut names = vec![workspace.to_owned(), PathBuf::from(IN_CONTAINERS)];
+    names.extend(workspace.canonicalize());
+    let bounds = Bounds { root: &root, names: &names };
+    Collection::read(&root, |link| bounds.follow(link))
 }
 
 /// Files are opened beneath descriptors, never by path: what is swapped for a link meanwhile is not followed.
 impl Collection {
-    /// Reads what an open folder holds.
+    /// Reads what an open folder holds, without what links lead to.
     ///
     /// # Errors
     /// It is too much or too large: the learner's to mend, so the caller makes it a failure.
     pub fn of(root: &OwnedFd) -> Result<Self, String> {
+        Self::read(root, |_| Err("a symbolic link".to_owned()))
+    }
+
+    fn read(
+        root: &OwnedFd,
+        follow: impl Fn(&str) -> Result<OwnedFd, String>,
+    ) -> Result<Self, String> {
         let mut collection = Self::default();
         collection.folder(root, "", 0)?;
+        for link in std::mem::take(&mut collection.links) {
+            match follow(&link) {
+                Ok(opened) => collection.file(link, opened)?,
+                Err(why) => collection.leave_out(link, why),
+            }
+        }
         collection.files.sort_by(|a, b| a.path.cmp(&b.path));
         collection.left_out.sort();
         Ok(collection)
@@ -232,7 +260,7 @@ impl Collection {
             }
             let Ok(name) = std::str::from_utf8(name) else {
                 let name = String::from_utf8_lossy(name);
-                self.left_out.push(format!("{prefix}{name}: its name is not UTF-8"));
+                self.leave_out(format!("{prefix}{name}"), "its name is not UTF-8");
                 continue;
             };
             let path = format!("{prefix}{name}");
@@ -240,32 +268,35 @@ impl Collection {
             let opened = match rustix::fs::openat(folder, name, flags, Mode::empty()) {
                 Ok(opened) => opened,
                 Err(rustix::io::Errno::LOOP) => {
-                    self.left_out.push(format!("{path}: a symbolic link"));
+                    self.links.push(path);
                     continue;
                 }
                 Err(e) => {
-                    self.left_out.push(format!("{path}: cannot be opened: {e}"));
+                    self.leave_out(path, format!("cannot be opened: {e}"));
                     continue;
                 }
             };
             let Ok(stat) = rustix::fs::fstat(&opened) else { continue };
             match FileType::from_raw_mode(stat.st_mode) {
                 FileType::Directory => self.folder(&opened, &format!("{path}/"), depth + 1)?,
-                FileType::RegularFile => {
-                    self.file(path, stat.st_mode & 0o100 != 0, fs::File::from(opened))?;
-                }
-                _ => self.left_out.push(format!("{path}: neither a file nor a folder")),
+                FileType::RegularFile => self.file(path, opened)?,
+                _ => self.leave_out(path, "neither a file nor a folder"),
             }
         }
         Ok(())
     }
 
-    fn file(&mut self, path: String, executable: bool, file: fs::File) -> Result<(), String> {
+    fn leave_out(&mut self, path: String, why: impl Into<String>) {
+        self.left_out.push(LeftOut { path, why: why.into() });
+    }
+
+    fn file(&mut self, path: String, opened: OwnedFd) -> Result<(), String> {
         let left = MAX_BYTES - self.bytes;
         let mut content = Vec::new();
-        file.take(left + 1)
-            .read_to_end(&mut content)
-            .map_err(|e| format!("{path} cannot be read: {e}"))?;
+        let file = fs::File::from(opened);
+        let unreadable = |e: io::Error| format!("{path} cannot be read: {e}");
+        let executable = file.metadata().map_err(unreadable)?.mode() & 0o100 != 0;
+        file.take(left + 1).read_to_end(&mut content).map_err(unreadable)?;
         self.bytes += content.len() as u64;
         if content.len() as u64 > left {
             return Err(format!(
@@ -352,7 +383,9 @@ fn write_new(path: &Path, content: &[u8], owner: (u32, u32)) -> io::Result<()> {
     }
     match fs::OpenOptions::new().write(true).create_new(true).open(path) {
         Ok(mut file) => {
-            io::Write::write_all(&mut file, content)?;
+            // Half a file would pass for the learner's own the next time.
+            io::Write::write_all(&mut file, content)
+                .inspect_err(|_| drop(fs::remove_file(path)))?;
             chown(&OwnedFd::from(file), owner)
         }
         Err(e) if e.kind() == io::ErrorKind::AlreadyExists => Ok(()),
@@ -381,13 +414,24 @@ mod tests {
     use super::*;
 
     #[test]
-    fn links_and_hidden_files_are_not_collected() {
+    fn links_that_lead_out_and_hidden_files_are_not_collected() {
         let folder = tempfile::tempdir().unwrap();
         fs::write(folder.path().join("a.py"), "x").unwrap();
         fs::write(folder.path().join(".secret"), "x").unwrap();
-        std::os::unix::fs::symlink("/etc/passwd", folder.path().join("b.py")).unwrap();
-        let files = collect(folder.path()).unwrap();
-        assert_eq!(files, [("a.py".to_owned(), b"x".to_vec())]);
+        for (link, target) in [("b.py", "/etc/passwd"), ("c.py", "a.py")] {
+            std::os::unix::fs::symlink(target, folder.path().join(link)).unwrap();
+        }
+        let paths =
+            |found: &Collection| found.files.iter().map(|f| f.path.clone()).collect::<Vec<_>>();
+        let found = collect(folder.path()).unwrap();
+        assert_eq!(paths(&found), ["a.py", "c.py"]);
+        assert_eq!(found.files[1].content, b"x");
+        let left_out: Vec<&str> = found.left_out.iter().map(|l| l.path.as_str()).collect();
+        assert_eq!(left_out, ["b.py"]);
+
+        let root = rustix::fs::open(folder.path(), OFlags::DIRECTORY, Mode::empty()).unwrap();
+        let handed_in = Collection::of(&root).unwrap();
+        assert_eq!((paths(&handed_in), handed_in.left_out.len()), (vec!["a.py".to_owned()], 2));
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! What labs remembers: the ledger of everything it makes, and the learner's progress.
 
 mod books;
+mod failure;
 mod ledger;
 mod progress;
 mod schema;
@@ -51,13 +52,14 @@ impl Store {
                 .help("make the folder writable, or set XDG_DATA_HOME to one that is")
         };
         std::fs::create_dir_all(folder).map_err(|e| fail(&e))?;
-        let mut connection = Connection::open(&path).map_err(|e| fail(&e))?;
-        connection.busy_timeout(BUSY_TIMEOUT).map_err(|e| fail(&e))?;
-        if !schema::is_current(&connection).map_err(|e| fail(&e))? {
+        let refused = |e: rusqlite::Error| fail(&failure::cause(&e));
+        let mut connection = Connection::open(&path).map_err(refused)?;
+        connection.busy_timeout(BUSY_TIMEOUT).map_err(refused)?;
+        if !schema::is_current(&connection).map_err(refused)? {
             // SQLite does not wait for others when it begins to keep a write-ahead log: one at a time.
             let alone = File::create(folder.join("migration.lock")).map_err(|e| fail(&e))?;
             alone.lock().map_err(|e| fail(&e))?;
-            schema::migrate(&mut connection).map_err(|e| fail(&e))?;
+            schema::migrate(&mut connection).map_err(refused)?;
         }
         Ok(Self { connection, path, shared: folder.to_owned() })
     }
@@ -131,7 +133,7 @@ impl Store {
         move |e| {
             Error::infrastructure(format!("{what} could not be recorded or read"))
                 .at(&place)
-                .because(e)
+                .because(failure::cause(&e))
         }
     }
 }

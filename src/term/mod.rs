@@ -21,6 +21,27 @@ pub fn wrapped(text: &str, indent: usize, width: usize) -> String {
     textwrap::fill(text, options)
 }
 
+/// A line of a value in lines of so many columns: parted behind spaces and commas, and within what is longer.
+pub fn folded(line: &str, width: usize) -> Vec<String> {
+    let options = textwrap::Options::new(width.max(1))
+        .wrap_algorithm(textwrap::WrapAlgorithm::FirstFit)
+        .word_separator(textwrap::WordSeparator::Custom(pieces))
+        .word_splitter(textwrap::WordSplitter::NoHyphenation);
+    textwrap::wrap(line, options).into_iter().map(Into::into).collect()
+}
+
+fn pieces(line: &str) -> Box<dyn Iterator<Item = textwrap::core::Word<'_>> + '_> {
+    let ends = |at: &(usize, char)| {
+        let next = line[at.0 + at.1.len_utf8()..].chars().next();
+        next.is_some_and(|next| matches!(at.1, ' ' | ',') && next != ' ')
+    };
+    let cuts = line.char_indices().filter(ends).map(|(at, _)| at + 1);
+    let mut start = 0;
+    let pieces =
+        cuts.chain([line.len()]).map(move |end| &line[std::mem::replace(&mut start, end)..end]);
+    Box::new(pieces.map(textwrap::core::Word::from))
+}
+
 /// A command line that a shell takes apart into the same words.
 pub fn shell_line(words: &[String]) -> String {
     let plain = |c: char| c.is_ascii_alphanumeric() || "-_./:=@%+,".contains(c);
@@ -32,4 +53,18 @@ pub fn shell_line(words: &[String]) -> String {
         }
     };
     words.iter().map(quote).collect::<Vec<_>>().join(" ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::folded;
+
+    #[test]
+    fn a_value_is_parted_where_it_has_parts_and_loses_nothing() {
+        assert_eq!(folded("[1,22,333, 4444]", 8), ["[1,22,", "333,", "4444]"]);
+        assert_eq!(folded("  kept  apart", 20), ["  kept  apart"]);
+        assert_eq!(folded("abcdefgh ij", 3), ["abc", "def", "gh", "ij"]);
+        assert_eq!(folded("größer,größer", 7), ["größer,", "größer"]);
+        assert_eq!(folded("", 7), [""]);
+    }
 }

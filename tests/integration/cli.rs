@@ -139,6 +139,17 @@ fn an_unknown_lab_is_answered_with_the_nearest_name() {
 }
 
 #[test]
+fn a_name_that_could_be_several_is_answered_with_three_of_them() {
+    let ran = Sandbox::new().run(&["info", "redis"]);
+    assert_eq!(ran.code, 2, "{ran:#?}");
+    let (_, meant) = ran.stderr.split_once("did you mean ").unwrap();
+    let (others, last) = meant.split_once(" or ").unwrap();
+    let named: Vec<&str> = others.split(", ").chain([last.trim().trim_end_matches('?')]).collect();
+    assert_eq!(named.len(), 3, "{ran:#?}");
+    assert!(named.iter().all(|name| name.starts_with("\"redis-")), "{ran:#?}");
+}
+
+#[test]
 fn a_lab_without_a_seat_is_answered_with_how_to_start_it() {
     let sandbox = Sandbox::new();
     for args in [&["check", LAB][..], &["tasks", LAB], &["stop", LAB], &["shell", "--lab", LAB]] {
@@ -213,6 +224,27 @@ fn no_engine_is_a_document_too() {
     let document = the_one_document(&ran);
     assert_eq!(document["kind"], "infrastructure");
     assert!(document["error"]["help"].as_str().unwrap().contains("DOCKER_HOST"), "{document:#}");
+}
+
+#[test]
+fn an_engine_that_cannot_be_reached_over_tcp_says_why() {
+    let sandbox = Sandbox::new();
+    let closed = {
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        format!("tcp://{}", listener.local_addr().unwrap())
+    };
+    for (host, why) in [
+        (closed.as_str(), "nothing listens at this address"),
+        ("tcp://nowhere.invalid:2375", "no machine of this name is known"),
+    ] {
+        for args in [&["run", LAB][..], &["gc"], &["images", "list"]] {
+            let ran = with_engine(&sandbox, host, args);
+            assert_eq!(ran.code, 3, "{args:?}: {ran:#?}");
+            for said in ["cannot reach the Docker engine", host, why, "unset DOCKER_HOST"] {
+                assert!(ran.stderr.contains(said), "{said:?}, {args:?}: {ran:#?}");
+            }
+        }
+    }
 }
 
 #[test]

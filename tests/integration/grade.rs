@@ -149,7 +149,10 @@ fn a_wrong_submission_is_told_why_in_every_format() {
     assert_grade(&graded, "fail", 1);
     assert_eq!(outcome(&graded.0, "queue/order"), "order");
     assert_eq!(outcome(&graded.0, "after/again"), "blocked");
+    assert_eq!(outcome(&graded.0, "fruits/counted"), "nothing");
     assert_eq!(graded.0["apply"]["exit_code"], 3);
+    // On a seat that is gone nobody can try anything.
+    assert!(!graded.0.to_string().contains("labs exec"), "{:#}", graded.0);
 
     let file = handed_in.0.path().join("out.xml");
     let base = ["grade", QUEUE, "--submission", folder.to_str().unwrap(), "--format", "junit"];
@@ -160,6 +163,7 @@ fn a_wrong_submission_is_told_why_in_every_format() {
         written.contains("<failure message=") && written.contains("type=\"order\""),
         "{written}"
     );
+    assert!(!written.contains("labs exec"), "{written}");
     assert!(ran.stderr.contains("bert: fail"), "{ran:#?}");
     assert_eq!(fs::metadata(&file).unwrap().permissions().mode() & 0o777, 0o644);
 }

@@ -7,7 +7,7 @@ use serde_json::{Map, Value, json};
 use crate::catalog::problem::{MAX_PROBLEMS, Problem};
 use crate::catalog::schema;
 use crate::catalog::source::{Node, Source, escape};
-use crate::suggest::nearest;
+use crate::suggest::{did_you_mean, nearest};
 
 /// What was found.
 pub struct Structure {
@@ -115,8 +115,8 @@ impl Misfit {
     /// The key that an unknown one may be a slip for, as a JSON pointer.
     fn meant(&self) -> Option<String> {
         let How::UnknownKey(key) = &self.how else { return None };
-        let near = nearest(key, self.properties().map(|(key, _)| key.as_str()))?;
-        Some(format!("{}/{}", self.pointer, escape(near)))
+        let near = nearest(key, self.properties().map(|(key, _)| key.as_str()));
+        Some(format!("{}/{}", self.pointer, escape(near.first()?)))
     }
 
     fn problem(&self, source: &Source) -> Problem {
@@ -126,8 +126,8 @@ impl Misfit {
                     source.problem_of_key(&self.at(), format!("There is no key {key:?} here"));
                 let keys: Vec<&str> = self.properties().map(|(key, _)| key.as_str()).collect();
                 let problem = problem.expected(format!("one of {}", keys.join(", ")));
-                match nearest(key, keys) {
-                    Some(near) => problem.help(format!("did you mean {near:?}?")),
+                match did_you_mean(key, keys) {
+                    Some(question) => problem.help(question),
                     None => problem,
                 }
             }

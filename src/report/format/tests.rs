@@ -53,7 +53,7 @@ fn grade(with_error: bool) -> Grade {
                 difference: Some("at position 0".to_owned()),
                 history: vec!["put-1  0.000 … 3.480 ms  put \"a\"  ok".to_owned()],
                 output: Some("Traceback:\n  line 1".to_owned()),
-                reproduce: Some("labs exec workbench -- redis-cli".to_owned()),
+                reproduce: None,
             },
         }),
         misconception: Some("A list has **two** ends.".to_owned()),

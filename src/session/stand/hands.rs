@@ -22,6 +22,8 @@ const ENDS_WITHIN: Duration = Duration::from_secs(10);
 const SPEAKS_WITHIN: Duration = Duration::from_secs(5);
 /// How long unpacking files and looking them over may take.
 const RUNS_WITHIN: Duration = Duration::from_secs(10);
+/// How much is told of the log of a twin that does not come back.
+const LAST_LINES: usize = 10;
 /// Puts an archive in place of what a folder holds.
 const UNPACK: &str = r#"find "$1" -mindepth 1 -delete; tar -x -o -C "$1""#;
 
@@ -149,9 +151,14 @@ impl OfEngine {
         let service = &member.name;
         let what = || Error::infrastructure(format!("The twin of {service} does not come back"));
         tokio::select! {
-            answered = ready::wait(protocol, *address, twin::READY_WITHIN) => {
-                answered.map_err(|met| what().at(container).because(met))
-            }
+            answered = ready::wait(protocol, *address, twin::READY_WITHIN) => match answered {
+                Ok(()) => Ok(()),
+                Err(met) => {
+                    let said = self.engine.log_tail(container, LAST_LINES).await;
+                    let why = format!("{met}\n{}", said.unwrap_or_default());
+                    Err(what().at(container).because(why))
+                }
+            },
             ended = self.ends(container) => Err(ended.err().unwrap_or_else(what)),
         }
     }

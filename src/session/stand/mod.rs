@@ -11,6 +11,7 @@ use futures_util::future::{join_all, try_join_all};
 
 use super::ledger::check_lock;
 use super::plan::{Member, Networks, Plan, SEAT_LABEL};
+use super::trouble::{Subject, service_died};
 use super::{Session, workspace};
 use crate::engine::ContainerState;
 use crate::error::Result;
@@ -63,7 +64,7 @@ impl<'a> Lane<'a> {
     /// # Errors
     /// The finding to report instead: a workspace that cannot be sent, an engine that refuses.
     pub async fn ready(&mut self) -> Result<(), Finding> {
-        let files = workspace::collect(self.plan.workspace()).map_err(|why| {
+        let found = workspace::collect(self.plan.workspace()).map_err(|why| {
             let mut evidence = Evidence::new("The workspace cannot be checked");
             evidence.observed = Some(why);
             evidence.fail("workspace")
@@ -78,7 +79,8 @@ impl<'a> Lane<'a> {
         }
         self.used = true;
         let Some(open) = &mut self.open else { return Ok(()) };
-        open.stand.files = files;
+        open.stand.files = found.files.into_iter().map(|f| (f.path, f.content)).collect();
+        open.stand.left_out = found.left_out.into_iter().map(|l| (l.path, l.why)).collect();
         open.stand.runner.load(&open.stand.files).await.map_err(Finding::Error)
     }
 
@@ -134,6 +136,7 @@ impl<'a> Lane<'a> {
         let mut stand = Stand {
             runner,
             files: Vec::new(),
+            left_out: [].into(),
             relays: [].into(),
             twins: [].into(),
             hands: Box::new(hands),
@@ -160,7 +163,7 @@ impl<'a> Lane<'a> {
                 continue;
             }
             let said = self.session.words_of_last_run(&twin.container, state.as_ref()).await;
-            return super::trouble::service_died(member, state.as_ref(), &said, finding);
+            return service_died(Subject::Twin(member), state.as_ref(), &said, finding);
         }
         if let Finding::Error(error) = &finding {
             for twin in &open.twins {

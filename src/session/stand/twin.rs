@@ -75,11 +75,13 @@ impl Twin {
         spec.labels.insert(STAND_LABEL.to_owned(), TWIN.to_owned());
         place.session.make_container(&place.plan.seat.id, &spec).await?;
         place.session.engine.start(&container).await?;
-        if let Some(protocol) = place.member.definition.ready {
-            ready::wait(protocol, address, READY_WITHIN).await.map_err(|met| {
-                let what = format!("The twin of {} is not ready", place.member.name);
-                Error::infrastructure(what).at(&container).because(met)
-            })?;
+        if let Some(protocol) = place.member.definition.ready
+            && let Err(met) = ready::wait(protocol, address, READY_WITHIN).await
+        {
+            let what = format!("The twin of {} is not ready", place.member.name);
+            let said = place.session.last_words(&container).await;
+            let why = format!("{met}\n{said}");
+            return Err(Error::infrastructure(what).at(&container).because(why));
         }
         let session = place.connect(&addresses).await?;
         let pristine = digest(&*session).await?;

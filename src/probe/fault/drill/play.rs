@@ -188,8 +188,9 @@ impl Play<'_, '_> {
                 let mut evidence =
                     Evidence::new(format!("The workspace has no file {path} that can be taken"));
                 evidence.expected = Some(format!(
-                    "an ordinary file (no link), with which {service} is started for this check"
+                    "a file of the workspace, with which {service} is started for this check"
                 ));
+                evidence.observed = stand.left_out.get(&path).cloned();
                 return Ok(Some(evidence.fail(Code::Missing.name())));
             };
             files.push((name.clone(), content.clone()));
