@@ -58,7 +58,7 @@ fn no_index() -> Value {
     json!({"index/plan": "full-scan", "index/by-maker": "index", "index/index-alone": "index"})
 }
 
-fn merged(mut one: Value, other: Value) -> Value {
+fn merged(mut one: Value, other: &Value) -> Value {
     let more = other.as_object().unwrap().clone();
     one.as_object_mut().unwrap().extend(more);
     one
@@ -128,7 +128,7 @@ async fn logs_and_plans_are_judged_by_what_the_server_does() {
         not_passed(&sandbox, &tasks),
         merged(
             json!({"log/logged": unlogged, "log/restarted": unlogged, "throttle/logged": unlogged}),
-            no_index()
+            &no_index()
         )
     );
     // A session's own threshold is nobody else's, and a threshold of none logs everything.

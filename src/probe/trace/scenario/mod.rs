@@ -39,6 +39,8 @@ pub enum Step {
     Start(Start),
     /// Time that passes, watched.
     Watch(Var<Span>),
+    /// Until the program has sent nothing for so long.
+    Quiet(Var<Span>),
     /// The end of what was started.
     Finish(Finish),
     /// The clock of a process is moved.
@@ -157,7 +159,7 @@ pub fn lint(spec: &Spec, variables: &Variables) -> Result<()> {
                 }
                 started.insert(&start.name);
             }
-            Step::Watch(span) => drop(span.get(variables)?),
+            Step::Watch(span) | Step::Quiet(span) => drop(span.get(variables)?),
             Step::Finish(finish) => {
                 if !started.contains(&finish.of) {
                     return unknown("the started call", &finish.of);

@@ -23,6 +23,7 @@ use crate::probe::trace::seen::LOOK_EVERY;
 use crate::template::Span;
 
 const SENT_WITHIN: Duration = Duration::from_secs(3);
+const RESTS_WITHIN: Duration = Duration::from_secs(5);
 
 pub struct Play<'a> {
     spec: &'a Spec,
@@ -95,6 +96,7 @@ impl<'a> Play<'a> {
                 self.watched.push((begin, clock.now_us()));
                 Ok(None)
             }
+            Step::Quiet(span) => self.quiet(span.get(self.scene.variables)?.0).await.map(|()| None),
             Step::Finish(finish) => self.finish(finish).await,
             Step::Clock(clock) => {
                 let process = self.cast.process(clock.of.as_deref())?;
@@ -200,6 +202,21 @@ impl<'a> Play<'a> {
         };
         // Nothing sent by then shows in what was expected.
         let _ = tokio::time::timeout(SENT_WITHIN, sent).await;
+        Ok(())
+    }
+
+    /// Waits until nothing has been sent for so long; a program that never rests is not waited for.
+    async fn quiet(&self, span: Duration) -> Result<()> {
+        let (_, relay) = self.scene.stand()?.twin(self.spec.on.as_deref())?;
+        let sent = || relay.count_since(self.mark, |_| true);
+        let rests = async {
+            let mut before = None;
+            while before != Some(sent()) {
+                before = Some(sent());
+                tokio::time::sleep(span).await;
+            }
+        };
+        let _ = tokio::time::timeout(RESTS_WITHIN, rests).await;
         Ok(())
     }
 
