@@ -49,13 +49,34 @@ pub enum Action {
     Add,
     /// Takes one away where there is one.
     Draw,
+    /// Tries to get the lock.
+    Acquire {
+        lease: Option<Lease>,
+    },
+    /// Gives back the lock that this client has.
+    Release,
+    /// The client is killed: what it has may come free from now on.
+    Die,
+    Write {
+        value: String,
+    },
+    Read,
+}
+
+/// How long a lock lasts that nobody releases, in microseconds: at least so long from the start of the call
+/// that got it, at most so long from its end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub struct Lease {
+    pub least: u64,
+    pub most: u64,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Outcome {
     /// The call returned. For a take: the value, or `None` when it said "empty". For an add: the value
-    /// after it. For a draw: something when it was granted.
+    /// after it. For a draw and an acquire: something when it was granted. For a release: something when the
+    /// caller had the lock. For a read: the value, or `None` when there was none.
     Ok(Option<String>),
     /// The call said that it failed, and certainly had no effect.
     Failed,

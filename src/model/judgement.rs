@@ -19,7 +19,8 @@ pub enum Judgement {
 /// Why no legal order of effects explains a history.
 ///
 /// When several kinds apply the most telling is reported: invented, then duplicate, lost, late,
-/// order, empty.
+/// order, empty. Of a lock: two holders at once (overlap or stolen) first, then releases of what was not held
+/// (stolen or invented), lost, stuck. Of a register: invented, stale, lost.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Violation {
     pub code: &'static str,

@@ -12,7 +12,9 @@ mod fifo;
 mod history;
 mod judgement;
 mod lifo;
+mod mutex;
 mod priority;
+mod register;
 mod render;
 mod values;
 
@@ -22,7 +24,7 @@ mod tests;
 use std::fmt;
 use std::str::FromStr;
 
-pub use history::{Action, History, Operation, Outcome};
+pub use history::{Action, History, Lease, Operation, Outcome};
 pub use judgement::{Judgement, Violation};
 pub use render::render;
 
@@ -61,6 +63,10 @@ models! {
     FanOut = "fan-out" => fan_out::check,
     /// One more or one less at a time: never below zero, none lost.
     Counter = "counter" => counter::check,
+    /// One holder at a time; who releases is the holder; what is free can be had.
+    Mutex = "mutex" => mutex::check,
+    /// A read gives what was written last.
+    Register = "register" => register::check,
 }
 
 impl fmt::Display for Model {

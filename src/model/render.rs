@@ -54,6 +54,11 @@ fn call(action: &Action) -> String {
         Action::Set { value } => format!("set {value}"),
         Action::Add => "add".to_owned(),
         Action::Draw => "draw".to_owned(),
+        Action::Acquire { .. } => "acquire".to_owned(),
+        Action::Release => "release".to_owned(),
+        Action::Die => "is killed".to_owned(),
+        Action::Write { value } => format!("write {value:?}"),
+        Action::Read => "read".to_owned(),
     }
 }
 
@@ -61,8 +66,11 @@ fn outcome(operation: &Operation) -> String {
     match (&operation.outcome, &operation.action, operation.end) {
         (Outcome::Failed, ..) => "failed".to_owned(),
         (Outcome::Unknown, ..) | (_, _, None) => "unknown".to_owned(),
-        (Outcome::Ok(Some(_)), Action::Draw, _) => "granted".to_owned(),
-        (Outcome::Ok(None), Action::Draw, _) => "refused".to_owned(),
+        (Outcome::Ok(Some(_)), Action::Draw | Action::Acquire { .. }, _) => "granted".to_owned(),
+        (Outcome::Ok(None), Action::Draw | Action::Acquire { .. }, _) => "refused".to_owned(),
+        (Outcome::Ok(Some(_)), Action::Release, _) => "released".to_owned(),
+        (Outcome::Ok(None), Action::Release, _) => "not held".to_owned(),
+        (Outcome::Ok(None), Action::Read, _) => "nothing".to_owned(),
         (Outcome::Ok(Some(value)), Action::Add, _) => value.clone(),
         (Outcome::Ok(Some(value)), ..) => format!("{value:?}"),
         (Outcome::Ok(None), Action::Take, _) => "empty".to_owned(),

@@ -62,5 +62,7 @@ fn of_model(model: Model) -> &'static [&'static str] {
         Model::AtLeastOnce => &["duplicate", "empty", "invented", "lost"],
         Model::FanOut => &["bypassed", "duplicate", "ended", "invented", "late", "lost", "order"],
         Model::Counter => &["invented", "lost", "order", "oversold", "refused", "value"],
+        Model::Mutex => &["bypassed", "invented", "lost", "overlap", "stolen", "stuck", "value"],
+        Model::Register => &["invented", "lost", "stale", "value"],
     }
 }

@@ -7,7 +7,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use tokio::sync::Mutex;
 
-use super::relay::Relay;
+use super::relay::{Gatekeeper, Relay};
 use super::runner::Runner;
 use super::service::{self, Addresses, Books, Service, Session};
 use crate::catalog::service::Protocol;
@@ -159,6 +159,13 @@ impl Stand {
             well
         };
         tokio::time::timeout(ANSWERS_WITHIN, all).await.unwrap_or(false)
+    }
+
+    /// Asks `gatekeeper` before each command to any service from now on; `None` asks nobody.
+    pub fn set_gatekeeper(&self, gatekeeper: Option<&Arc<dyn Gatekeeper>>) {
+        for relay in self.relays.values() {
+            relay.set_gatekeeper(gatekeeper.cloned());
+        }
     }
 
     /// Ends the twin of a service without warning: who connects to it is refused.

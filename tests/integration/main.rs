@@ -13,6 +13,7 @@ mod hostile;
 mod http;
 mod interrupt;
 mod keyed;
+mod locks;
 mod mutants;
 mod mysql;
 mod packages;

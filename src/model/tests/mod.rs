@@ -4,6 +4,8 @@ mod collections;
 mod counter;
 mod crosscheck;
 mod fan_out;
+mod mutex;
+mod register;
 mod simulate;
 
 use proptest::test_runner::Config as ProptestConfig;

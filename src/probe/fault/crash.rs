@@ -14,7 +14,7 @@ use crate::probe::runner::{self, Process};
 use crate::probe::scene::Scene;
 use crate::probe::workload;
 use crate::probe::workload::deliver::{Crew, Taken};
-use crate::probe::workload::recorder::{Client, Recorder};
+use crate::probe::workload::recorder::{Client, Recorder, returned};
 use crate::probe::workload::roles::RoleKind;
 
 /// A call that sends more commands than this is not swept to its end.
@@ -26,11 +26,20 @@ const RESCUER: &str = "worker-3";
 
 /// Repeats the crash for every moment that the fault names.
 pub async fn observe(spec: &workload::Spec, kill: &Kill, scene: &Scene<'_>) -> Result<Finding> {
-    if kill.at == Moment::Holding {
-        return trial(spec, kill.role, scene, usize::MAX).await.map(|trial| trial.finding);
+    sweep(kill.at, async |number| trial(spec, kill.role, scene, number).await).await
+}
+
+/// Repeats a trial with a kill before the 1st, 2nd, … command of a call, until the call sends no more; or once, with
+/// a kill after it.
+pub async fn sweep(
+    at: Moment,
+    mut trial: impl AsyncFnMut(usize) -> Result<Trial>,
+) -> Result<Finding> {
+    if at == Moment::Holding {
+        return trial(usize::MAX).await.map(|trial| trial.finding);
     }
     for number in 1..=MAX_COMMANDS {
-        let trial = trial(spec, kill.role, scene, number).await?;
+        let trial = trial(number).await?;
         if !trial.struck || !matches!(trial.finding, Finding::Pass(_)) {
             return Ok(trial.finding);
         }
@@ -41,10 +50,10 @@ pub async fn observe(spec: &workload::Spec, kill: &Kill, scene: &Scene<'_>) -> R
     Ok(Evidence::new(summary).fail("commands"))
 }
 
-struct Trial {
-    finding: Finding,
+pub struct Trial {
+    pub finding: Finding,
     /// The call sent so many commands, and the worker died of one of them.
-    struck: bool,
+    pub struck: bool,
 }
 
 /// Jobs go in; somebody dies before the `number`th command of a call, or after it; another recovers
@@ -113,17 +122,16 @@ async fn play(
     let (kind, action) = match role {
         Victim::Take => (RoleKind::Take, Action::Take),
         Victim::Ack => (RoleKind::Ack, Action::Ack { value: job.clone() }),
-        Victim::Recover => (RoleKind::Recover, Action::Recover),
+        _ => (RoleKind::Recover, Action::Recover),
     };
     let values = [("worker", VICTIM), ("value", job.as_str())];
     let call = crew.spec.roles.call(kind, &values, crew.scene.variables)?;
-    let assassin =
-        Arc::new(Assassin { victim: victim.process.clone(), number, seen: AtomicUsize::new(0) });
+    let assassin = Assassin::new(&victim.process, number);
     relay.set_gatekeeper(Some(assassin.clone()));
     let died = die(&victim, call, action, crew.recorder).await;
     relay.set_gatekeeper(None);
     died?;
-    *struck = assassin.seen.load(Ordering::SeqCst) >= number;
+    *struck = assassin.struck();
     if let Some(finding) = crew.stopped()? {
         return Ok(Some(finding));
     }
@@ -159,7 +167,7 @@ async fn play(
 }
 
 /// A process of its own for a client.
-async fn client(scene: &Scene<'_>, name: &str) -> Result<Result<Client, Finding>> {
+pub async fn client(scene: &Scene<'_>, name: &str) -> Result<Result<Client, Finding>> {
     let processes = match call::spawn(scene, 1).await? {
         Ok(processes) => processes,
         Err(finding) => return Ok(Err(finding)),
@@ -169,40 +177,64 @@ async fn client(scene: &Scene<'_>, name: &str) -> Result<Result<Client, Finding>
     Ok(Ok(Client { name: name.to_owned(), process }))
 }
 
-/// The victim makes a call; it dies on the way, or after it has returned.
-async fn die(victim: &Client, call: Call, action: Action, recorder: &Recorder) -> Result<()> {
+/// The victim makes a call; it dies on the way, or after it has returned. Answers since when it may have been dead. A
+/// lock that it did not get it does not die with: that is not recorded.
+pub async fn die(
+    victim: &Client,
+    call: Call,
+    action: Action,
+    recorder: &Recorder,
+) -> Result<Option<u64>> {
     let line = call::line(&call.call, &call.args);
     let called = call::timed(&victim.process, &call, CALL_TIMEOUT).await;
     let by_us = |end: &runner::End| end.cause == runner::Cause::Killed;
-    let (end, outcome) = match called.ended {
+    let start = called.start_us;
+    let (since, end, outcome) = match called.ended {
         Ended::Returned(value) => {
             victim.process.kill().await?;
-            let job = match (&action, Taken::from(value)) {
-                (Action::Take, Taken::Job(job)) => Some(job),
-                _ => None,
+            let said = match &action {
+                Action::Take => match Taken::from(value) {
+                    Taken::Job(job) => Some(job),
+                    _ => None,
+                },
+                action => returned(action, &value),
             };
-            (called.end_us, Outcome::Ok(job))
+            if matches!(action, Action::Acquire { .. }) && said.is_none() {
+                return Ok(called.end_us);
+            }
+            (called.end_us, called.end_us, Outcome::Ok(said))
         }
         // The process is dead and its connections are closed: it has no effect any more.
         Ended::Trouble(call::Trouble::Call {
             outcome: runner::Outcome::Died { end, .. }, ..
-        }) if by_us(&end) => (Some(victim.process.clock().now_us()), Outcome::Unknown),
+        }) if by_us(&end) => (Some(start), Some(victim.process.clock().now_us()), Outcome::Unknown),
         Ended::Trouble(trouble) => {
             recorder.keep_trouble(line, trouble);
-            return Ok(());
+            return Ok(None);
         }
     };
     let client = victim.name.clone();
-    recorder.record(Operation { client, action, start: called.start_us, end, outcome });
-    Ok(())
+    recorder.record(Operation { client, action, start, end, outcome });
+    Ok(since)
 }
 
 /// Kills a process just before a command of its own is sent on.
-struct Assassin {
+pub struct Assassin {
     victim: Process,
     /// Which of its commands, from 1, handshakes not counted.
     number: usize,
     seen: AtomicUsize,
+}
+
+impl Assassin {
+    pub fn new(victim: &Process, number: usize) -> Arc<Self> {
+        Arc::new(Self { victim: victim.clone(), number, seen: AtomicUsize::new(0) })
+    }
+
+    /// Whether the victim sent so many commands.
+    pub fn struck(&self) -> bool {
+        self.seen.load(Ordering::SeqCst) >= self.number
+    }
 }
 
 impl Gatekeeper for Assassin {

@@ -3,6 +3,7 @@
 mod boundary;
 mod crash;
 mod drill;
+mod holder;
 mod inject;
 mod interleave;
 
@@ -55,6 +56,8 @@ pub enum Victim {
     Take,
     Ack,
     Recover,
+    Acquire,
+    Release,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
@@ -62,7 +65,7 @@ pub enum Victim {
 pub enum Moment {
     /// Before each command of the call in turn, and before its return.
     EveryCommand,
-    /// After the call has returned, before the work is acknowledged.
+    /// After the call has returned, before the work is acknowledged or the lock released.
     Holding,
 }
 
@@ -142,9 +145,22 @@ impl Spec {
 }
 
 fn lint_kill(kill: &Kill, workload: &workload::Spec) -> Result<()> {
-    if workload.model != Model::AtLeastOnce {
-        return Err(Error::usage("A kill needs a workload in which work is acknowledged")
-            .help("use the model at-least-once"));
+    let of_lock = matches!(kill.role, Victim::Acquire | Victim::Release);
+    match workload.model {
+        Model::AtLeastOnce if !of_lock => {}
+        Model::Mutex if of_lock && workload.lease.is_some() => {}
+        Model::Mutex if of_lock => {
+            return Err(Error::usage("Without a lease nobody gets the lock of who was killed")
+                .help("give the workload its lease"));
+        }
+        Model::AtLeastOnce | Model::Mutex => {
+            return Err(Error::usage("The kill is of a role that the workload does not have")
+                .help("kill take, ack or recover of at-least-once; acquire or release of mutex"));
+        }
+        _ => {
+            return Err(Error::usage("A kill needs a workload in which something is held")
+                .help("use the model at-least-once, or mutex"));
+        }
     }
     if kill.role == Victim::Recover && workload.roles.recover.is_none() {
         return Err(Error::usage("The kill is of a role that the workload does not have")
@@ -172,6 +188,9 @@ fn lint_inject(inject: &Inject, workload: &workload::Spec) -> Result<()> {
 
 pub async fn observe(spec: &Spec, scene: &Scene<'_>) -> Result<Finding> {
     match spec.fault()? {
+        Fault::Kill(kill, workload) if workload.model == Model::Mutex => {
+            holder::observe(workload, kill, scene).await
+        }
         Fault::Kill(kill, workload) => crash::observe(workload, kill, scene).await,
         Fault::Inject(inject, workload) => inject::observe(workload, inject, scene).await,
         Fault::Interleave(interleave) => interleave::observe(interleave, scene).await,

@@ -156,7 +156,7 @@ impl Crew<'_> {
         while missing > 0 && Instant::now() < patience {
             let values = [("worker", worker.name.as_str())];
             let call = self.spec.roles.call(RoleKind::Take, &values, self.scene.variables)?;
-            match self.recorder.take_something(worker, call).await.map(Taken::from) {
+            match self.recorder.get(worker, call, Action::Take).await.map(Taken::from) {
                 Some(Taken::Job(job)) => {
                     missing -= 1;
                     self.ack(worker, &job).await?;

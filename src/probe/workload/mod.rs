@@ -5,11 +5,16 @@ mod broadcast;
 mod count;
 pub mod deliver;
 mod figures;
+mod in_step;
 mod lag;
+pub mod lock;
 mod queue;
 pub mod recorder;
 pub mod roles;
+pub mod setting;
+mod write;
 
+use std::ops::RangeInclusive;
 use std::str::FromStr;
 use std::time::Duration;
 
@@ -22,13 +27,16 @@ use super::scene::Scene;
 use super::step::{Ask, Given};
 use crate::error::{Error, Result};
 use crate::model::{self, History, Judgement, Model};
-use crate::template::{Var, Variables};
+use crate::template::{Span, Var, Variables};
 use recorder::Recorder;
 use roles::{RoleKind, Roles};
+use setting::Setting;
 
 /// More processes cost more than they prove.
 pub const MAX_CLIENTS: u32 = 8;
 const JUDGE_WITHIN: Duration = Duration::from_secs(20);
+/// Others must have time to try while a lock is held, and it is waited for until it is over.
+const LEASES: RangeInclusive<Duration> = Duration::from_millis(100)..=Duration::from_secs(5);
 /// Histories are decided in milliseconds up to here.
 const MAX_OPERATIONS: u64 = 1_000;
 
@@ -46,14 +54,17 @@ pub struct Spec {
     /// What the program calls its priorities, the most urgent first.
     #[serde(default)]
     pub priorities: Vec<String>,
-    /// What the twin holds before the first call; only of a counter. `$key` names what is counted.
+    /// What the twin holds before the first call; of a counter, a mutex and a register. `$key` names what is
+    /// counted, locked or written to.
     #[serde(default)]
     pub given: Vec<Given>,
     /// What a counter begins with.
     pub start: Option<Var<u32>>,
-    /// What the service must answer when all calls are over; only of a counter.
+    /// What the service must answer when all calls are over; of a counter, a mutex and a register.
     #[serde(default)]
     pub then: Vec<Ask>,
+    /// How long a lock lasts that nobody releases; only of a mutex.
+    pub lease: Option<Var<Span>>,
     /// A pass says what it has cost: calls, commands, transactions refused.
     #[serde(default)]
     pub figures: bool,
@@ -75,6 +86,8 @@ impl Spec {
             Model::AtLeastOnce => &[RoleKind::Put, RoleKind::Take, RoleKind::Ack],
             Model::FanOut => &[RoleKind::Publish, RoleKind::Subscribe],
             Model::Counter => &[self.counting()?],
+            Model::Mutex => &[RoleKind::Acquire, RoleKind::Release],
+            Model::Register => &[RoleKind::Write, RoleKind::Read],
         };
         self.roles.lint(needed, self.model, variables)?;
         let operations = self.operations.get(variables)?;
@@ -82,10 +95,14 @@ impl Spec {
             return Err(Error::usage(format!("A workload of {operations} operations"))
                 .help(format!("between 1 and {MAX_OPERATIONS}")));
         }
-        let counts = self.start.is_some() || !self.given.is_empty() || !self.then.is_empty();
-        if counts && self.model != Model::Counter {
-            return Err(Error::usage("Only a counter has given, start and then"));
+        let is_set = !self.given.is_empty() || !self.then.is_empty();
+        if is_set && !matches!(self.model, Model::Counter | Model::Mutex | Model::Register) {
+            return Err(Error::usage("Only a counter, a mutex and a register have given and then"));
         }
+        if self.start.is_some() && self.model != Model::Counter {
+            return Err(Error::usage("Only a counter has start"));
+        }
+        self.lint_lock(variables)?;
         self.given.iter().try_for_each(|given| given.lint(variables))?;
         self.start.iter().try_for_each(|start| start.get(variables).map(drop))?;
         self.then.iter().try_for_each(|ask| ask.lint(variables))?;
@@ -98,6 +115,30 @@ impl Spec {
 }
 
 impl Spec {
+    fn lint_lock(&self, variables: &Variables) -> Result<()> {
+        let lease = self.lease.as_ref().map(|lease| lease.get(variables)).transpose()?;
+        if self.model != Model::Mutex {
+            return match lease {
+                Some(_) => Err(Error::usage("Only a mutex has a lease")),
+                None => Ok(()),
+            };
+        }
+        if lease.is_some_and(|lease| !LEASES.contains(&lease.0)) {
+            return Err(Error::usage("The lease is too short or too long to be waited for").help(
+                format!(
+                    "between {} ms and {} s",
+                    LEASES.start().as_millis(),
+                    LEASES.end().as_secs()
+                ),
+            ));
+        }
+        if self.roles.clients(RoleKind::Acquire, variables)? < 2 {
+            return Err(Error::usage("Of a mutex at least two must want it")
+                .help("give the role acquire clients: 3"));
+        }
+        Ok(())
+    }
+
     /// Whether a counter goes up or down.
     fn counting(&self) -> Result<RoleKind> {
         match (self.roles.has(RoleKind::Add), self.roles.has(RoleKind::Draw)) {
@@ -111,24 +152,33 @@ impl Spec {
 /// Drives the program and judges what happened.
 pub async fn observe(spec: &Spec, scene: &Scene<'_>) -> Result<Finding> {
     let recorder = Recorder::default();
-    let (_, relay) = scene.stand()?.twin(None)?;
-    let mark = relay.mark();
+    let relays = scene.stand()?.relays.values();
+    let marks: Vec<_> = relays.map(|relay| (relay, relay.mark())).collect();
+    let mut setting = Setting::prepare(spec, scene).await?;
     let finding = match spec.model {
         Model::Fifo | Model::Lifo | Model::Priority => queue::drive(spec, scene, &recorder).await?,
         Model::AtLeastOnce => deliver::drive(spec, scene, &recorder).await?,
         Model::FanOut => broadcast::drive(spec, scene, &recorder).await?,
-        Model::Counter => count::drive(spec, scene, &recorder).await?,
+        Model::Counter => count::drive(spec, scene, &recorder, &setting.key).await?,
+        Model::Mutex => lock::drive(spec, scene, &recorder, &setting.key).await?,
+        Model::Register => write::drive(spec, scene, &recorder, &setting.key).await?,
     };
     let finding = match finding {
         Some(finding) => finding,
         None => judge(spec.model, recorder.history()).await?,
     };
-    Ok(match finding {
-        Finding::Pass(_) if spec.figures => {
-            Finding::Pass(figures::of(&relay.records_since(mark), recorder.calls()))
-        }
-        finding => finding,
-    })
+    if !matches!(finding, Finding::Pass(_)) {
+        return Ok(finding);
+    }
+    if let Some(finding) = setting.ask(spec, scene).await? {
+        return Ok(finding);
+    }
+    if !spec.figures {
+        return Ok(finding);
+    }
+    let records: Vec<_> =
+        marks.iter().flat_map(|(relay, mark)| relay.records_since(*mark)).collect();
+    Ok(Finding::Pass(figures::of(&records, recorder.calls())))
 }
 
 /// Sends each command on only when those before it are answered: commands in one packet are several moments,
@@ -177,3 +227,6 @@ fn conclude(model: Model, history: &History) -> Result<Finding> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

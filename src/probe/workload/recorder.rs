@@ -49,10 +49,11 @@ impl Recorder {
         value
     }
 
-    /// As [`Recorder::act`] of a take, but an answer that nothing is there is not recorded.
-    pub async fn take_something(&self, client: &Client, call: Call) -> Option<Value> {
-        let (operation, value) = self.made(client, call, Action::Take, CALL_TIMEOUT).await;
-        if let Some(operation) = operation.filter(|operation| !is_empty_take(operation)) {
+    /// As [`Recorder::act`], but an answer that there is nothing to get is not recorded.
+    pub async fn get(&self, client: &Client, call: Call, action: Action) -> Option<Value> {
+        let (operation, value) = self.made(client, call, action, CALL_TIMEOUT).await;
+        let nothing = |operation: &Operation| operation.outcome == Outcome::Ok(None);
+        if let Some(operation) = operation.filter(|operation| !nothing(operation)) {
             self.record(operation);
         }
         value
@@ -152,19 +153,43 @@ fn is_empty_take(operation: &Operation) -> bool {
 /// What a call should have returned instead.
 fn unfit(action: &Action, value: &Value) -> Option<&'static str> {
     match action {
-        Action::Take if !(value.is_string() || value.is_null()) => Some("a text or None"),
+        Action::Take | Action::Read if !(value.is_string() || value.is_null()) => {
+            Some("a text or None")
+        }
         Action::Add if !value.is_i64() => Some("a whole number"),
         Action::Draw if !value.is_boolean() => Some("True or False"),
+        Action::Acquire { .. } if value.is_array() || value.is_object() => {
+            Some("True, False, None or a token")
+        }
+        // In Python 1 is True, and a script in Redis answers with it.
+        Action::Release if !(value.is_boolean() || *value == 0 || *value == 1) => {
+            Some("True or False")
+        }
         _ => None,
     }
 }
 
-/// What an operation came to: the value taken, the value counted to, that a draw was granted.
-fn returned(action: &Action, value: &Value) -> Option<String> {
+/// What an operation came to: the value taken, read or counted to, or that something was granted.
+pub fn returned(action: &Action, value: &Value) -> Option<String> {
     match (action, value) {
-        (Action::Take, Value::String(text)) => Some(text.clone()),
+        (Action::Take | Action::Read, Value::String(text)) => Some(text.clone()),
+        (Action::Acquire { .. } | Action::Release, value) => {
+            is_true(value).then(|| "granted".to_owned())
+        }
         (Action::Add, Value::Number(number)) => Some(number.to_string()),
         (Action::Draw, Value::Bool(true)) => Some("granted".to_owned()),
         _ => None,
+    }
+}
+
+/// As Python takes it.
+pub fn is_true(value: &Value) -> bool {
+    match value {
+        Value::Null => false,
+        Value::Bool(is) => *is,
+        Value::Number(number) => number.as_f64() != Some(0.0),
+        Value::String(text) => !text.is_empty(),
+        Value::Array(items) => !items.is_empty(),
+        Value::Object(map) => !map.is_empty(),
     }
 }

@@ -26,6 +26,13 @@ pub struct Roles {
     pub add: Option<Role>,
     /// Takes one away where there is one; returns whether there was.
     pub draw: Option<Role>,
+    /// Tries to get the lock; returns whether it did, or a token for the release.
+    pub acquire: Option<Role>,
+    /// Gives back the lock that the caller has; returns whether it had it.
+    pub release: Option<Role>,
+    pub write: Option<Role>,
+    /// Returns the value, or nothing where there is none.
+    pub read: Option<Role>,
 }
 
 /// A function, what it is called with, and by how many processes.
@@ -33,7 +40,7 @@ pub struct Roles {
 #[serde(deny_unknown_fields)]
 pub struct Role {
     pub call: String,
-    /// `$value`, `$priority`, `$worker`, `$channel`, `$key` stand for what the workload gives; left out, the role's usual one.
+    /// `$value`, `$priority`, `$worker`, `$channel`, `$key`, `$token` stand for what the workload gives; left out, the role's usual ones.
     pub args: Option<Vec<Value>>,
     #[serde(default = "one")]
     pub clients: Var<u32>,
@@ -50,10 +57,14 @@ pub enum RoleKind {
     Late,
     Add,
     Draw,
+    Acquire,
+    Release,
+    Write,
+    Read,
 }
 
 impl RoleKind {
-    const ALL: [Self; 9] = [
+    const ALL: [Self; 13] = [
         Self::Put,
         Self::Take,
         Self::Ack,
@@ -63,6 +74,10 @@ impl RoleKind {
         Self::Late,
         Self::Add,
         Self::Draw,
+        Self::Acquire,
+        Self::Release,
+        Self::Write,
+        Self::Read,
     ];
 
     fn name(self) -> &'static str {
@@ -76,6 +91,10 @@ impl RoleKind {
             Self::Late => "late",
             Self::Add => "add",
             Self::Draw => "draw",
+            Self::Acquire => "acquire",
+            Self::Release => "release",
+            Self::Write => "write",
+            Self::Read => "read",
         }
     }
 
@@ -87,8 +106,15 @@ impl RoleKind {
             Self::Recover => &["$worker"],
             Self::Publish => &["$channel", "$value"],
             Self::Subscribe | Self::Late => &["$channel"],
-            Self::Add | Self::Draw => &["$key"],
+            Self::Add | Self::Draw | Self::Read => &["$key"],
+            Self::Acquire | Self::Release => &["$key", "$worker"],
+            Self::Write => &["$key", "$value"],
         }
+    }
+
+    /// Whether those who play another part make the calls.
+    fn is_aside(self) -> bool {
+        matches!(self, Self::Ack | Self::Recover | Self::Release)
     }
 }
 
@@ -108,6 +134,10 @@ impl Roles {
             RoleKind::Late => self.late.as_ref(),
             RoleKind::Add => self.add.as_ref(),
             RoleKind::Draw => self.draw.as_ref(),
+            RoleKind::Acquire => self.acquire.as_ref(),
+            RoleKind::Release => self.release.as_ref(),
+            RoleKind::Write => self.write.as_ref(),
+            RoleKind::Read => self.read.as_ref(),
         }
     }
 
@@ -150,7 +180,8 @@ impl Roles {
         }
         let mut clients = 0;
         for kind in RoleKind::ALL {
-            clients += self.clients(kind, variables)?;
+            let own = self.clients(kind, variables)?;
+            clients += if kind.is_aside() { 0 } else { own };
             let args = self.find(kind).and_then(|role| role.args.as_deref()).unwrap_or_default();
             args.iter().try_for_each(|arg| variables.resolve(arg).map(drop))?;
         }
