@@ -238,7 +238,8 @@ fn evidence(failure: &Failure, detail: Detail) -> String {
 
 fn field(out: &mut String, name: &str, value: &str, detail: Detail) {
     let value = visible(&shorten(value, detail));
-    let room = detail.width.saturating_sub(VALUE);
+    // In full means in one piece too: it may be searched, copied, read by a program.
+    let room = if detail.verbose { usize::MAX } else { detail.width.saturating_sub(VALUE) };
     let mut lines = value.lines().flat_map(|line| folded(line, room));
     let first = lines.next().unwrap_or_default();
     let _ = writeln!(out, "      {} {first}", name_of(name));
