@@ -14,8 +14,9 @@ def _held(worker: str) -> str:
 
 
 def _alive(worker: str) -> None:
-    r.sadd(WORKERS, worker)
+    # In this order: whoever is found among the workers is alive.
     r.set(f"reliable:alive:{worker}", 1, ex=ALIVE_FOR)
+    r.sadd(WORKERS, worker)
 
 
 def put(job: str) -> None:
