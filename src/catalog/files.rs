@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::io::Read;
 use std::path::{Path, PathBuf};
 
-use rust_embed::RustEmbed;
+use rust_embed::{EmbeddedFile, RustEmbed};
 
 use super::text::Text;
 use crate::error::{Error, Result};
@@ -45,13 +45,10 @@ impl Files {
     /// # Errors
     /// It does not exist, cannot be read, or is larger than 1 MiB.
     pub fn read(&self, path: &str) -> Result<Cow<'static, [u8]>> {
-        let embedded = match self {
-            Self::Labs => EmbeddedLabs::get(path),
-            Self::Docker => EmbeddedDocker::get(path),
-            Self::Questions => EmbeddedQuestions::get(path),
-            Self::Folder(root) => return read_bounded(root, path).map(Cow::Owned),
-        };
-        embedded.map(|file| file.data).ok_or_else(|| missing(path))
+        if let Self::Folder(root) = self {
+            return read_bounded(root, path).map(Cow::Owned);
+        }
+        self.embedded(path).map(|file| file.data).ok_or_else(|| missing(path))
     }
 
     /// The content of a text file.
@@ -65,7 +62,7 @@ impl Files {
     pub fn exists(&self, path: &str) -> bool {
         match self {
             Self::Folder(root) => inside(root, path).is_ok_and(|path| path.is_file()),
-            _ => self.all().any(|file| file == path),
+            _ => self.embedded(path).is_some(),
         }
     }
 
@@ -112,6 +109,15 @@ impl Files {
             Self::Docker => format!("docker/{path}"),
             Self::Questions => format!("questions/{path}"),
             Self::Folder(root) => root.join(path).display().to_string(),
+        }
+    }
+
+    fn embedded(&self, path: &str) -> Option<EmbeddedFile> {
+        match self {
+            Self::Labs => EmbeddedLabs::get(path),
+            Self::Docker => EmbeddedDocker::get(path),
+            Self::Questions => EmbeddedQuestions::get(path),
+            Self::Folder(_) => None,
         }
     }
 

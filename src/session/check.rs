@@ -1,13 +1,12 @@
 //! Checking: which checks, in what order, on which stand, and what the results add up to.
 
-use std::cmp::Reverse;
-use std::collections::{BTreeMap, VecDeque};
-use std::sync::Mutex;
+use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 use tokio::sync::watch;
 
 use super::Session;
+use super::board::{Board, Next, Turn};
 use super::ledger::check_lock;
 use super::plan::{LANES, Plan};
 use super::stand::Lane;
@@ -16,7 +15,7 @@ use crate::catalog::lab::{Check, Lab, Task};
 use crate::error::{Error, Result};
 use crate::event::Event;
 use crate::probe::Probe;
-use crate::probe::finding::{Evidence, Failure, Finding};
+use crate::probe::finding::{Evidence, Finding};
 use crate::probe::scene::{Scene, Services};
 use crate::probe::service;
 use crate::store::{Attempt, SeatRow};
@@ -25,8 +24,8 @@ use crate::verdict::{CheckResult, LabResult, TaskResult, Verdict, millis};
 
 /// No check goes on longer, whatever the program does.
 const CHECK_WITHIN: Duration = Duration::from_secs(60);
-/// The failure after which the program's other checks would only say the same.
-const NOT_LOADED: &str = "load";
+/// So many checks that drive the program, or do harm, are worth the start of one more twin.
+const WORTH_A_TWIN: usize = 3;
 
 impl Session {
     /// Checks one task, or all; records attempts and passes.
@@ -59,13 +58,9 @@ impl Session {
             .collect::<Result<BTreeMap<_, _>>>()?;
         let tasks: Vec<&Task> =
             lab.tasks.iter().filter(|t| task.is_none_or(|id| id == t.id.value)).collect();
-        let mut decided: BTreeMap<String, State> =
-            tasks.iter().map(|t| (t.id.value.clone(), State::Open)).collect();
-        for (id, progress) in self.store.progress(&lab.slug)? {
-            if progress.passed_at.is_some() {
-                decided.insert(id, State::Passed);
-            }
-        }
+        let progress = self.store.progress(&lab.slug)?;
+        let passed = progress.iter().filter(|(_, p)| p.passed_at.is_some());
+        let board = Board::new(lab, &tasks, passed.map(|(id, _)| id.as_str()));
         let kept = plan
             .members
             .iter()
@@ -79,7 +74,7 @@ impl Session {
             plan: &plan,
             broken: self.broken(&plan, &services).await,
             services,
-            decided: watch::Sender::new(decided),
+            board: watch::Sender::new(board),
         };
         let mut results = round.tasks(&tasks).await?;
         results.sort_by_key(|r| lab.tasks.iter().position(|t| t.id.value == r.id));
@@ -118,44 +113,25 @@ struct Round<'a> {
     services: Services,
     /// What every check finds when a service is not there, or is another than it should be.
     broken: Option<Finding>,
-    /// What is known of each task.
-    decided: watch::Sender<BTreeMap<String, State>>,
+    board: watch::Sender<Board<'a>>,
 }
 
-/// Whether a task's needs are met by another.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum State {
-    /// It is part of this round, and not checked yet.
-    Open,
-    /// Now or earlier.
-    Passed,
-    Failed,
-}
-
-impl Round<'_> {
-    /// Tasks go to a few lanes. What a task needs is under way before it; otherwise those with the most to run come
-    /// first, so that no lane is left alone with them at the end.
+impl<'a> Round<'a> {
+    /// Checks go to a few lanes.
     async fn tasks(&self, tasks: &[&Task]) -> Result<Vec<TaskResult>> {
-        let probes = |t: &Task| t.checks.iter().filter_map(Check::probe).collect::<Vec<_>>();
-        let runs = |t: &Task| probes(t).iter().filter(|p| p.needs_stand()).count();
-        let is_long = |p: &Probe| p.drives_program() || matches!(p, Probe::Fault(_));
-        // What only asks a twin is soon done: it does not pay to make several for it.
-        let driving = match tasks.iter().filter(|t| probes(t).iter().any(is_long)).count() {
-            0 => usize::from(tasks.iter().any(|t| runs(t) > 0)),
-            driving => driving,
-        };
-        let mut queue: Vec<&Task> = tasks.to_vec();
-        queue.sort_by_key(|t| (self.depth(t), Reverse(runs(t))));
-        let queue = Mutex::new(queue.into());
-        if driving == 0 {
-            return self.lane(&queue, None).await;
+        let probes = tasks.iter().flat_map(|t| &t.checks).filter_map(Check::probe);
+        let probes: Vec<Probe> = probes.filter(Probe::needs_stand).collect();
+        if probes.is_empty() {
+            return self.lane(None).await;
         }
+        let is_long = |p: &&Probe| p.drives_program() || matches!(p, Probe::Fault(_));
+        let long = probes.iter().filter(is_long).count();
+        let twins = self.plan.members.iter().filter(|m| service::known(m.definition.ready)).count();
+        let lanes = long.div_ceil(WORTH_A_TWIN * twins.max(1)).clamp(1, usize::from(self.lanes));
         let _lock = self.session.store.lock_waiting(&check_lock(&self.plan.seat.lab)).await?;
         let networks = self.session.networks(self.plan).await?;
-        let lanes = u8::try_from(driving).unwrap_or(LANES).min(self.lanes);
-        let work = (0..lanes).map(|number| {
-            let lane = Lane::new(self.session, self.plan, number, networks.clone());
-            self.lane(&queue, Some(lane))
+        let work = (0..self.lanes).take(lanes).map(|number| {
+            self.lane(Some(Lane::new(self.session, self.plan, number, networks.clone())))
         });
         let mut results = Vec::new();
         for part in futures_util::future::join_all(work).await {
@@ -164,29 +140,24 @@ impl Round<'_> {
         Ok(results)
     }
 
-    /// How many tasks of this round come one after the other before this one, because it needs them.
-    fn depth(&self, task: &Task) -> usize {
-        let decided = self.decided.borrow();
-        let open = |id: &&str| decided.get(*id) == Some(&State::Open);
-        let needs = task.needs.iter().map(|n| n.value.as_str()).filter(open);
-        needs.filter_map(|id| self.lab.task(id)).map(|t| 1 + self.depth(t)).max().unwrap_or(0)
-    }
-
-    /// One task after the other, as long as there are any.
-    async fn lane(
-        &self,
-        queue: &Mutex<VecDeque<&Task>>,
-        mut lane: Option<Lane<'_>>,
-    ) -> Result<Vec<TaskResult>> {
-        let next = || queue.lock().ok()?.pop_front();
+    /// One check after the other, as long as there are any; returns the tasks that ended here.
+    async fn lane(&self, mut lane: Option<Lane<'_>>) -> Result<Vec<TaskResult>> {
         let mut results = Vec::new();
         let mut failed = None;
-        while let Some(task) = next() {
-            match self.task(task, lane.as_mut()).await {
-                Ok(result) => results.push(result),
+        while let Some((turn, blocked)) = self.next().await {
+            let Turn { task, check } = turn;
+            let result = if let Some(by) = blocked {
+                Ok(unchecked(check, Verdict::Blocked, Some(by)))
+            } else {
+                let step = format!("checking {}: {}", task.id.value, check.claim);
+                let work = self.one(task, check, lane.as_mut());
+                self.session.events.passing(step, work).await
+            };
+            match result.and_then(|result| self.done(turn, result)) {
+                Ok(result) => results.extend(result),
                 Err(error) => {
+                    self.board.send_modify(Board::close);
                     failed = Some(error);
-                    break;
                 }
             }
         }
@@ -199,51 +170,35 @@ impl Round<'_> {
         failed.map_or(Ok(results), Err)
     }
 
-    /// The first task that this one needs and that has not passed, once all of them are decided.
-    async fn missing<'t>(&self, task: &'t Task) -> Option<&'t str> {
-        let mut decided = self.decided.subscribe();
-        for need in &task.needs {
-            let waits = decided.wait_for(|d| d.get(&need.value) != Some(&State::Open));
-            let state = waits.await.ok().and_then(|d| d.get(&need.value).copied());
-            if state != Some(State::Passed) {
-                return Some(&need.value);
+    /// The next check, and what blocks it; waits where all that is left needs what is running.
+    async fn next(&self) -> Option<(Turn<'a>, Option<String>)> {
+        let mut changes = self.board.subscribe();
+        loop {
+            let mut next = Next::Done;
+            self.board.send_if_modified(|board| {
+                next = board.next();
+                false
+            });
+            match next {
+                Next::Check(turn) => return Some((turn, None)),
+                Next::Blocked(turn, by) => return Some((turn, Some(by))),
+                Next::Wait => changes.changed().await.ok()?,
+                Next::Done => return None,
             }
         }
-        None
     }
 
-    async fn task(&self, task: &Task, mut lane: Option<&mut Lane<'_>>) -> Result<TaskResult> {
-        let mut checks: Vec<CheckResult> = Vec::new();
-        let missing = self.missing(task).await;
-        for check in &task.checks {
-            let blocked = match missing {
-                Some(need) => Some(format!("task {need}")),
-                None => blocked_by(check, &checks),
-            };
-            let result = if let Some(by) = blocked {
-                unchecked(check, Verdict::Blocked, Some(by))
-            } else {
-                let step = format!("checking {}: {}", task.id.value, check.claim);
-                let work = self.one(task, check, lane.as_deref_mut());
-                self.session.events.passing(step, work).await?
-            };
-            let event =
-                Event::CheckDone { task: task.id.value.clone(), result: Box::new(result.clone()) };
-            self.session.events.send(event);
-            checks.push(result);
+    /// Notes what came of a check, and of its task with the last one.
+    fn done(&self, turn: Turn<'a>, result: CheckResult) -> Result<Option<TaskResult>> {
+        let task = turn.task.id.value.clone();
+        self.session.events.send(Event::CheckDone { task, result: Box::new(result.clone()) });
+        let mut whole = None;
+        self.board.send_modify(|board| whole = board.done(turn, result));
+        if let Some(result) = &whole {
+            self.record(result)?;
+            self.session.events.send(Event::TaskDone(Box::new(result.clone())));
         }
-        let result = TaskResult::new(task, checks);
-        let pass = result.verdict == Verdict::Pass;
-        self.decided.send_modify(|decided| {
-            let state = decided.entry(task.id.value.clone()).or_insert(State::Failed);
-            // What passed once stays passed.
-            if pass || *state == State::Open {
-                *state = if pass { State::Passed } else { State::Failed };
-            }
-        });
-        self.record(&result)?;
-        self.session.events.send(Event::TaskDone(Box::new(result.clone())));
-        Ok(result)
+        Ok(whole)
     }
 
     /// An error of ours costs no attempt, and what is blocked was not tried.
@@ -332,20 +287,6 @@ impl Round<'_> {
             finding => finding,
         }
     }
-}
-
-/// A check of the same task that has not passed and must have.
-fn blocked_by(check: &Check, before: &[CheckResult]) -> Option<String> {
-    let not_loaded =
-        |r: &&CheckResult| r.failure.as_ref().is_some_and(|f: &Failure| f.code == NOT_LOADED);
-    let needed = |r: &&CheckResult| {
-        check.needs.iter().any(|n| n.value == r.id) && r.verdict != Verdict::Pass
-    };
-    let drives = check.probe().is_some_and(|p| p.drives_program());
-    before
-        .iter()
-        .find(|r| needed(r) || (drives && not_loaded(r)))
-        .map(|r| format!("check {}", r.id))
 }
 
 fn unchecked(check: &Check, verdict: Verdict, blocked_by: Option<String>) -> CheckResult {

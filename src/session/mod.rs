@@ -1,5 +1,6 @@
 //! The life of a seat: plan, start, check, reset, stop.
 
+mod board;
 pub mod check;
 pub mod harm;
 mod ledger;

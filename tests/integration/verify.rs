@@ -1,4 +1,9 @@
 //! `labs author verify`: of a sound lab every rule holds; each edit breaks the one rule it is meant to break.
+//!
+//! No lab can break `impostor`: before a round of checks every service that has a port is asked what only a genuine one can
+//! answer, and where one cannot, that is what every check comes to; a service without a port has nobody to fool. So the rule
+//! is tried on the sound lab, on one with a program and on one with a service that no check asks; that it would complain is
+//! shown beside `judge.rs`.
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -10,8 +15,10 @@ use serde_json::{Value, json};
 use crate::docker::{self, Found};
 use crate::sandbox::{Sandbox, fixture, until};
 
-/// The rules that a lab itself can break, but for those that check more often.
+/// The rules about what a lab says.
 const BY_LAB: [&str; 6] = ["fresh", "right", "wrong", "steps", "guards", "twice"];
+/// Those about what is done to its services, which take longer.
+const BY_HARM: [&str; 4] = ["killed", "shut-down", "impostor", "reset"];
 
 /// A sandbox with a copy of the sound lab, after `edit` of its lab.yaml.
 fn edited(edit: impl FnOnce(String) -> String) -> Sandbox {
@@ -20,11 +27,14 @@ fn edited(edit: impl FnOnce(String) -> String) -> Sandbox {
     std::fs::create_dir_all(lab.join("tasks")).unwrap();
     for suffix in [".md", ".explanation.md"] {
         let text = fixture("verify/sound/tasks").join(format!("colour{suffix}"));
-        // The second is for an edit that adds a task.
-        for task in ["colour", "done"] {
+        // The others are for edits that add a task.
+        for task in ["colour", "done", "wait"] {
             std::fs::copy(&text, lab.join(format!("tasks/{task}{suffix}"))).unwrap();
         }
     }
+    std::fs::create_dir_all(lab.join("solutions/set")).unwrap();
+    let program = fixture("verify/sound/solutions/set/wait.py");
+    std::fs::copy(program, lab.join("solutions/set/wait.py")).unwrap();
     let text = std::fs::read_to_string(fixture("verify/sound/lab.yaml")).unwrap();
     std::fs::write(lab.join("lab.yaml"), edit(text)).unwrap();
     sandbox
@@ -66,10 +76,12 @@ fn breaks(rule: &'static str, said: &str, edit: impl FnOnce(String) -> String) {
 }
 
 /// The lab of the sandbox breaks this rule and no other.
-fn broken(sandbox: &Sandbox, rule: &'static str, said: &str) {
+fn broken(sandbox: &Sandbox, rule: &'static str, said: &str) -> Value {
     let mut args = rules(&BY_LAB);
     args.extend(["--jobs", "1"]);
-    if !BY_LAB.contains(&rule) {
+    if BY_HARM.contains(&rule) {
+        args.extend(rules(&BY_HARM));
+    } else if !BY_LAB.contains(&rule) {
         args.extend(["--rule", rule]);
     }
     let (lab, code) = verify(sandbox, &args);
@@ -79,6 +91,7 @@ fn broken(sandbox: &Sandbox, rule: &'static str, said: &str) {
         assert!(breach["what"].as_str().unwrap().contains(said), "{lab:#}");
     }
     assert_nothing_left(sandbox);
+    lab
 }
 
 /// Rules that the edit gives nothing to try are no others than these.
@@ -120,6 +133,42 @@ fn every_rule_holds_of_a_sound_lab() {
             ("shut-down", "no check runs a program"),
         ],
     );
+    assert_nothing_left(&sandbox);
+}
+
+/// One more task, whose program waits for a job while it is watched; what the twin is given before.
+fn with_program(text: &str, given: &str) -> String {
+    let task = format!(
+        "  - id: wait
+    title: A job is waited for
+    points: 1
+    program: wait.py
+    checks:
+      - id: comes
+        claim: A job that comes later is taken
+        trace:
+          given: [{given}]
+          steps:
+            - start: {{ call: take, as: waiting }}
+            - watch: 600ms
+            - call: {{ call: put, args: [\"$job\"] }}
+            - finish: {{ of: waiting, within: 4s, expect: {{ eq: \"$job\" }} }}
+solutions:"
+    );
+    let step = "\n      - { task: wait, copy: wait.py }\nwrong";
+    replaced(&replaced(text, "solutions:", &task), "\nwrong", step)
+}
+
+#[test]
+fn every_rule_holds_of_a_sound_lab_with_a_program() {
+    let sandbox = edited(|text| with_program(&text, ""));
+    let (lab, code) = verify(&sandbox, &["--jobs", "1"]);
+    assert_eq!((code, &lab["holds"]), (0, &json!(true)), "{lab:#}");
+    for (rule, all) in [("killed", 2), ("shut-down", 2), ("impostor", 2), ("reset", 1)] {
+        let tally = &lab["rules"][rule];
+        assert_eq!((&tally["good"], &tally["all"]), (&json!(all), &json!(all)), "{lab:#}");
+    }
+    assert_untried(&lab, &[("steps", "no solution has several steps for a task")]);
     assert_nothing_left(&sandbox);
 }
 
@@ -272,6 +321,26 @@ fn a_check_that_passes_once_only_breaks_twice() {
     });
 }
 
+/// To ask MySQL for the value of a function is to call it.
+#[test]
+fn a_check_that_changes_what_it_asks_breaks_twice() {
+    let set_up = "setup:
+  - mysql: [CREATE DATABASE shop]
+  - mysql: [CREATE TABLE shop.looks (look INT)]
+  - mysql:
+      - >-
+        CREATE FUNCTION shop.look() RETURNS INT MODIFIES SQL DATA
+        BEGIN INSERT INTO shop.looks VALUES (1); RETURN 1; END\n";
+    let check = "      - id: seen
+        claim: It is seen once
+        state: { on: mysql, value: SELECT shop.look(), expect: { eq: 1 } }
+solutions:";
+    breaks("twice", "checking changed what a service keeps", |text| {
+        let text = replaced(&text, "  redis: {}\n", "  redis: {}\n  mysql: {}\n");
+        replaced(&replaced(&text, "setup:\n", set_up), "solutions:", check)
+    });
+}
+
 #[test]
 fn a_check_that_passes_a_few_times_only_breaks_flakes() {
     breaks("flakes", "checked again: colour/seldom: commands", |text| {
@@ -300,14 +369,44 @@ fn with_service(line: &str) -> Sandbox {
 #[test]
 fn a_service_that_nobody_asks_breaks_killed() {
     let sandbox = with_service("spare: { use: workbench }");
-    let (lab, code) = verify(&sandbox, &["--rule", "killed"]);
-    assert_eq!((code, &lab["holds"]), (1, &json!(false)), "{lab:#}");
-    for breach in lab["breaches"].as_array().unwrap() {
-        assert!(breach["case"].as_str().unwrap().contains("spare"), "{lab:#}");
-        let said = "with the service gone: colour/set: pass, colour/stock: pass";
-        assert!(breach["what"].as_str().unwrap().contains(said), "{lab:#}");
-    }
-    assert_nothing_left(&sandbox);
+    let said = "with the service gone: colour/set: pass, colour/stock: pass";
+    broken(&sandbox, "killed", said);
+}
+
+/// Whether somebody told a server to end is seen in its log: one that logs too little could as well have been stopped from
+/// outside, which is nobody's failure. The seat's own is shut down by a client, its twin by the program.
+#[test]
+fn a_service_that_does_not_say_who_stopped_it_breaks_shut_down() {
+    let sandbox = edited(|text| {
+        let quiet = "[CONFIG, SET, loglevel, warning]";
+        let text = with_program(&text, &format!("{{ send: {quiet} }}"));
+        replaced(&text, "setup:\n", &format!("setup:\n  - redis: {quiet}\n"))
+    });
+    let lab = broken(&sandbox, "shut-down", "error (The service redis was stopped from outside");
+    assert_eq!(lab["rules"]["shut-down"]["all"], 2, "{lab:#}");
+    assert_eq!(lab["breaches"].as_array().unwrap().len(), 2, "{lab:#}");
+}
+
+/// Each set-up draws a number, and checks look at its digits: sixteen of them do not come to the same twice.
+#[test]
+fn a_set_up_that_comes_to_something_else_each_time_breaks_reset() {
+    let draw = "setup:
+  - redis: [EVAL, \"redis.call('SET', KEYS[1], redis.sha1hex(table.concat(redis.call('TIME'))))\", \"1\", drawn]\n";
+    let digit = |n| {
+        format!(
+            "      - id: digit-{n}
+        claim: Digit {n} is small
+        state: {{ on: redis, send: [GETRANGE, drawn, \"{n}\", \"{n}\"], expect: {{ one_of: [0, 1, 2, 3, 4, 5, 6, 7] }} }}\n"
+        )
+    };
+    breaks("reset", "after a reset: ", |text| {
+        let text = replaced(&text, "setup:\n", draw);
+        let digits: String = (0..16).map(digit).collect();
+        let text = replaced(&text, "solutions:", &format!("{digits}solutions:"));
+        let set =
+            format!("redis-cli -h redis SET drawn {:016}; redis-cli -h redis SET ${{key}}", 0);
+        text.replace("redis-cli -h redis SET ${key}", &set)
+    });
 }
 
 /// Every service with a port is asked, before the checks, what only a genuine one can answer.

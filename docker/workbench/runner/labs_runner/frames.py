@@ -42,14 +42,16 @@ class Input:
     def __init__(self, descriptor):
         self.descriptor = descriptor
         self.buffer = bytearray()
+        # Kept: memory for each read anew would cost more than what most of them bring.
+        self.room = bytearray(256 * 1024)
 
     def read(self):
         """Yields the complete frames after one read; raises EOFError at the end."""
-        data = os.read(self.descriptor, 256 * 1024)
-        if not data:
+        count = os.readv(self.descriptor, [self.room])
+        if not count:
             raise EOFError
         buffer = self.buffer
-        buffer += data
+        buffer += memoryview(self.room)[:count]
         start, size = 0, len(buffer)
         while size - start >= 9:
             length, kind, stream = HEADER.unpack_from(buffer, start)

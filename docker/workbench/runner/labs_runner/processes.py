@@ -79,8 +79,9 @@ class Process:
     def replies_ready(self, _events=None):
         """Forwards replies, after everything that was sent on tunnels before them."""
         while self.replies >= 0 and self.credit > 0:
+            most = min(frames.CHUNK, self.credit)
             try:
-                data = os.read(self.replies, min(frames.CHUNK, self.credit))
+                data = os.read(self.replies, most)
             except BlockingIOError:
                 if self.status is not None:
                     break
@@ -90,10 +91,12 @@ class Process:
                 if self.status is None:
                     self.mute("closed its descriptor for replies")
                 break
-            self.supervisor.drain_tunnels()
-            self.read_output()
+            if self.output in self.supervisor.drain_tunnels():
+                self.read_output()
             self.credit -= len(data)
             self.supervisor.output.send(frames.DATA, self.id, data)
+            if len(data) < most and self.status is None:
+                return
         if self.replies >= 0 and self.credit <= 0:
             self.supervisor.rewatch(self.replies, 0)
         elif self.status is not None:
