@@ -217,6 +217,11 @@ impl Check {
         let probe = probes.next();
         if probes.next().is_some() { None } else { probe }
     }
+
+    /// Whether it is known from a look at the seat's own services, with nothing run.
+    pub fn only_looks(&self) -> bool {
+        self.probe().is_some_and(|probe| !probe.needs_stand())
+    }
 }
 
 /// A right solution: every check passes.

@@ -25,6 +25,9 @@ pub struct Args {
     /// The folder you work in [default: ~/labs/LAB]
     #[arg(long, value_name = "DIR")]
     workspace: Option<PathBuf>,
+    /// Lines and a prompt in place of the screen that is redrawn
+    #[arg(long)]
+    plain: bool,
     #[command(flatten)]
     keyed: Keyed,
     /// Print one JSON document (implies --detach)
@@ -54,7 +57,8 @@ impl Args {
         let started = started?;
         let stays = !self.detach && !self.json && console::user_attended();
         if stays {
-            return screen::run(&session, &started).await;
+            let plain = self.plain || !screen::draws();
+            return screen::run(session, started, plain).await;
         }
         if self.json {
             output::json(&started);

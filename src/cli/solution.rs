@@ -4,8 +4,9 @@ use serde_json::json;
 
 use super::output;
 use super::target::Target;
-use crate::catalog::{Catalog, solution};
+use crate::catalog::Catalog;
 use crate::error::{Error, Result};
+use crate::report::solution;
 use crate::store::Store;
 use crate::term;
 
@@ -53,36 +54,15 @@ impl Args {
             return Ok(0);
         }
         store.show_solution(&lab.slug, &task.id.value)?;
-        let mut steps = Vec::new();
-        for placed in
-            solution::steps(lab, chosen)?.iter().filter(|s| s.step.task.value == task.id.value)
-        {
-            let content = placed
-                .content(catalog.lab_files(), lab)?
-                .map(|c| String::from_utf8_lossy(&c).into_owned());
-            let run = placed.command(lab)?;
-            let file = placed.name().map(str::to_owned);
-            steps.push((run, file, content));
-        }
+        let steps = solution::of_task(catalog, lab, chosen, &task.id.value)?;
         if self.json {
-            let steps: Vec<_> = steps
-                .iter()
-                .map(|(run, file, content)| json!({"run": run, "file": file, "content": content}))
-                .collect();
             output::json(
                 &json!({"lab": lab.slug, "task": task.id.value, "style": chosen.id.value, "styles": styles, "steps": steps}),
             );
             return Ok(0);
         }
         output::print_text(&format!("{} ({})\n\n", style(&chosen.title).bold(), chosen.id.value));
-        for (run, file, content) in steps {
-            if let Some(run) = run {
-                output::print_text(&format!("In the shell:\n\n{}\n", indent(&run)));
-            }
-            if let (Some(file), Some(content)) = (file, content) {
-                output::print_text(&format!("{file}:\n\n{}\n", indent(&content)));
-            }
-        }
+        output::print_text(&solution::text(&steps));
         if styles.len() > 1 {
             output::print_text(&format!("Other styles: --style {}\n", styles.join("|")));
         }
@@ -108,10 +88,4 @@ fn confirmed(task: &str) -> Result<bool> {
         .default(false)
         .interact()
         .map_err(|e| Error::usage("The question was not answered").because(e))
-}
-
-fn indent(text: &str) -> String {
-    text.lines()
-        .map(|line| if line.is_empty() { "\n".to_owned() } else { format!("    {line}\n") })
-        .collect()
 }

@@ -8,6 +8,7 @@ mod junit;
 pub mod problems;
 pub mod progress;
 pub mod reach;
+pub mod solution;
 pub mod text;
 pub mod verify;
 

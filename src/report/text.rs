@@ -43,6 +43,12 @@ pub fn lab(result: &LabResult, detail: Detail) -> String {
     out
 }
 
+/// What of a task has not passed, and why; nothing where all has.
+pub fn failed(result: &TaskResult, detail: Detail) -> String {
+    let failed = result.checks.iter().filter(|check| check.verdict != Verdict::Pass);
+    failed.map(|result| check(result, detail)).collect()
+}
+
 /// A grade: the checks, then the submission, its score, and what is to be said about it.
 pub fn grade(grade: &Grade, detail: Detail) -> String {
     let mut out: String = grade.result.tasks.iter().map(|t| task(t, false, detail)).collect();

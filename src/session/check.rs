@@ -36,6 +36,26 @@ impl Session {
         self.check_in(LANES, lab, seat, task).await
     }
 
+    /// As [`Session::check`] of one task that nobody asked for: where it fails, it counts as no attempt.
+    ///
+    /// # Errors
+    /// As [`Session::check`].
+    pub async fn check_unasked(&self, lab: &Lab, seat: &SeatRow, task: &str) -> Result<LabResult> {
+        self.round(LANES, lab, seat, Some(task), Recorded::Passes).await
+    }
+
+    /// Only those checks of a task that look at the seat's services, and disturb nobody; nothing is recorded.
+    ///
+    /// # Errors
+    /// As [`Session::check`].
+    pub async fn look(&self, lab: &Lab, seat: &SeatRow, task: &str) -> Result<LabResult> {
+        let mut looking = lab.clone();
+        for task in &mut looking.tasks {
+            task.checks.retain(Check::only_looks);
+        }
+        self.round(0, &looking, seat, Some(task), Recorded::Nothing).await
+    }
+
     /// As [`Session::check`], with no more than so many lanes: each costs a runner, and a twin of each service.
     ///
     /// # Errors
@@ -46,6 +66,17 @@ impl Session {
         lab: &Lab,
         seat: &SeatRow,
         task: Option<&str>,
+    ) -> Result<LabResult> {
+        self.round(lanes, lab, seat, task, Recorded::All).await
+    }
+
+    async fn round(
+        &self,
+        lanes: u8,
+        lab: &Lab,
+        seat: &SeatRow,
+        task: Option<&str>,
+        recorded: Recorded,
     ) -> Result<LabResult> {
         let began = Instant::now();
         let plan = self.plan(lab, seat.clone())?;
@@ -70,6 +101,7 @@ impl Session {
         let round = Round {
             session: self,
             lanes,
+            recorded,
             lab,
             plan: &plan,
             broken: self.broken(&plan, &services).await,
@@ -104,10 +136,19 @@ impl Session {
     }
 }
 
+/// What of a round the learner's record gets.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Recorded {
+    All,
+    Passes,
+    Nothing,
+}
+
 /// One round of checking a seat.
 struct Round<'a> {
     session: &'a Session,
     lanes: u8,
+    recorded: Recorded,
     lab: &'a Lab,
     plan: &'a Plan,
     services: Services,
@@ -208,6 +249,11 @@ impl<'a> Round<'a> {
             Verdict::Fail => false,
             Verdict::Blocked | Verdict::Error => return Ok(()),
         };
+        match self.recorded {
+            Recorded::All => {}
+            Recorded::Passes if passed => {}
+            Recorded::Passes | Recorded::Nothing => return Ok(()),
+        }
         let attempt =
             Attempt { lab: &self.lab.slug, task: &result.id, passed, points: result.points };
         self.session.store.add_attempt(&attempt)

@@ -4,10 +4,21 @@ pub mod escape;
 pub mod markdown;
 pub mod signal;
 
+use std::io::Write;
+
+/// Text is not wider, however wide the terminal.
+pub const WIDEST: usize = 100;
+
 /// The width to wrap text to: the terminal's, at most 100 columns, 80 where there is none.
 pub fn width() -> usize {
     let (_, columns) = console::Term::stdout().size_checked().unwrap_or((24, 80));
-    usize::from(columns).clamp(40, 100)
+    usize::from(columns).clamp(40, WIDEST)
+}
+
+/// Prints to stdout. Nobody reading is no error.
+pub fn print(text: &str) {
+    let mut out = std::io::stdout().lock();
+    let _ = out.write_all(text.as_bytes()).and_then(|()| out.flush());
 }
 
 /// A sentence in lines of so many columns, indented; words stay whole.

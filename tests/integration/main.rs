@@ -19,6 +19,7 @@ mod mysql;
 mod packages;
 mod rabbitmq;
 mod sandbox;
+mod screen;
 mod seat;
 mod shell;
 mod verdicts;

@@ -146,7 +146,7 @@ fn a_shell_without_a_terminal_takes_its_input_from_the_pipe() {
 #[test]
 fn a_lab_is_worked_through_at_its_prompt() {
     let sandbox = Sandbox::new();
-    let mut session = terminal(&sandbox, &["run", "redis-queues"]);
+    let mut session = terminal(&sandbox, &["run", "redis-queues", "--plain"]);
     session.exp_string("Queues on Redis").unwrap();
     session.exp_string("task 1 of 8").unwrap();
     session.exp_string("Three tickets wait").unwrap();
@@ -175,7 +175,7 @@ fn a_lab_is_worked_through_at_its_prompt() {
 #[test]
 fn a_pass_at_the_prompt_leads_to_the_next_task() {
     let sandbox = Sandbox::with_fixture("labs");
-    let mut session = terminal(&sandbox, &["run", KEYS]);
+    let mut session = terminal(&sandbox, &["run", KEYS, "--plain"]);
     session.exp_string("door > ").unwrap();
     enter(&mut session, "shell");
     session.exp_string(PROMPT).unwrap();
@@ -200,7 +200,7 @@ fn a_pass_at_the_prompt_leads_to_the_next_task() {
 fn ctrl_c_at_the_prompt_ends_a_check_and_not_the_prompt() {
     let sandbox = seat_of(QUEUE);
     sandbox.write(QUEUE, "queue.py", "import time\ntime.sleep(3600)\n");
-    let mut session = terminal(&sandbox, &["run", QUEUE]);
+    let mut session = terminal(&sandbox, &["run", QUEUE, "--plain"]);
     session.exp_string("queue > ").unwrap();
     enter(&mut session, "check");
     let seat = sandbox.json(&["status"])["seats"][0]["seat"].as_str().unwrap().to_owned();
@@ -222,7 +222,7 @@ fn ctrl_c_at_the_prompt_ends_a_check_and_not_the_prompt() {
 fn a_request_to_end_ends_a_shell_with_what_runs_in_it() {
     let sandbox = seat_of(KEYS);
     for (args, signal, code) in
-        [(&["shell"][..], Signal::SIGTERM, 143), (&["run", KEYS], Signal::SIGTERM, 143)]
+        [(&["shell"][..], Signal::SIGTERM, 143), (&["run", KEYS, "--plain"], Signal::SIGTERM, 143)]
     {
         let mut session = terminal(&sandbox, args);
         if args[0] == "run" {

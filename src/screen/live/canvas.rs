@@ -1,0 +1,103 @@
+//! The whole terminal as a page: drawn line by line, of which only those that differ are sent.
+
+use std::io::{self, Stdout, Write, stdout};
+
+use crossterm::cursor::{Hide, MoveTo, Show};
+use crossterm::queue;
+use crossterm::style::Print;
+use crossterm::terminal::{
+    self, BeginSynchronizedUpdate, Clear, ClearType, EndSynchronizedUpdate, EnterAlternateScreen,
+    LeaveAlternateScreen,
+};
+
+use crate::error::{Error, Result};
+
+/// The terminal in raw mode on its other screen; given back when dropped.
+pub struct Canvas {
+    out: Stdout,
+    /// What stands there, line by line.
+    drawn: Vec<String>,
+}
+
+impl Canvas {
+    /// # Errors
+    /// The terminal cannot be set.
+    pub fn enter() -> Result<Self> {
+        let mut canvas = Self { out: stdout(), drawn: Vec::new() };
+        canvas.take().map_err(unusable)?;
+        Ok(canvas)
+    }
+
+    fn take(&mut self) -> io::Result<()> {
+        terminal::enable_raw_mode()?;
+        queue!(self.out, EnterAlternateScreen, Hide, Clear(ClearType::All))?;
+        self.out.flush()
+    }
+
+    fn give_back(&mut self) -> io::Result<()> {
+        queue!(self.out, Show, LeaveAlternateScreen)?;
+        self.out.flush()?;
+        terminal::disable_raw_mode()
+    }
+
+    /// Columns and lines.
+    pub fn size() -> (usize, usize) {
+        let (columns, lines) = terminal::size().unwrap_or((80, 24));
+        (usize::from(columns.max(1)), usize::from(lines.max(1)))
+    }
+
+    /// Shows these lines, each cut at the right edge, and nothing below them.
+    ///
+    /// # Errors
+    /// The terminal cannot be written.
+    pub fn draw(&mut self, lines: Vec<String>) -> Result<()> {
+        let (width, height) = Self::size();
+        let mut lines: Vec<String> = lines
+            .into_iter()
+            .take(height)
+            .map(|line| console::truncate_str(&line, width, "…").into_owned())
+            .collect();
+        lines.resize(height, String::new());
+        if self.drawn.len() != lines.len() {
+            self.drawn.clear();
+        }
+        self.update(&lines).map_err(unusable)?;
+        self.drawn = lines;
+        Ok(())
+    }
+
+    fn update(&mut self, lines: &[String]) -> io::Result<()> {
+        let fresh = self.drawn.is_empty();
+        let differ = |(at, line): &(usize, &String)| fresh || self.drawn.get(*at) != Some(*line);
+        let changed: Vec<(usize, &String)> = lines.iter().enumerate().filter(differ).collect();
+        if changed.is_empty() {
+            return Ok(());
+        }
+        queue!(self.out, BeginSynchronizedUpdate)?;
+        if fresh {
+            queue!(self.out, Clear(ClearType::All))?;
+        }
+        for (at, line) in changed {
+            let row = u16::try_from(at).unwrap_or(u16::MAX);
+            queue!(self.out, MoveTo(0, row), Clear(ClearType::CurrentLine), Print(line))?;
+        }
+        queue!(self.out, EndSynchronizedUpdate)?;
+        self.out.flush()
+    }
+
+    /// Everything is drawn anew the next time.
+    pub fn forget(&mut self) {
+        self.drawn.clear();
+    }
+}
+
+impl Drop for Canvas {
+    fn drop(&mut self) {
+        // Nothing can be said any more where this fails.
+        let _ = self.give_back();
+    }
+}
+
+fn unusable(error: io::Error) -> Error {
+    Error::infrastructure("The terminal cannot be read or written").because(error)
+}

@@ -1,0 +1,159 @@
+//! What the keys of the screen do.
+
+use crossterm::event::{KeyCode, KeyEvent, KeyEventKind, KeyModifiers};
+
+use crate::term;
+
+/// What is asked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Key {
+    /// Goes on: checks, or after a pass to the next task.
+    Enter,
+    Check,
+    All,
+    Hint,
+    Next,
+    Previous,
+    /// The task of this number, from 0.
+    Task(usize),
+    Shell,
+    Client,
+    Logs,
+    Evidence,
+    Solution,
+    Reset,
+    Help,
+    Quit,
+    Lines(isize),
+    Pages(isize),
+    Top,
+    Bottom,
+    Back,
+    Interrupt,
+    Suspend,
+    Redraw,
+}
+
+struct Row {
+    key: Key,
+    letter: char,
+    word: &'static str,
+    does: &'static str,
+    /// Whether the foot of the screen names it.
+    often: bool,
+}
+
+const ROWS: [Row; 13] = [
+    row(Key::Check, 'c', "check", "check this task; saving a file does it too", true),
+    row(Key::All, 'a', "all", "check every task", false),
+    row(Key::Hint, 'h', "hint", "one more hint", true),
+    row(Key::Next, 'n', "next", "the next task", true),
+    row(Key::Previous, 'p', "previous", "the one before", true),
+    row(Key::Shell, 's', "shell", "a shell beside the services, until 'exit'", true),
+    row(Key::Client, 'o', "client", "a service's own client, such as redis-cli", false),
+    row(Key::Logs, 'l', "logs", "the last lines of a service's log", false),
+    row(Key::Evidence, 'e', "evidence", "the last check in full", true),
+    row(Key::Solution, 'S', "Solution", "a right solution; it asks first", false),
+    row(Key::Reset, 'R', "Reset", "the whole lab afresh; it asks first", false),
+    row(Key::Help, '?', "all keys", "this, and how everything is reached", true),
+    row(Key::Quit, 'q', "quit", "leave; the seat goes on running", true),
+];
+
+const fn row(key: Key, letter: char, word: &'static str, does: &'static str, often: bool) -> Row {
+    Row { key, letter, word, does, often }
+}
+
+/// What a key means; nothing for one that means nothing.
+pub fn read(event: &KeyEvent) -> Option<Key> {
+    if event.kind == KeyEventKind::Release {
+        return None;
+    }
+    if event.modifiers.contains(KeyModifiers::CONTROL) {
+        return match event.code {
+            KeyCode::Char('c') => Some(Key::Interrupt),
+            KeyCode::Char('z') => Some(Key::Suspend),
+            KeyCode::Char('l') => Some(Key::Redraw),
+            KeyCode::Char('d') => Some(Key::Quit),
+            _ => None,
+        };
+    }
+    match event.code {
+        KeyCode::Enter => Some(Key::Enter),
+        KeyCode::Right => Some(Key::Next),
+        KeyCode::Left => Some(Key::Previous),
+        KeyCode::Up | KeyCode::Char('k') => Some(Key::Lines(-1)),
+        KeyCode::Down | KeyCode::Char('j') => Some(Key::Lines(1)),
+        KeyCode::PageUp => Some(Key::Pages(-1)),
+        KeyCode::PageDown | KeyCode::Char(' ') => Some(Key::Pages(1)),
+        KeyCode::Home | KeyCode::Char('g') => Some(Key::Top),
+        KeyCode::End | KeyCode::Char('G') => Some(Key::Bottom),
+        KeyCode::Esc | KeyCode::Backspace => Some(Key::Back),
+        KeyCode::Char(digit @ '1'..='9') => {
+            digit.to_digit(10).map(|nth| Key::Task(nth as usize - 1))
+        }
+        KeyCode::Char(letter) => ROWS.iter().find(|row| row.letter == letter).map(|row| row.key),
+        _ => None,
+    }
+}
+
+/// The keys that are used often, in a line or two.
+pub fn line(width: usize) -> String {
+    let often = ROWS.iter().filter(|row| row.often);
+    laid_out(often.map(|row| format!("{} {}", row.letter, row.word)).collect(), width)
+}
+
+/// The keys of a text that is read.
+pub fn sheet_line(width: usize) -> String {
+    let keys = ["q back", "↑ ↓ space scroll", "g top", "G end"];
+    laid_out(keys.map(str::to_owned).to_vec(), width)
+}
+
+/// All of them with what they do.
+pub fn table() -> String {
+    let line = |key: &str, does: &str| format!("  {key:<11} {does}\n");
+    let rows = ROWS.iter().map(|row| line(&format!("{}  {}", row.letter, row.word), row.does));
+    let more = [
+        line("Enter", "check, or go on after a pass"),
+        line("1 … 9", "the task of that number"),
+        line("↑ ↓ space", "scroll"),
+        line("Ctrl-C", "end a check that goes on"),
+        line("Ctrl-Z", "suspend; 'fg' comes back"),
+    ];
+    rows.chain(more).collect()
+}
+
+/// A key and its word are not parted.
+fn laid_out(keys: Vec<String>, width: usize) -> String {
+    let keys: Vec<String> = keys.into_iter().map(|key| key.replace(' ', "\u{a0}")).collect();
+    term::wrapped(&keys.join("  "), 2, width).replace('\u{a0}', " ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn typed(code: KeyCode, modifiers: KeyModifiers) -> Option<Key> {
+        read(&KeyEvent::new(code, modifiers))
+    }
+
+    #[test]
+    fn keys_mean_what_their_table_says() {
+        for row in &ROWS {
+            assert_eq!(typed(KeyCode::Char(row.letter), KeyModifiers::NONE), Some(row.key));
+        }
+        assert_eq!(typed(KeyCode::Char('3'), KeyModifiers::NONE), Some(Key::Task(2)));
+        assert_eq!(typed(KeyCode::Char('c'), KeyModifiers::CONTROL), Some(Key::Interrupt));
+        assert_eq!(typed(KeyCode::Char('x'), KeyModifiers::NONE), None);
+        assert_eq!(typed(KeyCode::F(1), KeyModifiers::NONE), None);
+    }
+
+    #[test]
+    fn the_foot_takes_a_line_or_two_and_the_table_fits_a_narrow_terminal() {
+        assert_eq!(
+            line(80),
+            "  c check  h hint  n next  p previous  s shell  e evidence  ? all keys  q quit"
+        );
+        assert_eq!(line(60).lines().count(), 2);
+        assert!(table().lines().all(|line| line.chars().count() <= 60), "{}", table());
+    }
+}

@@ -1,0 +1,234 @@
+//! The screen of a task, alive while the learner works: it is drawn whole, checks again when something was saved or has
+//! changed, and does what a key asks for.
+
+mod canvas;
+mod keys;
+mod page;
+mod state;
+mod watch;
+
+use std::time::{Duration, Instant};
+
+use console::style;
+use crossterm::event::{Event as Typed, EventStream};
+use futures_util::StreamExt;
+use futures_util::future::LocalBoxFuture;
+use rustix::process::{Signal, getpid, kill_process};
+use tokio::time::MissedTickBehavior;
+
+use self::canvas::Canvas;
+use self::keys::Key;
+use self::state::{Act, State};
+use super::shell;
+use crate::engine::ExecSpec;
+use crate::error::{Error, Result};
+use crate::event::{Event, Events};
+use crate::session::Session;
+use crate::session::start::Started;
+use crate::term::signal::Ending;
+use crate::verdict::LabResult;
+
+/// How often files and services are looked at.
+const LOOKED_EVERY: Duration = Duration::from_secs(1);
+/// Nothing having happened for so long, services are looked at less often.
+const AT_REST_AFTER: Duration = Duration::from_secs(60);
+const AT_REST_EVERY: Duration = Duration::from_secs(5);
+/// A task whose check took longer is not checked unasked.
+const UNASKED_AT_MOST: Duration = Duration::from_secs(10);
+
+/// What goes on besides the keys.
+struct Work<'a> {
+    what: What,
+    began: Instant,
+    result: LocalBoxFuture<'a, Result<LabResult>>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum What {
+    /// Checks that disturb nobody.
+    Look,
+    /// All checks of a task, asked for or not.
+    Task { asked: bool },
+    /// The whole lab.
+    Lab,
+}
+
+/// Draws, waits for what happens, does it; answers the exit code.
+///
+/// # Errors
+/// The store or the terminal fails.
+pub async fn run(mut session: Session, mut started: Started) -> Result<u8> {
+    let (events, mut happened) = Events::channel();
+    session.events = events;
+    loop {
+        let end = sit(&session, &started, &mut happened).await?;
+        match end {
+            End::Left(code) => {
+                let lab = &started.lab.slug;
+                let line = format!(
+                    "The seat goes on running.\n  labs run {lab}   comes back\n  labs stop {lab}  ends it; your files stay\n"
+                );
+                crate::term::print(&line);
+                return Ok(code);
+            }
+            End::Reset(services) => started.services = services,
+        }
+    }
+}
+
+/// How a sitting ends.
+enum End {
+    Left(u8),
+    /// Everything is anew, and reached elsewhere.
+    Reset(Vec<crate::session::start::Reach>),
+}
+
+type Happened = tokio::sync::mpsc::UnboundedReceiver<Event>;
+
+async fn sit(session: &Session, started: &Started, happened: &mut Happened) -> Result<End> {
+    let mut state = State::open(session, started)?;
+    // Listened to all the time: it ends what goes on, and then the screen too.
+    let mut ending = Ending::listen();
+    let mut canvas = Canvas::enter()?;
+    let mut typed = EventStream::new();
+    let mut work: Option<Work> = None;
+    let mut ticks = tokio::time::interval(LOOKED_EVERY);
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    loop {
+        canvas.draw(state.draw(Canvas::size(), work.as_ref().map(|w| (w.what, w.began))))?;
+        let act = tokio::select! {
+            code = ending.comes() => Act::Leave(code),
+            event = typed.next() => match event {
+                Some(Ok(Typed::Key(key))) => match keys::read(&key) {
+                    Some(Key::Interrupt) if state.is_busy() => Act::Stop,
+                    Some(key) => state.key(key)?,
+                    None => Act::Nothing,
+                },
+                Some(Ok(Typed::Resize(..))) => {
+                    canvas.forget();
+                    Act::Nothing
+                }
+                Some(Ok(_)) => Act::Nothing,
+                Some(Err(_)) | None => Act::Leave(0),
+            },
+            Some(event) = happened.recv() => {
+                state.happened(event);
+                Act::Nothing
+            }
+            result = async { (&mut work.as_mut()?.result).await.into() }, if work.is_some() => {
+                let done = work.take().map(|w| (w.what, w.began.elapsed()));
+                match (done, result) {
+                    (Some((what, took)), Some(result)) => state.done(what, took, result)?,
+                    _ => Act::Nothing,
+                }
+            }
+            _ = ticks.tick() => if work.is_none() { state.tick() } else { Act::Nothing },
+        };
+        match act {
+            Act::Nothing => {}
+            Act::Leave(code) => {
+                stop(session, started, &mut work).await?;
+                return Ok(End::Left(code));
+            }
+            Act::Stop => {
+                stop(session, started, &mut work).await?;
+                state.stopped();
+            }
+            Act::Begin(what) => {
+                // Looking is given up for what was asked for.
+                let looks = work.as_ref().is_none_or(|w| w.what == What::Look);
+                if looks {
+                    state.begun(what);
+                    work = Some(begin(session, started, state.task_id().to_owned(), what));
+                }
+            }
+            Act::Redraw => canvas.forget(),
+            Act::Suspend => {
+                drop(typed);
+                drop(canvas);
+                kill_process(getpid(), Signal::TSTP)
+                    .map_err(|e| Error::infrastructure("labs cannot be suspended").because(e))?;
+                canvas = Canvas::enter()?;
+                typed = EventStream::new();
+            }
+            Act::Open(command) => {
+                stop(session, started, &mut work).await?;
+                drop(typed);
+                drop(canvas);
+                let code = open(session, started, command).await;
+                canvas = Canvas::enter()?;
+                typed = EventStream::new();
+                state.back(code);
+            }
+            Act::Logs(service) => {
+                let text = logs(session, started, &service).await;
+                state.read(format!("The last lines of {service}"), text);
+            }
+            Act::Reset => {
+                stop(session, started, &mut work).await?;
+                state.says("everything is made anew …");
+                canvas.draw(state.draw(Canvas::size(), None))?;
+                match session.reset(&started.lab, started.seat.clone()).await {
+                    Ok(done) => return Ok(End::Reset(done.services)),
+                    Err(error) => state.failed(&error),
+                }
+            }
+        }
+    }
+}
+
+fn begin<'a>(session: &'a Session, started: &'a Started, task: String, what: What) -> Work<'a> {
+    let Started { lab, seat, .. } = started;
+    let result: LocalBoxFuture<'a, _> = match what {
+        What::Look => Box::pin(async move { session.look(lab, seat, &task).await }),
+        What::Task { asked: true } => {
+            Box::pin(async move { session.check(lab, seat, Some(&task)).await })
+        }
+        What::Task { asked: false } => {
+            Box::pin(async move { session.check_unasked(lab, seat, &task).await })
+        }
+        What::Lab => Box::pin(session.check(lab, seat, None)),
+    };
+    Work { what, began: Instant::now(), result }
+}
+
+/// Gives up what goes on, and removes what it leaves.
+async fn stop(session: &Session, started: &Started, work: &mut Option<Work<'_>>) -> Result<()> {
+    if work.take().is_some_and(|work| work.what != What::Look) {
+        session.remove_abandoned_stands(&started.seat.id).await?;
+    }
+    Ok(())
+}
+
+/// A command in the workbench, on the whole terminal.
+async fn open(session: &Session, started: &Started, command: Vec<String>) -> Result<u8> {
+    let plan = session.plan(&started.lab, started.seat.clone())?;
+    crate::term::print(&format!("\n{}\n", style("Ctrl-D comes back to the task.").dim()));
+    let container = session.workbench(&plan).await?;
+    shell::run(&session.engine, &container, ExecSpec::new(command)).await
+}
+
+async fn logs(session: &Session, started: &Started, service: &str) -> String {
+    const LAST: usize = 500;
+    const WITHIN: Duration = Duration::from_secs(3);
+    let read = async {
+        let plan = session.plan(&started.lab, started.seat.clone())?;
+        let container = plan.container(service);
+        let request = crate::engine::LogRequest { last: Some(LAST), follow: false, since: None };
+        let mut lines = session.engine.logs(&container, &request);
+        let mut text = String::new();
+        while let Some(line) = lines.next().await.transpose()? {
+            text.push_str(&crate::term::escape::visible(&String::from_utf8_lossy(&line.bytes)));
+            if !text.ends_with('\n') {
+                text.push('\n');
+            }
+        }
+        Ok::<_, Error>(text)
+    };
+    match tokio::time::timeout(WITHIN, read).await {
+        Ok(Ok(text)) if text.is_empty() => "It has written nothing yet.".to_owned(),
+        Ok(Ok(text)) => text,
+        Ok(Err(error)) => error.to_string(),
+        Err(_) => "The engine did not give the log in time; try again.".to_owned(),
+    }
+}

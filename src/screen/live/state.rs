@@ -1,0 +1,503 @@
+//! What the screen knows, and what a key, a tick or a result makes of it.
+
+use std::collections::BTreeMap;
+use std::time::{Duration, Instant};
+
+use console::style;
+
+use super::keys::{self, Key};
+use super::page::{Mark, Page};
+use super::{AT_REST_AFTER, AT_REST_EVERY, UNASKED_AT_MOST, What, watch};
+use crate::catalog::lab::{Check, Lab, Task};
+use crate::error::{Error, Result};
+use crate::event::Event;
+use crate::report::text::{self, Detail};
+use crate::report::{reach, solution};
+use crate::session::Session;
+use crate::session::start::Started;
+use crate::session::status::first_open;
+use crate::store::TaskProgress;
+use crate::term::escape::visible;
+use crate::term::{self, markdown};
+use crate::verdict::{LabResult, Verdict};
+
+/// What is to be done about something that happened.
+pub enum Act {
+    Nothing,
+    Begin(What),
+    /// Ends what goes on.
+    Stop,
+    /// A command on the whole terminal.
+    Open(Vec<String>),
+    Logs(String),
+    Reset,
+    Suspend,
+    Redraw,
+    Leave(u8),
+}
+
+/// A question that the next key answers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Question {
+    Solution,
+    Reset,
+    ClientOf,
+    LogsOf,
+}
+
+pub struct State<'a> {
+    session: &'a Session,
+    started: &'a Started,
+    opened: Instant,
+    at: usize,
+    progress: BTreeMap<String, TaskProgress>,
+    marks: Vec<Mark>,
+    news: String,
+    sheet: Option<(String, String)>,
+    says: String,
+    asks: Option<Question>,
+    scroll: usize,
+    /// Where the next drawing scrolls to: the checks and what is below them.
+    to_checks: bool,
+    furthest: usize,
+    room: usize,
+    last: Option<LabResult>,
+    busy: bool,
+    /// The workspace when it was last looked at, and when it was last checked.
+    seen: u64,
+    checked: u64,
+    /// How long the last check of the task took.
+    took: Duration,
+    stirred: Instant,
+    looked: Option<Instant>,
+}
+
+impl<'a> State<'a> {
+    pub fn open(session: &'a Session, started: &'a Started) -> Result<Self> {
+        let progress = session.store.progress(&started.lab.slug)?;
+        let last_task = started.lab.tasks.len().saturating_sub(1);
+        let seen = watch::fingerprint(&started.seat.workspace);
+        let mut state = Self {
+            session,
+            started,
+            opened: Instant::now(),
+            at: first_open(&started.lab, &progress).unwrap_or(last_task),
+            progress,
+            marks: Vec::new(),
+            news: String::new(),
+            sheet: None,
+            says: String::new(),
+            asks: None,
+            scroll: 0,
+            to_checks: false,
+            furthest: 0,
+            room: 1,
+            last: None,
+            busy: false,
+            seen,
+            checked: seen,
+            took: Duration::ZERO,
+            stirred: Instant::now(),
+            looked: None,
+        };
+        state.go(state.at);
+        Ok(state)
+    }
+
+    fn lab(&self) -> &'a Lab {
+        &self.started.lab
+    }
+
+    fn task(&self) -> &'a Task {
+        &self.lab().tasks[self.at]
+    }
+
+    pub fn task_id(&self) -> &'a str {
+        &self.task().id.value
+    }
+
+    fn passed(&self) -> bool {
+        self.progress.get(self.task_id()).is_some_and(|p| p.passed_at.is_some())
+    }
+
+    /// Whether something goes on that Ctrl-C ends.
+    pub fn is_busy(&self) -> bool {
+        self.busy
+    }
+
+    pub fn says(&mut self, text: impl Into<String>) {
+        self.says = text.into();
+    }
+
+    pub fn failed(&mut self, error: &Error) {
+        self.busy = false;
+        self.news = visible(&error.to_string());
+        self.says = style("that did not work: see above").red().to_string();
+        self.to_checks = true;
+    }
+
+    pub fn draw(&mut self, size: (usize, usize), work: Option<(What, Instant)>) -> Vec<String> {
+        let (width, height) = size;
+        let reach = reach::brief(
+            &self.started.seat.workspace,
+            &self.started.services,
+            width.min(term::WIDEST),
+        );
+        let status = match (self.asks, work) {
+            (Some(question), _) => self.question(question),
+            (None, Some((what, began))) if what != What::Look => {
+                let which = if what == What::Lab { "every task" } else { "this task" };
+                format!("{} checking {which}  {} s", style("◌").cyan(), began.elapsed().as_secs())
+            }
+            _ => self.says.clone(),
+        };
+        let page = Page {
+            lab: self.lab(),
+            at: self.at,
+            progress: &self.progress,
+            minutes: self.opened.elapsed().as_secs() / 60,
+            marks: &self.marks,
+            news: &self.news,
+            sheet: self.sheet.as_ref().map(|(title, text)| (title.as_str(), text.as_str())),
+            reach: &reach,
+            status: &status,
+            scroll: self.scroll,
+        };
+        let mut drawn = page.draw(width, height);
+        if std::mem::take(&mut self.to_checks) && drawn.furthest > 0 {
+            self.scroll = drawn.checks_at.min(drawn.furthest);
+            drawn = Page { scroll: self.scroll, ..page }.draw(width, height);
+        }
+        self.furthest = drawn.furthest;
+        self.room = drawn.room;
+        self.scroll = self.scroll.min(drawn.furthest);
+        drawn.lines
+    }
+
+    /// What a key makes of it.
+    pub fn key(&mut self, key: Key) -> Result<Act> {
+        self.stirred = Instant::now();
+        if let Some(question) = self.asks.take() {
+            return self.answer(question, key);
+        }
+        match key {
+            Key::Lines(by) => self.scroll_by(by),
+            Key::Pages(by) => self.scroll_by(by * self.room.cast_signed()),
+            Key::Top => self.scroll = 0,
+            Key::Bottom => self.scroll = self.furthest,
+            Key::Redraw => return Ok(Act::Redraw),
+            Key::Suspend => return Ok(Act::Suspend),
+            Key::Interrupt => return Ok(Act::Leave(0)),
+            Key::Back | Key::Quit | Key::Enter if self.sheet.is_some() => {
+                self.sheet = None;
+                self.scroll = 0;
+            }
+            _ if self.sheet.is_some() => {}
+            Key::Quit => return Ok(Act::Leave(0)),
+            Key::Back => {
+                self.news.clear();
+                self.says.clear();
+            }
+            Key::Enter if self.passed() => self.on(),
+            Key::Enter | Key::Check => return Ok(Act::Begin(What::Task { asked: true })),
+            Key::All => return Ok(Act::Begin(What::Lab)),
+            Key::Next => self.go(self.at + 1),
+            Key::Previous => self.go(self.at.saturating_sub(1)),
+            Key::Task(at) => self.go(at),
+            Key::Hint => self.hint()?,
+            Key::Shell => return Ok(Act::Open(vec!["bash".to_owned(), "-l".to_owned()])),
+            Key::Client => return self.of_service(Question::ClientOf),
+            Key::Logs => return self.of_service(Question::LogsOf),
+            Key::Evidence => self.evidence(),
+            Key::Solution => self.solution()?,
+            Key::Reset => self.asks = Some(Question::Reset),
+            Key::Help => {
+                let reach = reach::full(&self.started.seat.workspace, &self.started.services);
+                self.read("Keys".to_owned(), format!("{}\n{reach}", keys::table()));
+            }
+        }
+        Ok(Act::Nothing)
+    }
+
+    fn scroll_by(&mut self, by: isize) {
+        self.scroll = self.scroll.saturating_add_signed(by).min(self.furthest);
+    }
+
+    /// Shows a text in place of the task.
+    pub fn read(&mut self, title: String, text: String) {
+        self.sheet = Some((title, text));
+        self.scroll = 0;
+    }
+
+    fn go(&mut self, to: usize) {
+        self.at = to.min(self.lab().tasks.len().saturating_sub(1));
+        let known = if self.passed() { Mark::Known(Verdict::Pass) } else { Mark::Unknown };
+        self.marks = vec![known; self.task().checks.len()];
+        self.news.clear();
+        self.says.clear();
+        self.scroll = 0;
+        self.took = Duration::ZERO;
+        self.looked = None;
+    }
+
+    /// To the next task that is open, the one behind this first.
+    fn on(&mut self) {
+        let tasks = &self.lab().tasks;
+        let open = |at: &usize| {
+            self.progress.get(&tasks[*at].id.value).is_none_or(|p| p.passed_at.is_none())
+        };
+        match (self.at + 1..tasks.len()).chain(0..self.at).find(open) {
+            Some(next) => self.go(next),
+            None => self.says("Every task has passed. 'labs list' has more labs."),
+        }
+    }
+
+    fn hint(&mut self) -> Result<()> {
+        let task = self.task();
+        let available = u32::try_from(task.hints.len()).unwrap_or(u32::MAX);
+        let shown = self.session.store.show_hint(&self.lab().slug, &task.id.value, available)?;
+        let Some(hint) = task.hints.get(shown.saturating_sub(1) as usize) else {
+            self.says("There is no hint for this task.");
+            return Ok(());
+        };
+        let title = style(format!("Hint {shown} of {available}")).bold();
+        self.news = format!("{title}\n\n{}", markdown::render(hint, term::width()));
+        self.to_checks = true;
+        Ok(())
+    }
+
+    fn evidence(&mut self) {
+        let Some(last) = &self.last else {
+            self.says("Nothing has been checked yet: 'c' does.");
+            return;
+        };
+        let detail = Detail { verbose: true, width: term::width() };
+        self.read("The last check in full".to_owned(), text::lab(last, detail));
+    }
+
+    fn solution(&mut self) -> Result<()> {
+        let seen = self.progress.get(self.task_id()).is_some_and(|p| p.solution_seen);
+        if seen || self.passed() {
+            self.show_solution()
+        } else {
+            self.asks = Some(Question::Solution);
+            Ok(())
+        }
+    }
+
+    fn show_solution(&mut self) -> Result<()> {
+        let Some(style) = self.lab().solutions.first() else {
+            self.says("The lab ships no solution.");
+            return Ok(());
+        };
+        self.session.store.show_solution(&self.lab().slug, self.task_id())?;
+        self.progress = self.session.store.progress(&self.lab().slug)?;
+        let steps = solution::of_task(&self.session.catalog, self.lab(), style, self.task_id())?;
+        self.read(format!("A solution: {}", style.title), solution::text(&steps));
+        Ok(())
+    }
+
+    fn services(&self) -> Vec<&'a str> {
+        self.started.services.iter().map(|reach| reach.service.as_str()).collect()
+    }
+
+    /// Asks which service, where there are several.
+    fn of_service(&mut self, question: Question) -> Result<Act> {
+        match self.services().as_slice() {
+            [] => {
+                self.says("No service of this lab can be reached.");
+                Ok(Act::Nothing)
+            }
+            [_] => self.answer(question, Key::Task(0)),
+            _ => {
+                self.asks = Some(question);
+                Ok(Act::Nothing)
+            }
+        }
+    }
+
+    fn question(&self, question: Question) -> String {
+        let which = |what: &str| {
+            let services = self.services();
+            let names = services.iter().enumerate().map(|(at, name)| format!("{} {name}", at + 1));
+            format!("{what}?  {}", names.collect::<Vec<_>>().join("  "))
+        };
+        let text = match question {
+            Question::Solution => {
+                "Show a right solution? That you looked is recorded.  Enter: yes, other keys: no"
+                    .to_owned()
+            }
+            Question::Reset => {
+                "Reset the lab? Data goes, your files are moved aside.  Enter: yes, other keys: no"
+                    .to_owned()
+            }
+            Question::ClientOf => which("Whose client"),
+            Question::LogsOf => which("Whose log"),
+        };
+        style(text).yellow().to_string()
+    }
+
+    fn answer(&mut self, question: Question, key: Key) -> Result<Act> {
+        match (question, key) {
+            (Question::Solution, Key::Enter) => self.show_solution()?,
+            (Question::Reset, Key::Enter) => return Ok(Act::Reset),
+            (Question::ClientOf | Question::LogsOf, Key::Task(at)) => {
+                if let Some(service) = self.services().get(at) {
+                    if question == Question::LogsOf {
+                        return Ok(Act::Logs((*service).to_owned()));
+                    }
+                    let plan = self.session.plan(self.lab(), self.started.seat.clone())?;
+                    return Ok(Act::Open(plan.expect_member(service)?.client()));
+                }
+            }
+            _ => self.says.clear(),
+        }
+        Ok(Act::Nothing)
+    }
+
+    /// What time makes of it: a file was saved, or services are looked at again.
+    pub fn tick(&mut self) -> Act {
+        let before = self.seen;
+        self.seen = watch::fingerprint(&self.started.seat.workspace);
+        if self.seen != before {
+            // Whoever saves one file may be saving more.
+            self.stirred = Instant::now();
+            return Act::Nothing;
+        }
+        if self.passed() || self.sheet.is_some() || self.asks.is_some() {
+            return Act::Nothing;
+        }
+        if self.seen != self.checked && self.task().program.is_some() {
+            self.checked = self.seen;
+            if self.took <= UNASKED_AT_MOST {
+                return Act::Begin(What::Task { asked: false });
+            }
+            self.says("Saved. This check takes long: 'c' begins it.");
+        }
+        let every =
+            if self.stirred.elapsed() < AT_REST_AFTER { Duration::ZERO } else { AT_REST_EVERY };
+        let due = self.looked.is_none_or(|looked| looked.elapsed() >= every);
+        if due && self.task().checks.iter().any(Check::only_looks) {
+            return Act::Begin(What::Look);
+        }
+        Act::Nothing
+    }
+
+    /// Something was begun.
+    pub fn begun(&mut self, what: What) {
+        self.busy = what != What::Look;
+        self.looked = Some(Instant::now());
+        if let What::Task { .. } | What::Lab = what {
+            self.checked = self.seen;
+            self.says.clear();
+            self.marks.fill(Mark::Open);
+        }
+    }
+
+    pub fn stopped(&mut self) {
+        self.busy = false;
+        self.marks.fill(Mark::Unknown);
+        self.says("The check was ended.");
+    }
+
+    /// Back from the shell or a client.
+    pub fn back(&mut self, code: Result<u8>) {
+        self.stirred = Instant::now();
+        self.looked = None;
+        match code {
+            Ok(_) => self.says.clear(),
+            Err(error) => self.failed(&error),
+        }
+    }
+
+    /// What work that goes on says of itself.
+    pub fn happened(&mut self, event: Event) {
+        match event {
+            Event::CheckDone { task, result } if self.busy && task == self.task_id() => {
+                self.mark(&result.id, Mark::Known(result.verdict));
+            }
+            Event::Shown(shown) => shown.notify_one(),
+            _ => {}
+        }
+    }
+
+    fn mark(&mut self, check: &str, mark: Mark) {
+        if let Some(at) = self.task().checks.iter().position(|c| c.id.value == check) {
+            self.marks[at] = mark;
+        }
+    }
+
+    /// What came of work.
+    pub fn done(&mut self, what: What, took: Duration, result: Result<LabResult>) -> Result<Act> {
+        self.busy = false;
+        let result = match result {
+            Ok(result) => result,
+            Err(error) => {
+                self.marks.fill(Mark::Unknown);
+                self.failed(&error);
+                return Ok(Act::Nothing);
+            }
+        };
+        match what {
+            What::Look => return Ok(self.looked_at(&result)),
+            What::Task { asked } => {
+                self.took = took;
+                self.checked_task(&result, asked)?;
+            }
+            What::Lab => {
+                self.progress = self.session.store.progress(&self.lab().slug)?;
+                self.go(self.at);
+                let detail = Detail { verbose: false, width: term::width() };
+                self.read("Every task".to_owned(), text::lab(&result, detail));
+            }
+        }
+        self.last = Some(result);
+        Ok(Act::Nothing)
+    }
+
+    /// Checks are ticked off as they turn true; what is not true yet is no fault.
+    fn looked_at(&mut self, result: &LabResult) -> Act {
+        let checks = result.tasks.iter().flat_map(|task| &task.checks);
+        for check in checks {
+            let at = self.task().checks.iter().position(|c| c.id.value == check.id);
+            let Some(at) = at else { continue };
+            self.marks[at] = match (check.verdict, self.marks[at]) {
+                (Verdict::Pass | Verdict::Error | Verdict::Blocked, _) => {
+                    Mark::Known(check.verdict)
+                }
+                (Verdict::Fail, Mark::Known(Verdict::Fail)) => Mark::Known(Verdict::Fail),
+                (Verdict::Fail, _) => Mark::Unknown,
+            };
+        }
+        let whole = self.task().checks.iter().all(Check::only_looks);
+        let pass = result.tasks.iter().all(|task| task.verdict == Verdict::Pass);
+        if whole && pass { Act::Begin(What::Task { asked: false }) } else { Act::Nothing }
+    }
+
+    fn checked_task(&mut self, result: &LabResult, asked: bool) -> Result<()> {
+        self.progress = self.session.store.progress(&self.lab().slug)?;
+        let Some(task) = result.tasks.first() else { return Ok(()) };
+        for check in &task.checks {
+            self.mark(&check.id, Mark::Known(check.verdict));
+        }
+        let width = term::width();
+        if task.verdict == Verdict::Pass {
+            let all = first_open(self.lab(), &self.progress).is_none();
+            let title = style(format!("★ Passed: {} points", task.points)).green().bold();
+            let explanation = markdown::render(&self.task().explanation, width);
+            self.news = format!("{title}\n\n{explanation}");
+            self.says = if all {
+                style("That was the last one: every task has passed.").green().to_string()
+            } else {
+                style("Enter goes on to the next task.").green().to_string()
+            };
+        } else {
+            self.news = text::failed(task, Detail { verbose: false, width });
+            let open = task.checks.iter().filter(|c| c.verdict != Verdict::Pass).count();
+            let by = if asked { "" } else { " after what you saved" };
+            self.says = format!("{open} of {} checks do not pass{by}", task.checks.len());
+        }
+        self.to_checks = true;
+        Ok(())
+    }
+}

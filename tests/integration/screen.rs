@@ -1,0 +1,224 @@
+//! The screen of `labs run` in a terminal: keys are typed, and what stands on the screen is read.
+
+use std::io::{Read, Write};
+use std::num::NonZero;
+use std::os::unix::process::CommandExt;
+use std::process::Command;
+use std::sync::{Arc, Mutex};
+
+use rexpect::process::{PtyProcess, Signal, WaitStatus};
+use rustix::termios::{Winsize, tcsetwinsize};
+use serde_json::Value;
+
+use crate::sandbox::{PATIENCE, Sandbox, until};
+
+const KEYS: &str = "tiny-keys";
+const QUEUE: &str = "tiny-queue";
+const RIGHT: &str = "
+import redis
+r = redis.Redis('redis', decode_responses=True)
+
+def put(job):
+    r.rpush('jobs', job)
+
+def take():
+    return r.lpop('jobs')
+";
+
+/// A terminal with labs on it.
+struct Terminal {
+    process: PtyProcess,
+    keyboard: std::fs::File,
+    screen: Arc<Mutex<vt100::Parser>>,
+}
+
+impl Terminal {
+    fn open(sandbox: &Sandbox, lab: &str) -> Self {
+        let labs = sandbox.command(&["run", lab]);
+        let mut command = Command::new("sh");
+        command.args(["-c", "stty rows 24 cols 80; exec \"$0\" \"$@\""]);
+        command.arg(labs.get_program()).args(labs.get_args());
+        command.current_dir(labs.get_current_dir().unwrap());
+        for (name, value) in labs.get_envs() {
+            match value {
+                Some(value) => command.env(name, value),
+                None => command.env_remove(name),
+            };
+        }
+        command.env("TERM", "xterm-256color").arg0("sh");
+        let process = PtyProcess::new(command).unwrap();
+        let screen = Arc::new(Mutex::new(vt100::Parser::new(lines(24), lines(80), 0)));
+        let mut shown = process.get_file_handle().unwrap();
+        let drawn = screen.clone();
+        // Ends with the terminal.
+        std::thread::spawn(move || {
+            let mut bytes = [0; 4096];
+            while let Ok(count @ 1..) = shown.read(&mut bytes) {
+                drawn.lock().unwrap().process(&bytes[..count]);
+            }
+        });
+        let keyboard = process.get_file_handle().unwrap();
+        Self { process, keyboard, screen }
+    }
+
+    fn text(&self) -> String {
+        self.screen.lock().unwrap().screen().contents()
+    }
+
+    /// Waits until this stands on the screen.
+    fn sees(&self, text: &str) {
+        let end = std::time::Instant::now() + PATIENCE;
+        while !self.text().contains(text) {
+            assert!(std::time::Instant::now() < end, "no {text:?} on\n{}", self.text());
+            std::thread::sleep(std::time::Duration::from_millis(10));
+        }
+    }
+
+    fn types(&mut self, keys: &str) {
+        self.keyboard.write_all(keys.as_bytes()).unwrap();
+    }
+
+    fn resize(&self, rows: u16, columns: u16) {
+        self.screen.lock().unwrap().screen_mut().set_size(lines(rows), lines(columns));
+        let size = Winsize { ws_row: rows, ws_col: columns, ws_xpixel: 0, ws_ypixel: 0 };
+        tcsetwinsize(&self.keyboard, size).unwrap();
+    }
+
+    fn end(&self) -> i32 {
+        match self.process.wait().unwrap() {
+            WaitStatus::Exited(_, code) => code,
+            other => panic!("{other:?}"),
+        }
+    }
+}
+
+/// So many lines or columns.
+fn lines(count: u16) -> NonZero<u16> {
+    NonZero::new(count).unwrap()
+}
+
+fn progress(sandbox: &Sandbox, lab: &str, task: &str) -> Value {
+    sandbox.json(&["tasks", lab, task])["tasks"][0]["progress"].clone()
+}
+
+#[test]
+fn checks_are_ticked_off_as_they_turn_true_and_a_pass_leads_on() {
+    let sandbox = Sandbox::with_fixture("labs");
+    let mut terminal = Terminal::open(&sandbox, KEYS);
+    terminal.sees("1. Open the door  1 points");
+    terminal.sees("○ The door is open");
+    terminal.types("c");
+    terminal.sees("✗ The door is open");
+    terminal.sees("redis answers nothing");
+    sandbox.redis(KEYS, &["SET", "door", "open"]);
+    // Nobody asked for this check.
+    terminal.sees("★ Passed: 1 points");
+    terminal.sees("Enter goes on to the next task.");
+    assert_eq!(progress(&sandbox, KEYS, "door")["attempts"], 2);
+    terminal.types("\r");
+    terminal.sees("2. Fill the shelf  2 points");
+    sandbox.redis(KEYS, &["SET", "shelf", "x"]);
+    terminal.sees("That was the last one: every task has passed.");
+    terminal.sees("3 of 3 points");
+    terminal.types("q");
+    assert_eq!(terminal.end(), 0);
+    terminal.sees("The seat goes on running.");
+    assert_eq!(sandbox.json(&["status"])["seats"][0]["passed"], 2);
+}
+
+#[test]
+fn a_program_is_checked_when_it_is_saved_and_failing_so_costs_no_attempt() {
+    let sandbox = Sandbox::with_fixture("labs");
+    let mut terminal = Terminal::open(&sandbox, QUEUE);
+    terminal.sees("1. A queue");
+    sandbox.write(QUEUE, "queue.py", RIGHT.replace("r.lpop", "r.rpop"));
+    terminal.sees("do not pass after what you saved");
+    assert_eq!(progress(&sandbox, QUEUE, "queue")["attempts"], 0);
+    sandbox.write(QUEUE, "queue.py", RIGHT);
+    terminal.sees("★ Passed: 3 points");
+    terminal.types("e");
+    terminal.sees("The last check in full");
+    terminal.sees("1 of 1 tasks pass");
+    terminal.types("q");
+    terminal.sees("★ Passed: 3 points");
+    terminal.types("q");
+    assert_eq!(terminal.end(), 0);
+}
+
+#[test]
+fn ctrl_c_ends_a_check_and_not_the_screen() {
+    let sandbox = Sandbox::with_fixture("labs");
+    let mut terminal = Terminal::open(&sandbox, QUEUE);
+    terminal.sees("1. A queue");
+    sandbox.write(QUEUE, "queue.py", "import time\ntime.sleep(3600)\n");
+    terminal.types("c");
+    terminal.sees("checking this task");
+    let seat = sandbox.json(&["status"])["seats"][0]["seat"].as_str().unwrap().to_owned();
+    let runs = || crate::docker::labelled(&format!("labs.seat={seat}")).containers;
+    until("a runner runs", || runs().iter().any(|name| name.contains("runner")));
+    terminal.types("\x03");
+    terminal.sees("The check was ended.");
+    assert!(!runs().iter().any(|name| name.contains("runner")));
+    terminal.types("q");
+    assert_eq!(terminal.end(), 0);
+}
+
+#[test]
+fn keys_show_what_there_is_and_questions_are_answered() {
+    let sandbox = Sandbox::with_fixture("labs");
+    let mut terminal = Terminal::open(&sandbox, KEYS);
+    terminal.sees("1. Open the door");
+    terminal.types("h");
+    terminal.sees("Hint 1 of 3");
+    terminal.types("?");
+    terminal.sees("the whole lab afresh; it asks first");
+    terminal.types("q");
+    terminal.sees("Hint 1 of 3");
+    terminal.types("e");
+    terminal.sees("Nothing has been checked yet");
+    terminal.types("S");
+    terminal.sees("That you looked is recorded.");
+    terminal.types("n");
+    terminal.sees("1. Open the door");
+    assert_eq!(progress(&sandbox, KEYS, "door")["solution_seen"], false);
+    terminal.types("S");
+    terminal.sees("That you looked is recorded.");
+    terminal.types("\r");
+    terminal.sees("redis-cli -h redis SET door open");
+    assert_eq!(progress(&sandbox, KEYS, "door")["solution_seen"], true);
+    terminal.types("q2");
+    terminal.sees("2. Fill the shelf");
+    terminal.types("l");
+    terminal.sees("The last lines of redis");
+    terminal.types("q");
+    terminal.resize(20, 60);
+    terminal.sees("e evidence  ? all keys  q quit");
+    terminal.types("p");
+    terminal.sees("1. Open the door");
+    terminal.process.signal(Signal::SIGTERM).unwrap();
+    assert_eq!(terminal.end(), 143);
+}
+
+#[test]
+fn a_client_and_a_shell_have_the_terminal_and_the_screen_comes_back() {
+    let sandbox = Sandbox::with_fixture("labs");
+    let mut terminal = Terminal::open(&sandbox, KEYS);
+    terminal.sees("1. Open the door");
+    terminal.types("o");
+    terminal.sees("redis:6379> ");
+    terminal.types("SET door open\r");
+    terminal.sees("OK");
+    terminal.types("\x04");
+    terminal.sees("★ Passed: 1 points");
+    terminal.types("s");
+    terminal.sees("/workspace $ ");
+    terminal.types("exit\r");
+    terminal.sees("★ Passed: 1 points");
+    terminal.types("R");
+    terminal.sees("Reset the lab?");
+    terminal.types("\r");
+    terminal.sees("2. Fill the shelf");
+    assert_eq!(sandbox.redis(KEYS, &["EXISTS", "door"]).trim(), "0");
+    terminal.types("q");
+    assert_eq!(terminal.end(), 0);
+}
