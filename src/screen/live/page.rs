@@ -95,17 +95,16 @@ impl Page<'_> {
         let all: u32 = tasks.iter().map(|t| t.points).sum();
         let left = format!("{}  {dots}", style(&self.lab.title).bold());
         let right = format!("{points} of {all} points  {} min", self.minutes);
-        let title = match self.sheet {
-            Some((title, _)) => style(title).bold().to_string(),
-            None => {
-                let task = self.task_shown();
-                let worth = if self.passed(task) {
-                    style("passed").green().to_string()
-                } else {
-                    format!("{} points", task.points)
-                };
-                format!("{}. {}  {}", self.at + 1, style(&task.title).bold(), style(worth).dim())
-            }
+        let title = if let Some((title, _)) = self.sheet {
+            style(title).bold().to_string()
+        } else {
+            let task = self.task_shown();
+            let worth = if self.passed(task) {
+                style("passed").green().to_string()
+            } else {
+                format!("{} points", task.points)
+            };
+            format!("{}. {}  {}", self.at + 1, style(&task.title).bold(), style(worth).dim())
         };
         vec![
             beside(&left, &style(right).dim().to_string(), width),
