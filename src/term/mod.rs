@@ -15,6 +15,11 @@ pub fn width() -> usize {
     usize::from(columns).clamp(40, WIDEST)
 }
 
+/// So many points.
+pub fn points(count: u32) -> String {
+    if count == 1 { "1 point".to_owned() } else { format!("{count} points") }
+}
+
 /// Prints to stdout. Nobody reading is no error.
 pub fn print(text: &str) {
     let mut out = std::io::stdout().lock();

@@ -105,14 +105,14 @@ fn progress(sandbox: &Sandbox, lab: &str, task: &str) -> Value {
 fn checks_are_ticked_off_as_they_turn_true_and_a_pass_leads_on() {
     let sandbox = Sandbox::with_fixture("labs");
     let mut terminal = Terminal::open(&sandbox, KEYS);
-    terminal.sees("1. Open the door  1 points");
+    terminal.sees("1. Open the door  1 point");
     terminal.sees("○ The door is open");
     terminal.types("c");
     terminal.sees("✗ The door is open");
     terminal.sees("redis answers nothing");
     sandbox.redis(KEYS, &["SET", "door", "open"]);
     // Nobody asked for this check.
-    terminal.sees("★ Passed: 1 points");
+    terminal.sees("★ Passed: 1 point");
     terminal.sees("Enter goes on to the next task.");
     assert_eq!(progress(&sandbox, KEYS, "door")["attempts"], 2);
     terminal.types("\r");
@@ -209,11 +209,11 @@ fn a_client_and_a_shell_have_the_terminal_and_the_screen_comes_back() {
     terminal.types("SET door open\r");
     terminal.sees("OK");
     terminal.types("\x04");
-    terminal.sees("★ Passed: 1 points");
+    terminal.sees("★ Passed: 1 point");
     terminal.types("s");
     terminal.sees("/workspace $ ");
     terminal.types("exit\r");
-    terminal.sees("★ Passed: 1 points");
+    terminal.sees("★ Passed: 1 point");
     terminal.types("R");
     terminal.sees("Reset the lab?");
     terminal.types("\r");

@@ -102,7 +102,7 @@ impl Page<'_> {
             let worth = if self.passed(task) {
                 style("passed").green().to_string()
             } else {
-                format!("{} points", task.points)
+                term::points(task.points)
             };
             format!("{}. {}  {}", self.at + 1, style(&task.title).bold(), style(worth).dim())
         };

@@ -457,8 +457,10 @@ impl<'a> State<'a> {
 
     /// Checks are ticked off as they turn true; what is not true yet is no fault.
     fn looked_at(&mut self, result: &LabResult) -> Act {
-        let checks = result.tasks.iter().flat_map(|task| &task.checks);
-        for check in checks {
+        let Some(task) = result.tasks.iter().find(|task| task.id == self.task_id()) else {
+            return Act::Nothing;
+        };
+        for check in &task.checks {
             let at = self.task().checks.iter().position(|c| c.id.value == check.id);
             let Some(at) = at else { continue };
             self.marks[at] = match (check.verdict, self.marks[at]) {
@@ -470,20 +472,28 @@ impl<'a> State<'a> {
             };
         }
         let whole = self.task().checks.iter().all(Check::only_looks);
-        let pass = result.tasks.iter().all(|task| task.verdict == Verdict::Pass);
-        if whole && pass { Act::Begin(What::Task { asked: false }) } else { Act::Nothing }
+        if whole && task.verdict == Verdict::Pass {
+            Act::Begin(What::Task { asked: false })
+        } else {
+            Act::Nothing
+        }
     }
 
     fn checked_task(&mut self, result: &LabResult, asked: bool) -> Result<()> {
         self.progress = self.session.store.progress(&self.lab().slug)?;
         let Some(task) = result.tasks.first() else { return Ok(()) };
+        if task.id != self.task_id() {
+            // Looked at is another one by now.
+            self.says(format!("{}: {}", task.title, task.verdict));
+            return Ok(());
+        }
         for check in &task.checks {
             self.mark(&check.id, Mark::Known(check.verdict));
         }
         let width = term::width();
         if task.verdict == Verdict::Pass {
             let all = first_open(self.lab(), &self.progress).is_none();
-            let title = style(format!("★ Passed: {} points", task.points)).green().bold();
+            let title = style(format!("★ Passed: {}", term::points(task.points))).green().bold();
             let explanation = markdown::render(&self.task().explanation, width);
             self.news = format!("{title}\n\n{explanation}");
             self.says = if all {

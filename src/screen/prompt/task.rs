@@ -18,11 +18,8 @@ pub fn view(
     let task = &lab.tasks[at];
     let passed = |t: &Task| progress.get(&t.id.value).is_some_and(|p| p.passed_at.is_some());
     let dots: String = lab.tasks.iter().map(|t| if passed(t) { '●' } else { '○' }).collect();
-    let state = if passed(task) {
-        style("passed").green().to_string()
-    } else {
-        format!("{} points", task.points)
-    };
+    let state =
+        if passed(task) { style("passed").green().to_string() } else { term::points(task.points) };
     let mut text = format!(
         "\n{}  task {} of {}  {dots}  {state}\n\n",
         style(&lab.title).bold(),
