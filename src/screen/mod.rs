@@ -20,3 +20,10 @@ pub async fn run(session: Session, started: Started, plain: bool) -> Result<u8> 
 pub fn draws() -> bool {
     console::user_attended() && std::env::var("TERM").is_ok_and(|term| term != "dumb")
 }
+
+/// What is said when the learner leaves.
+fn left(lab: &str) -> String {
+    format!(
+        "\nThe seat goes on running.\n  labs run {lab}   comes back\n  labs stop {lab}  ends it; your files stay\n"
+    )
+}

@@ -19,17 +19,7 @@ const MEMORY: &str = "1000000";
 
 /// Runs under a limit of memory and says how long it took.
 fn bounded(sandbox: &Sandbox, args: &[&str]) -> Ran {
-    let labs = sandbox.command(args);
-    let mut shell = Command::new("sh");
-    shell.args(["-c", &format!("ulimit -v {MEMORY}; exec \"$@\""), "sh"]);
-    shell.arg(labs.get_program()).args(labs.get_args());
-    shell.current_dir(labs.get_current_dir().unwrap());
-    for (name, value) in labs.get_envs() {
-        match value {
-            Some(value) => shell.env(name, value),
-            None => shell.env_remove(name),
-        };
-    }
+    let mut shell = sandbox.after(&format!("ulimit -v {MEMORY}"), args);
     let began = Instant::now();
     let ran: Ran = shell.output().unwrap().into();
     assert!(began.elapsed() < WITHIN, "{args:?} took {:?}", began.elapsed());

@@ -70,6 +70,22 @@ impl Sandbox {
         command
     }
 
+    /// The same as a shell starts it, which does this first.
+    pub fn after(&self, script: &str, args: &[&str]) -> Command {
+        let labs = self.command(args);
+        let mut shell = Command::new("sh");
+        shell.args(["-c", &format!("{script}; exec \"$@\""), "sh"]);
+        shell.arg(labs.get_program()).args(labs.get_args());
+        shell.current_dir(labs.get_current_dir().unwrap());
+        for (name, value) in labs.get_envs() {
+            match value {
+                Some(value) => shell.env(name, value),
+                None => shell.env_remove(name),
+            };
+        }
+        shell
+    }
+
     pub fn run(&self, args: &[&str]) -> Ran {
         let ran: Ran = self.command(args).output().unwrap().into();
         // Shown where a test fails: why something had to be tried again, for one.

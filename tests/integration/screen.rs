@@ -2,8 +2,6 @@
 
 use std::io::{Read, Write};
 use std::num::NonZero;
-use std::os::unix::process::CommandExt;
-use std::process::Command;
 use std::sync::{Arc, Mutex};
 
 use rexpect::process::{PtyProcess, Signal, WaitStatus};
@@ -34,18 +32,8 @@ struct Terminal {
 
 impl Terminal {
     fn open(sandbox: &Sandbox, lab: &str) -> Self {
-        let labs = sandbox.command(&["run", lab]);
-        let mut command = Command::new("sh");
-        command.args(["-c", "stty rows 24 cols 80; exec \"$0\" \"$@\""]);
-        command.arg(labs.get_program()).args(labs.get_args());
-        command.current_dir(labs.get_current_dir().unwrap());
-        for (name, value) in labs.get_envs() {
-            match value {
-                Some(value) => command.env(name, value),
-                None => command.env_remove(name),
-            };
-        }
-        command.env("TERM", "xterm-256color").arg0("sh");
+        let mut command = sandbox.after("stty rows 24 cols 80", &["run", lab]);
+        command.env("TERM", "xterm-256color");
         let process = PtyProcess::new(command).unwrap();
         let screen = Arc::new(Mutex::new(vt100::Parser::new(lines(24), lines(80), 0)));
         let mut shown = process.get_file_handle().unwrap();

@@ -1,7 +1,5 @@
 //! What a person at a terminal sees: the shell, a service's client, the prompt loop of `run`.
 
-use std::process::Command;
-
 use rexpect::process::{Signal, WaitStatus};
 use rexpect::session::{PtySession, spawn_command};
 use rustix::termios::{LocalModes, Winsize, tcgetattr, tcsetwinsize};
@@ -20,17 +18,7 @@ fn seat_of(lab: &str) -> Sandbox {
 
 /// A command on a terminal of 31 rows and 97 columns.
 fn terminal(sandbox: &Sandbox, args: &[&str]) -> PtySession {
-    let labs = sandbox.command(args);
-    let mut command = Command::new("sh");
-    command.args(["-c", "stty rows 31 cols 97; exec \"$0\" \"$@\""]);
-    command.arg(labs.get_program()).args(labs.get_args());
-    command.current_dir(labs.get_current_dir().unwrap());
-    for (name, value) in labs.get_envs() {
-        match value {
-            Some(value) => command.env(name, value),
-            None => command.env_remove(name),
-        };
-    }
+    let mut command = sandbox.after("stty rows 31 cols 97", args);
     command.env("TERM", "xterm").env("NO_COLOR", "1");
     let patience = u64::try_from(PATIENCE.as_millis()).unwrap();
     spawn_command(command, Some(patience)).unwrap()

@@ -64,11 +64,7 @@ pub async fn run(mut session: Session, mut started: Started) -> Result<u8> {
         let end = sit(&session, &started, &mut happened).await?;
         match end {
             End::Left(code) => {
-                let lab = &started.lab.slug;
-                let line = format!(
-                    "The seat goes on running.\n  labs run {lab}   comes back\n  labs stop {lab}  ends it; your files stay\n"
-                );
-                crate::term::print(&line);
+                crate::term::print(&super::left(&started.lab.slug));
                 return Ok(code);
             }
             End::Reset(services) => started.services = services,

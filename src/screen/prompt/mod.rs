@@ -70,10 +70,7 @@ pub async fn run(session: &Session, started: &Started) -> Result<u8> {
             ));
         }
     }
-    print(&format!(
-        "\nThe seat goes on running.\n  labs run {0}   comes back\n  labs stop {0}  ends it; your files stay\n",
-        lab.slug
-    ));
+    print(&super::left(&lab.slug));
     Ok(code)
 }
 
