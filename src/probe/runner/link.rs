@@ -16,6 +16,7 @@ use tokio::task::AbortHandle;
 use super::frame::{CHUNK, Frame, Frames, Kind};
 use super::stream::{Arrival, Incoming, Outgoing, Shared};
 use super::tunnel::{Connection, Tunnel};
+use super::waits::Waits;
 use crate::error::{Error, Result};
 use crate::probe::clock::Clock;
 
@@ -29,6 +30,7 @@ const BEAT: Duration = Duration::from_secs(1);
 #[derive(Clone)]
 pub(super) struct Link {
     pub clock: Clock,
+    pub waits: Waits,
     outgoing: mpsc::Sender<Frame>,
     state: Arc<Mutex<State>>,
 }
@@ -65,7 +67,8 @@ impl Link {
         let (outgoing, queue) = mpsc::channel(QUEUED_FRAMES);
         let (hello, greeted) = oneshot::channel();
         let state = State { hello: Some(hello), ..State::default() };
-        let link = Self { clock, outgoing, state: Arc::new(Mutex::new(state)) };
+        let waits = Waits::default();
+        let link = Self { clock, waits, outgoing, state: Arc::new(Mutex::new(state)) };
         let reading = tokio::spawn(read(link.clone(), Frames::new(reader)));
         let writing = tokio::spawn(write(link.clone(), writer, queue));
         (link, greeted, [reading.abort_handle(), writing.abort_handle()])

@@ -12,6 +12,7 @@ mod process;
 mod reply;
 mod stream;
 mod tunnel;
+mod waits;
 
 #[cfg(test)]
 pub(super) mod tests;
@@ -102,6 +103,11 @@ impl Runner {
 
     pub fn clock(&self) -> Clock {
         self.link.clock
+    }
+
+    /// How long its programs have been waited for since it was started or resumed; waits at the same time count once.
+    pub fn waited(&self) -> Duration {
+        self.link.waits.total()
     }
 
     /// Imports libraries in the supervisor, so that each process has them for

@@ -122,6 +122,7 @@ impl Stream {
 
     /// Takes one part of the reply, or notes the end of the call.
     async fn advance(&mut self) {
+        let _wait = self.process.waits().begin();
         match timeout_at(self.deadline, self.replies.receiver.recv()).await {
             Ok(Some((at_us, part, size))) => {
                 self.replies.unread.fetch_sub(size, Ordering::SeqCst);

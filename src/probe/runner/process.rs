@@ -10,6 +10,7 @@ use tokio::sync::{mpsc, oneshot, watch};
 use tokio::time::{Instant, timeout, timeout_at};
 
 use super::link::Link;
+use super::waits::Waits;
 use super::outcome::{Call, End, Outcome};
 use super::pending::{Handed, Inbox, Stream, inbox};
 use super::reply::{Lines, MAX_LINE, Raised, Reply, parse};
@@ -80,6 +81,10 @@ impl Process {
     /// The clock that the times of its calls are on.
     pub fn clock(&self) -> Clock {
         self.0.link.clock
+    }
+
+    pub(super) fn waits(&self) -> &Waits {
+        &self.0.link.waits
     }
 
     pub fn id(&self) -> u32 {

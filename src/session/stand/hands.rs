@@ -7,23 +7,22 @@ use std::time::Duration;
 use async_trait::async_trait;
 use tokio::sync::Mutex;
 
-use super::{LOOK_EVERY, twin};
+use super::twin::Starting;
 use crate::catalog::service::Configured;
 use crate::digest;
 use crate::engine::{Engine, ExecSpec};
 use crate::error::{Error, Result};
 use crate::probe::scene::Hands;
-use crate::ready;
 use crate::session::plan::Member;
 
 /// How long the engine may take to end a twin that was killed.
 const ENDS_WITHIN: Duration = Duration::from_secs(10);
+/// How long a twin that was killed or restarted may take to be ready again.
+const BACK_WITHIN: Duration = Duration::from_secs(30);
 /// How long a twin that was started with other files may take to answer.
 const SPEAKS_WITHIN: Duration = Duration::from_secs(5);
 /// How long unpacking files and looking them over may take.
 const RUNS_WITHIN: Duration = Duration::from_secs(10);
-/// How much is told of the log of a twin that does not come back.
-const LAST_LINES: usize = 10;
 /// Puts an archive in place of what a folder holds.
 const UNPACK: &str = r#"find "$1" -mindepth 1 -delete; tar -x -o -C "$1""#;
 
@@ -147,28 +146,8 @@ impl OfEngine {
     }
 
     async fn until_ready(&self, Held { container, member, address, .. }: &Held) -> Result<()> {
-        let Some(protocol) = member.definition.ready else { return Ok(()) };
-        let service = &member.name;
-        let what = || Error::infrastructure(format!("The twin of {service} does not come back"));
-        tokio::select! {
-            answered = ready::wait(protocol, *address, twin::READY_WITHIN) => match answered {
-                Ok(()) => Ok(()),
-                Err(met) => {
-                    let said = self.engine.log_tail(container, LAST_LINES).await;
-                    let why = format!("{met}\n{}", said.unwrap_or_default());
-                    Err(what().at(container).because(why))
-                }
-            },
-            ended = self.ends(container) => Err(ended.err().unwrap_or_else(what)),
-        }
-    }
-
-    /// Returns when a container has ended.
-    async fn ends(&self, container: &str) -> Result<()> {
-        while self.engine.inspect(container).await?.is_some_and(|s| s.running) {
-            tokio::time::sleep(LOOK_EVERY).await;
-        }
-        Ok(())
+        let twin = Starting { container, member, address: *address };
+        twin.until_ready(&self.engine, BACK_WITHIN).await
     }
 }
 

@@ -30,7 +30,7 @@ const RUNNER: &str = "runner";
 const TWIN: &str = "twin";
 /// How long the engine may take to book the end of a twin that no longer answers.
 const BOOKED_WITHIN: Duration = Duration::from_secs(5);
-/// How often a twin that starts is looked at, in case it ended.
+/// How long one that runs may take to answer, when it is looked at again.
 const LOOK_EVERY: Duration = Duration::from_millis(250);
 
 /// A place where one check at a time runs the learner's program.

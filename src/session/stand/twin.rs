@@ -6,7 +6,7 @@ use std::time::Duration;
 use tokio::net::TcpStream;
 
 use super::{STAND_LABEL, TWIN};
-use crate::engine::ContainerState;
+use crate::engine::{ContainerState, Engine};
 use crate::error::{Error, Result};
 use crate::probe::service::{self, Addresses, Service};
 use crate::ready;
@@ -15,7 +15,10 @@ use crate::session::plan::{Member, Networks, Plan};
 use crate::session::start::addresses;
 use crate::store::ResourceKind;
 
-pub(super) const READY_WITHIN: Duration = Duration::from_secs(20);
+/// As long as the seat's own services have; several twins start at once.
+const READY_WITHIN: Duration = Duration::from_secs(60);
+/// How much is told of the log of one that does not.
+const LAST_LINES: usize = 10;
 /// What takes longer to connect to is not on this machine, or kept from it.
 const NEAR_WITHIN: Duration = Duration::from_millis(200);
 
@@ -27,6 +30,37 @@ pub struct Twin {
     pub session: service::Session,
     /// The digest of its configuration before any program could change it.
     pristine: String,
+}
+
+/// A twin that was started.
+pub struct Starting<'a> {
+    pub container: &'a str,
+    pub member: &'a Member,
+    pub address: SocketAddr,
+}
+
+impl Starting<'_> {
+    /// Waits until it answers.
+    ///
+    /// # Errors
+    /// It ended, or did not answer in time: with its last words.
+    pub async fn until_ready(&self, engine: &Engine, within: Duration) -> Result<()> {
+        let Self { container, member, address } = *self;
+        let Some(protocol) = member.definition.ready else { return Ok(()) };
+        let met = tokio::select! {
+            answered = ready::wait(protocol, address, within) => match answered {
+                Ok(()) => return Ok(()),
+                Err(met) => met,
+            },
+            ended = engine.wait(container, within) => match ended? {
+                Some(code) => format!("it ended while starting (exit code {code})"),
+                None => "it does not answer".to_owned(),
+            },
+        };
+        let said = engine.log_tail(container, LAST_LINES).await.unwrap_or_default();
+        let what = format!("The twin of {} is not ready", member.name);
+        Err(Error::infrastructure(what).at(container).because(format!("{met}\n{said}")))
+    }
 }
 
 /// The place of a twin.
@@ -75,14 +109,8 @@ impl Twin {
         spec.labels.insert(STAND_LABEL.to_owned(), TWIN.to_owned());
         place.session.make_container(&place.plan.seat.id, &spec).await?;
         place.session.engine.start(&container).await?;
-        if let Some(protocol) = place.member.definition.ready
-            && let Err(met) = ready::wait(protocol, address, READY_WITHIN).await
-        {
-            let what = format!("The twin of {} is not ready", place.member.name);
-            let said = place.session.last_words(&container).await;
-            let why = format!("{met}\n{said}");
-            return Err(Error::infrastructure(what).at(&container).because(why));
-        }
+        let starting = Starting { container: &container, member: place.member, address };
+        starting.until_ready(&place.session.engine, READY_WITHIN).await?;
         let session = place.connect(&addresses).await?;
         let pristine = digest(&*session).await?;
         place.session.store.note_resource(ResourceKind::Container, &container, &pristine)?;
