@@ -1,3 +1,4 @@
+use super::completions;
 use crate::catalog::Catalog;
 use crate::engine::ExecSpec;
 use crate::error::Result;
@@ -5,14 +6,16 @@ use crate::event::Events;
 use crate::screen::shell;
 use crate::session::Session;
 use crate::session::plan::WORKBENCH;
+use clap_complete::ArgValueCompleter;
 
 /// Run a command in a service's container or in the workbench; stdin is passed on
 #[derive(Debug, clap::Args)]
 pub struct Args {
     /// A service of the lab, or 'workbench'
+    #[arg(add = ArgValueCompleter::new(completions::services))]
     service: String,
     /// The lab, when more than one runs
-    #[arg(long)]
+    #[arg(long, add = ArgValueCompleter::new(completions::labs))]
     lab: Option<String>,
     /// The command and its arguments
     #[arg(last = true, required = true)]

@@ -1,3 +1,5 @@
+use super::completions;
+use clap_complete::ArgValueCompleter;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -22,6 +24,7 @@ use crate::verdict::{BatchResult, Verdict};
 #[derive(Debug, clap::Args)]
 pub struct Args {
     /// The lab, as 'labs list' names it
+    #[arg(add = ArgValueCompleter::new(completions::labs))]
     lab: String,
     /// The folder with the files that were handed in
     #[arg(long, value_name = "DIR", required_unless_present = "submissions")]

@@ -1,4 +1,5 @@
 use std::path::PathBuf;
+use std::time::Instant;
 
 use clap::Subcommand;
 use serde_json::json;
@@ -169,7 +170,8 @@ async fn save(
     }
     let step = format!("saving to {}", file.display());
     let tags_ref: Vec<&str> = tags.iter().map(String::as_str).collect();
-    let report = |t: Transfer| events.send(moved(&step, &t));
+    let began = Instant::now();
+    let report = |t: Transfer| events.send(moved(&step, &t, began));
     events.step(step.clone(), engine.image_save(&tags_ref, file, report)).await?;
     Ok(lines(&tags))
 }
@@ -178,15 +180,19 @@ async fn load(engine: &Engine, file: &std::path::Path, events: &Events) -> Resul
     let step = format!("loading {}", file.display());
     let upload = Upload::file(file).await;
     let upload = upload.map_err(|e| e.help("name a file that 'labs images save' wrote"))?;
-    let report = |t: Transfer| events.send(moved(&step, &t));
+    let began = Instant::now();
+    let report = |t: Transfer| events.send(moved(&step, &t, began));
     let tags = events.step(step.clone(), engine.image_load(upload, report)).await?;
     Ok(lines(&tags))
 }
 
-fn moved(step: &str, transfer: &Transfer) -> Event {
+fn moved(step: &str, transfer: &Transfer, began: Instant) -> Event {
+    let milliseconds = u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX);
+    // Bytes a millisecond are kilobytes a second.
+    let rate = transfer.done / milliseconds.max(1) / 1000;
     Event::Progress {
         step: step.to_owned(),
-        text: format!("{} MB", transfer.done / 1_000_000),
+        text: format!("{} MB, {rate} MB/s", transfer.done / 1_000_000),
         done: transfer.done,
         total: transfer.total,
     }

@@ -1,3 +1,5 @@
+use super::completions;
+use clap_complete::ArgValueCompleter;
 use console::style;
 use serde_json::json;
 
@@ -6,12 +8,14 @@ use super::output;
 use crate::catalog::Catalog;
 use crate::catalog::lab::Lab;
 use crate::error::Result;
+use crate::image::{self, Images};
 use crate::store::Store;
 
 /// Show what a lab teaches, its tasks and what it needs
 #[derive(Debug, clap::Args)]
 pub struct Args {
     /// The lab, as 'labs list' names it
+    #[arg(add = ArgValueCompleter::new(completions::labs))]
     lab: String,
     /// Print one JSON document
     #[arg(long)]
@@ -30,6 +34,8 @@ impl Args {
 
     pub fn run(self, catalog: &Catalog) -> Result<u8> {
         let lab = self.lab(catalog)?;
+        let images = Images::new(catalog.clone()).of_lab(&lab)?;
+        let megabytes = image::megabytes(&images, &[]);
         let bank = catalog.questions()?;
         let asks = |id: &str| bank.iter().find(|q| q.id == id).map_or("", |q| q.ask.as_str());
         if self.json {
@@ -49,7 +55,7 @@ impl Args {
             output::json(&json!({
                 "lab": lab.slug, "title": lab.title, "topic": lab.topic, "level": lab.level,
                 "minutes": lab.minutes, "points": lab.points(), "summary": lab.summary,
-                "services": lab.services.keys().collect::<Vec<_>>(), "packages": lab.packages.pins(),
+                "services": lab.services.keys().collect::<Vec<_>>(), "images_mb": megabytes, "packages": lab.packages.pins(),
                 "questions": questions, "tasks": tasks,
             }));
             return Ok(0);
@@ -66,6 +72,7 @@ impl Args {
             "services: {}\n",
             lab.services.keys().cloned().collect::<Vec<_>>().join(", ")
         ));
+        text.push_str(&format!("images: about {megabytes} MB on disk, shared with other labs\n"));
         if !lab.packages.python.is_empty() {
             text.push_str(&format!("packages: {}\n", lab.packages.pins().join(", ")));
         }

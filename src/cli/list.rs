@@ -8,8 +8,9 @@ use crate::catalog::summary::{Known, Summary};
 use crate::digest;
 use crate::error::{Error, Result};
 use crate::store::Store;
+use crate::term;
 
-/// List the labs
+/// List the labs by topic, with your progress
 #[derive(Debug, clap::Args)]
 pub struct Args {
     /// Print one JSON document
@@ -54,14 +55,18 @@ impl Args {
         for topic in topics(&entries) {
             text.push_str(&format!("{}\n", style(topic).bold()));
             for e in entries.iter().filter(|e| e.topic == topic) {
-                let minutes = format!("{} min", e.minutes);
-                let progress = format!("{}/{} tasks", e.passed, e.tasks);
-                text.push_str(&format!(
-                    "  {:<widest$}  {:<13} {minutes:>7}  {progress:>11}  {}\n",
+                let line = format!(
+                    "  {:<widest$}  {} {:>2}/{:<2}  {:<12} {:>3} min {:>3} points  {}",
                     e.lab,
+                    term::bar(e.passed, e.tasks, 6),
+                    e.passed,
+                    e.tasks,
                     e.level.to_string(),
+                    e.minutes,
+                    e.points,
                     e.title
-                ));
+                );
+                text.push_str(&format!("{}\n", term::cut(&line)));
             }
         }
         output::print_text(&text);
@@ -77,7 +82,10 @@ struct Listed {
 }
 
 /// The labs in short; what was found out about them is kept for the next time.
-fn summaries(catalog: &Catalog, store: Option<&Store>) -> Vec<(String, Result<Summary>)> {
+pub(super) fn summaries(
+    catalog: &Catalog,
+    store: Option<&Store>,
+) -> Vec<(String, Result<Summary>)> {
     let path = store.map(|store| store.folder().join("listed.json"));
     let kept = path.as_ref().and_then(|path| std::fs::read(path).ok());
     let kept = kept.and_then(|kept| serde_json::from_slice::<Listed>(&kept).ok());

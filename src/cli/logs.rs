@@ -1,3 +1,5 @@
+use super::completions;
+use clap_complete::ArgValueCompleter;
 use std::io::Write;
 
 use crate::catalog::Catalog;
@@ -13,9 +15,10 @@ use crate::term::signal::interrupted;
 #[derive(Debug, clap::Args)]
 pub struct Args {
     /// A service of the lab, 'workbench' or 'gate'
+    #[arg(add = ArgValueCompleter::new(completions::services))]
     service: String,
     /// The lab, when more than one runs
-    #[arg(long)]
+    #[arg(long, add = ArgValueCompleter::new(completions::labs))]
     lab: Option<String>,
     /// Go on with what is written from now on
     #[arg(short, long)]

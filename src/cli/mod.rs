@@ -2,9 +2,11 @@
 
 mod author;
 mod check;
+mod completions;
 mod doctor;
 mod exec;
 mod gc;
+mod goto;
 mod grade;
 mod hint;
 mod images;
@@ -12,7 +14,9 @@ mod info;
 mod keyed;
 mod list;
 mod logs;
+mod man;
 mod output;
+mod progress;
 mod questions;
 mod reset;
 mod restart;
@@ -26,7 +30,8 @@ mod tasks;
 
 use std::path::{Path, PathBuf};
 
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory, Parser, Subcommand};
+use clap_complete::CompleteEnv;
 
 use crate::catalog::Catalog;
 use crate::error::{Error, Result};
@@ -62,9 +67,11 @@ enum Command {
     List(list::Args),
     Info(info::Args),
     Questions(questions::Args),
+    Progress(progress::Args),
     Run(run::Args),
     Status(status::Args),
     Tasks(tasks::Args),
+    Goto(goto::Args),
     Check(check::Args),
     Hint(hint::Args),
     Solution(solution::Args),
@@ -79,10 +86,13 @@ enum Command {
     Grade(grade::Args),
     Images(images::Args),
     Doctor(doctor::Args),
+    Completions(completions::Args),
+    Man(man::Args),
 }
 
 /// Parses the command line and does what it says; answers the exit code.
 pub fn main() -> u8 {
+    CompleteEnv::with_factory(Cli::command).var(completions::VARIABLE).complete();
     let cli = Cli::parse();
     let json = cli.command.json();
     match run(cli) {
@@ -104,6 +114,9 @@ fn run(cli: Cli) -> Result<u8> {
         Command::List(args) => Ok(args.run(&catalog)),
         Command::Info(args) => args.run(&catalog),
         Command::Questions(args) => args.run(&catalog),
+        Command::Progress(args) => args.run(&catalog),
+        Command::Completions(args) => args.run(),
+        Command::Man(args) => args.run(Cli::command()),
         command => {
             let runtime = runtime()?;
             let result = runtime.block_on(dispatch(command, catalog));
@@ -142,10 +155,16 @@ async fn dispatch(command: Command, catalog: Catalog) -> Result<u8> {
 
 async fn execute(command: Command, catalog: Catalog, events: Events) -> Result<u8> {
     match command {
-        Command::List(_) | Command::Info(_) | Command::Questions(_) => Ok(0),
+        Command::List(_)
+        | Command::Info(_)
+        | Command::Questions(_)
+        | Command::Progress(_)
+        | Command::Completions(_)
+        | Command::Man(_) => Ok(0),
         Command::Run(args) => args.run(catalog, events).await,
         Command::Status(args) => args.run(catalog).await,
         Command::Tasks(args) => args.run(&catalog),
+        Command::Goto(args) => args.run(catalog, events).await,
         Command::Check(args) => args.run(catalog, events).await,
         Command::Hint(args) => args.run(&catalog),
         Command::Solution(args) => args.run(&catalog),
@@ -173,7 +192,7 @@ impl Command {
     /// Whether it needs the labs that there are: not to end one, and not to begin one.
     fn reads_labs(&self) -> bool {
         match self {
-            Self::Stop(_) | Self::Gc(_) => false,
+            Self::Stop(_) | Self::Gc(_) | Self::Completions(_) | Self::Man(_) => false,
             Self::Author(a) => a.reads_labs(),
             _ => true,
         }
@@ -185,6 +204,7 @@ impl Command {
             self,
             Self::Run(_)
                 | Self::Check(_)
+                | Self::Goto(_)
                 | Self::Shell(_)
                 | Self::Exec(_)
                 | Self::Logs(_)
@@ -202,6 +222,8 @@ impl Command {
             Self::Run(a) => a.json,
             Self::Status(a) => a.json,
             Self::Tasks(a) => a.json,
+            Self::Goto(a) => a.json,
+            Self::Progress(a) => a.json(),
             Self::Check(a) => a.json,
             Self::Hint(a) => a.json,
             Self::Solution(a) => a.json,
@@ -213,7 +235,11 @@ impl Command {
             Self::Images(a) => a.json(),
             Self::Doctor(a) => a.json,
             Self::Author(a) => a.json(),
-            Self::Shell(_) | Self::Exec(_) | Self::Logs(_) => false,
+            Self::Shell(_)
+            | Self::Exec(_)
+            | Self::Logs(_)
+            | Self::Completions(_)
+            | Self::Man(_) => false,
         }
     }
 }

@@ -4,27 +4,23 @@ use console::style;
 use serde::Serialize;
 
 use crate::error::{Error, Kind};
+use crate::term::ascii::fitted;
 use crate::term::escape::visible;
+pub use crate::term::print as print_text;
+use crate::term::print_as_it_is;
 use crate::verdict::ErrorReport;
 
 /// Prints the one JSON document of a command.
 pub fn json(document: &impl Serialize) {
     match serde_json::to_string_pretty(document) {
-        Ok(text) => print_text(&format!("{text}\n")),
+        Ok(text) => print_as_it_is(&format!("{text}\n")),
         Err(e) => eprintln!("labs: the result cannot be written as JSON: {e}"),
     }
 }
 
-/// Prints to stdout; a reader that went away is no error.
-pub fn print_text(text: &str) {
-    use std::io::Write;
-    let mut out = std::io::stdout().lock();
-    let _ = out.write_all(text.as_bytes()).and_then(|()| out.flush());
-}
-
 /// Prints what a person should know beside the result.
 pub fn note(text: &str) {
-    eprintln!("{} {}", style("note:").bold().for_stderr(), visible(text));
+    eprintln!("{} {}", style("note:").bold().for_stderr(), fitted(&visible(text)));
 }
 
 /// Prints an error: for people on stderr, for programs as a document.
@@ -41,5 +37,6 @@ pub fn error(error: &Error, as_json: bool) {
         };
         json(&Document { error: error.clone().into(), kind });
     }
-    eprintln!("{} {}", style("error:").red().bold().for_stderr(), visible(&error.to_string()));
+    let text = visible(&error.to_string());
+    eprintln!("{} {}", style("error:").red().bold().for_stderr(), fitted(&text));
 }

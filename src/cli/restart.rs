@@ -1,16 +1,19 @@
+use super::completions;
 use super::output;
 use crate::catalog::Catalog;
 use crate::error::Result;
 use crate::event::Events;
 use crate::session::Session;
+use clap_complete::ArgValueCompleter;
 
 /// Restart a service; its data stays where the service keeps it
 #[derive(Debug, clap::Args)]
 pub struct Args {
     /// A service of the lab
+    #[arg(add = ArgValueCompleter::new(completions::services))]
     service: String,
     /// The lab, when more than one runs
-    #[arg(long)]
+    #[arg(long, add = ArgValueCompleter::new(completions::labs))]
     lab: Option<String>,
     /// Print one JSON document
     #[arg(long)]

@@ -1,3 +1,5 @@
+use super::completions;
+use clap_complete::ArgValueCompleter;
 use std::path::PathBuf;
 
 use console::style;
@@ -18,6 +20,7 @@ use crate::term::signal::interrupted;
 #[derive(Debug, clap::Args)]
 pub struct Args {
     /// The lab, as 'labs list' names it
+    #[arg(add = ArgValueCompleter::new(completions::labs))]
     lab: String,
     /// Return at once when the seat is ready
     #[arg(long)]

@@ -1,3 +1,4 @@
+use super::completions;
 use super::output;
 use crate::catalog::Catalog;
 use crate::engine::ExecSpec;
@@ -5,16 +6,21 @@ use crate::error::Result;
 use crate::event::Events;
 use crate::screen::shell;
 use crate::session::Session;
-use crate::session::plan::WORKBENCH;
+use crate::session::plan::{Member, Plan, WORKBENCH};
+use clap_complete::ArgValueCompleter;
 
 /// Open a shell beside the services, or a service's own client
 #[derive(Debug, clap::Args)]
 pub struct Args {
     /// The service whose client to open [default: a shell in the workbench]
+    #[arg(add = ArgValueCompleter::new(completions::services))]
     service: Option<String>,
     /// The lab, when more than one runs
-    #[arg(long)]
+    #[arg(long, add = ArgValueCompleter::new(completions::labs))]
     lab: Option<String>,
+    /// A shell at the data of a stopped service, to mend what keeps it from starting; then it is started
+    #[arg(long, requires = "service")]
+    repair: bool,
 }
 
 impl Args {
@@ -22,6 +28,10 @@ impl Args {
         let session = Session::open(catalog, Events::nowhere())?;
         let (seat, lab) = session.resolve(self.lab.as_deref())?;
         let plan = session.plan(&lab, seat)?;
+        if let (true, Some(service)) = (self.repair, &self.service) {
+            let member = plan.expect_member(service)?;
+            return repair(&session, &plan, member).await;
+        }
         let command = match self.service.as_deref() {
             None | Some(WORKBENCH) => vec!["bash".to_owned(), "-l".to_owned()],
             Some(service) => {
@@ -34,4 +44,12 @@ impl Args {
         output::print_text("");
         code
     }
+}
+
+/// Opens a shell at a stopped service's data, and starts the service again.
+async fn repair(session: &Session, plan: &Plan, member: &Member) -> Result<u8> {
+    shell::repair(session, plan, member).await?;
+    let reach = session.restart(plan, member).await?;
+    output::print_text(&format!("{} is ready again at {}\n", reach.service, reach.address));
+    Ok(0)
 }

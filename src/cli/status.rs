@@ -1,14 +1,17 @@
+use super::completions;
 use super::output;
 use crate::catalog::Catalog;
 use crate::error::{Kind, Result};
 use crate::event::Events;
 use crate::session::Session;
 use crate::store::Store;
+use clap_complete::ArgValueCompleter;
 
 /// Show the seats: their services, how to reach them, and your progress
 #[derive(Debug, clap::Args)]
 pub struct Args {
     /// The lab, left out inside its workspace or when only one runs
+    #[arg(add = ArgValueCompleter::new(completions::labs))]
     lab: Option<String>,
     /// Print one JSON document
     #[arg(long)]

@@ -1,13 +1,16 @@
+use super::completions;
 use super::output;
 use crate::catalog::Catalog;
 use crate::error::Result;
 use crate::event::Events;
 use crate::session::Session;
+use clap_complete::ArgValueCompleter;
 
 /// End a lab: its containers and their data go, your workspace and progress stay
 #[derive(Debug, clap::Args)]
 pub struct Args {
     /// The lab, left out inside its workspace or when only one runs
+    #[arg(add = ArgValueCompleter::new(completions::labs))]
     lab: Option<String>,
     /// Print one JSON document
     #[arg(long)]

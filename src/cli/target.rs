@@ -1,18 +1,20 @@
 //! `[LAB] [TASK]` on the command line.
 
+use super::completions;
 use crate::catalog::lab::{Lab, Task};
 use crate::catalog::{Catalog, unknown};
 use crate::error::{Error, Result};
 use crate::session::resolve;
-use crate::session::status::first_open;
+use crate::session::status::place;
 use crate::store::{SeatRow, Store};
 use crate::suggest::did_you_mean;
+use clap_complete::ArgValueCompleter;
 
 /// A lab, a task of it, or both; the seat that the current directory means when no lab is named.
 #[derive(Debug, Clone, clap::Args)]
 pub struct Target {
     /// The lab, left out inside its workspace or when only one runs; and the task
-    #[arg(value_names = ["LAB] [TASK"], num_args = 0..=2)]
+    #[arg(value_names = ["LAB] [TASK"], num_args = 0..=2, add = ArgValueCompleter::new(completions::labs_and_tasks))]
     names: Vec<String>,
 }
 
@@ -65,7 +67,7 @@ impl Target {
 }
 
 impl Resolved {
-    /// The named task, else the first that is not passed, else the first.
+    /// The named task, else the one that the learner is at.
     ///
     /// # Errors
     /// The store cannot be read.
@@ -73,11 +75,9 @@ impl Resolved {
         if let Some(task) = self.task.as_deref().and_then(|id| self.lab.task(id)) {
             return Ok(task);
         }
-        let progress = store.progress(&self.lab.slug)?;
-        let next = first_open(&self.lab, &progress).unwrap_or(0);
         self.lab
             .tasks
-            .get(next)
+            .get(place(store, &self.lab)?)
             .ok_or_else(|| Error::usage(format!("The lab {} has no tasks", self.lab.slug)))
     }
 }

@@ -1,6 +1,9 @@
 //! What the engine is: for `doctor`, and for what depends on its features.
 
+use std::path::PathBuf;
 use std::time::Duration;
+
+use jiff::Timestamp;
 
 use super::Engine;
 use crate::error::Result;
@@ -26,6 +29,12 @@ pub struct EngineInfo {
     /// Bytes.
     pub memory: u64,
     pub cpus: u64,
+    /// What the engine cannot limit containers in: `memory`, `swap`, `processes`, `CPU time`.
+    pub unlimited: Vec<&'static str>,
+    /// Where it keeps images and volumes, on its own machine.
+    pub root: Option<PathBuf>,
+    /// Its clock.
+    pub time: Option<Timestamp>,
     pub warnings: Vec<String>,
 }
 
@@ -50,6 +59,12 @@ impl Engine {
             self.call(what(), PING, self.docker.version()),
             self.call(what(), super::READ, self.docker.info()),
         )?;
+        let limits = [
+            (info.memory_limit, "memory"),
+            (info.swap_limit, "swap"),
+            (info.pids_limit, "processes"),
+            (info.cpu_cfs_quota, "CPU time"),
+        ];
         let security = info.security_options.unwrap_or_default();
         Ok(EngineInfo {
             version: version.version.unwrap_or_default(),
@@ -66,6 +81,13 @@ impl Engine {
             kernel: info.kernel_version.unwrap_or_default(),
             memory: info.mem_total.and_then(|bytes| bytes.try_into().ok()).unwrap_or(0),
             cpus: info.ncpu.and_then(|count| count.try_into().ok()).unwrap_or(0),
+            unlimited: limits
+                .into_iter()
+                .filter(|(limits, _)| *limits == Some(false))
+                .map(|(_, what)| what)
+                .collect(),
+            root: info.docker_root_dir.map(PathBuf::from),
+            time: info.system_time.and_then(|time| time.parse().ok()),
             warnings: info.warnings.unwrap_or_default(),
         })
     }

@@ -208,6 +208,11 @@ pub async fn tags(engine: &Engine) -> Result<Vec<String>> {
     Ok(engine.images(&[LABEL], None).await?.into_iter().flat_map(|image| image.tags).collect())
 }
 
+/// About how many megabytes images add on disk with what they are built on, but for those that are there.
+pub fn megabytes(images: &[Image], have: &[String]) -> u32 {
+    to_build(images, have).iter().map(|image| image.megabytes).sum()
+}
+
 /// What must be built so that the images are there, each after what it is built on.
 fn to_build<'a>(images: &'a [Image], have: &[String]) -> Vec<&'a Image> {
     let mut order: Vec<&Image> = Vec::new();

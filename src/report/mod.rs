@@ -9,6 +9,7 @@ pub mod problems;
 pub mod progress;
 pub mod reach;
 pub mod solution;
+pub mod standing;
 pub mod text;
 pub mod verify;
 

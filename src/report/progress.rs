@@ -9,10 +9,14 @@ use tokio::sync::mpsc::UnboundedReceiver;
 use tokio::task::JoinHandle;
 
 use crate::event::{Event, Events};
+use crate::term::ascii::fitted;
 use crate::term::escape::visible;
 
 /// Steps shorter than this are not worth a line where nothing can be redrawn.
 const WORTH_A_LINE: Duration = Duration::from_secs(1);
+
+/// What turns while something goes on, in ASCII and in Unicode; the last stands at the end.
+const TURNS: [&str; 2] = ["|/-\\ ", "⠁⠂⠄⡀⢀⠠⠐⠈ "];
 
 /// Shows what happens until the last sender of the events is gone.
 pub struct Progress {
@@ -115,7 +119,7 @@ impl Screen {
         step.bar.set_message(if alone { format!("{name}  {text}") } else { text.to_owned() });
         // Where nothing is redrawn, a line for each piece of work done is enough.
         if self.bars.is_none() && step.said != Some(done) {
-            eprintln!("{name}: {text}");
+            eprintln!("{}", fitted(&format!("{name}: {text}")));
             step.said = Some(done);
         }
     }
@@ -133,9 +137,10 @@ impl Screen {
     }
 
     fn line(&self, text: &str) {
+        let text = fitted(text);
         match &self.bars {
             Some(bars) => {
-                let _ = bars.println(text);
+                let _ = bars.println(&*text);
             }
             None => eprintln!("{text}"),
         }
@@ -150,12 +155,14 @@ impl Screen {
 
 /// Cut at the terminal's edge: a line that wraps is not cleared.
 fn spinner() -> ProgressStyle {
-    ProgressStyle::with_template("{spinner} {wide_msg}")
+    ProgressStyle::with_template("{spinner} {wide_msg} {elapsed}")
         .unwrap_or_else(|_| ProgressStyle::default_spinner())
+        .tick_chars(TURNS[usize::from(fitted("…") == "…")])
 }
 
 fn bar() -> ProgressStyle {
-    ProgressStyle::with_template("{spinner} {prefix}  [{bar:24}] {wide_msg}")
+    ProgressStyle::with_template("{spinner} {prefix}  [{bar:24}] {wide_msg} {elapsed}")
         .unwrap_or_else(|_| ProgressStyle::default_bar())
-        .progress_chars("━╸─")
+        .tick_chars(TURNS[usize::from(fitted("…") == "…")])
+        .progress_chars(&fitted("━╸─"))
 }

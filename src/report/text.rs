@@ -284,7 +284,7 @@ fn mark(verdict: Verdict) -> String {
         Verdict::Pass => ("✓", Style::new().green()),
         Verdict::Fail => ("✗", Style::new().red()),
         Verdict::Blocked => ("·", Style::new().dim()),
-        Verdict::Error => ("!", Style::new().yellow()),
+        Verdict::Error => ("!", Style::new().magenta()),
     };
     colour.apply_to(sign).to_string()
 }

@@ -8,6 +8,8 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use crate::engine::{Engine, ExecEnd, ExecSpec, Input, Streams, TtyControl, TtySession, TtySize};
 use crate::error::{Error, Result};
+use crate::session::Session;
+use crate::session::plan::{Member, Plan};
 use crate::term::signal::interrupted;
 
 /// Runs a command with this process's terminal when it has one, else with its plain streams.
@@ -40,6 +42,19 @@ pub async fn run(engine: &Engine, container: &str, mut spec: ExecSpec) -> Result
     }
     drop(raw);
     code
+}
+
+/// A shell at the data of a service that does not run; what it is made of goes with it.
+///
+/// # Errors
+/// The service runs or keeps no data; the engine refuses.
+pub async fn repair(session: &Session, plan: &Plan, member: &Member) -> Result<()> {
+    let spec = session.begin_repair(plan, member).await?;
+    let says = format!("The data of {}: 'exit' starts it again.", member.name);
+    crate::term::print(&format!("\n{}\n", console::style(says).dim()));
+    let code = run(&session.engine, &spec.name, ExecSpec::new(["bash"])).await;
+    session.end_repair(&spec).await?;
+    code.map(drop)
 }
 
 /// Runs a command with this process's stdin, stdout and stderr, none of them a terminal to it.

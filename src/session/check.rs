@@ -168,10 +168,11 @@ impl<'a> Round<'a> {
         let is_long = |p: &&Probe| p.drives_program() || matches!(p, Probe::Fault(_));
         let long = probes.iter().filter(is_long).count();
         let twins = self.plan.members.iter().filter(|m| service::known(m.definition.ready)).count();
-        let lanes = long.div_ceil(WORTH_A_TWIN * twins.max(1)).clamp(1, usize::from(self.lanes));
+        let most = usize::from(self.lanes.min(self.plan.lanes()));
+        let lanes = long.div_ceil(WORTH_A_TWIN * twins.max(1)).clamp(1, most);
         let _lock = self.session.store.lock_waiting(&check_lock(&self.plan.seat.lab)).await?;
         let networks = self.session.networks(self.plan).await?;
-        let work = (0..self.lanes).take(lanes).map(|number| {
+        let work = (0..self.plan.lanes()).take(lanes).map(|number| {
             self.lane(Some(Lane::new(self.session, self.plan, number, networks.clone())))
         });
         let mut results = Vec::new();
@@ -256,7 +257,8 @@ impl<'a> Round<'a> {
         }
         let attempt =
             Attempt { lab: &self.lab.slug, task: &result.id, passed, points: result.points };
-        self.session.store.add_attempt(&attempt)
+        self.session.store.add_attempt(&attempt)?;
+        if passed { self.session.store.leave_place(&self.lab.slug, &result.id) } else { Ok(()) }
     }
 
     async fn one(

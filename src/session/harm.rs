@@ -7,7 +7,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
 use super::Session;
-use super::plan::{LANES, Member, Plan};
+use super::plan::{Member, Plan};
 use super::start::{addresses, reach};
 use crate::catalog::lab::Lab;
 use crate::catalog::service::Protocol;
@@ -152,7 +152,7 @@ impl Session {
     /// Kills the throw-away copies of a service that checks run on right now; answers how many.
     pub async fn kill_twins(&self, plan: &Plan, member: &Member) -> usize {
         let mut killed = 0;
-        for lane in 0..LANES {
+        for lane in 0..plan.lanes() {
             let container = plan.twin_name(member, lane);
             killed += usize::from(self.engine.kill(&container, "SIGKILL").await.is_ok());
         }

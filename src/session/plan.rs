@@ -24,8 +24,8 @@ pub const PLAN_LABEL: &str = "labs.plan";
 pub const OWNER_LABEL: &str = "labs.owner";
 /// The environment variable that tells a service, and each of its twins, what it is called in the lab.
 const SERVICE_VARIABLE: &str = "LABS_SERVICE";
-/// How many checks run the learner's program at the same time, each with a twin of its own.
-pub const LANES: u8 = 3;
+/// At most so many checks run the learner's program at the same time, each with a twin of its own.
+pub const LANES: u8 = 4;
 
 const MIB: u64 = 1 << 20;
 const LOG_BYTES: u64 = 4 * MIB;
@@ -35,7 +35,9 @@ const GATE_HOST: u8 = 2;
 const WORKBENCH_HOST: u8 = 3;
 const FIRST_SERVICE_HOST: u8 = 4;
 const FIRST_TWIN_HOST: u8 = 10;
-/// A /27 holds no more than this many services with their twins.
+/// The last address of a /27 that a container can have.
+const LAST_HOST: u8 = 30;
+/// As many as have an address before the first twin's.
 const MAX_SERVICES: usize = 6;
 
 const FIRST_SERVICE_PORT: u16 = 7000;
@@ -253,6 +255,20 @@ impl Plan {
         planned(self.workbench_spec(networks), &format!("{folder:?}"))
     }
 
+    /// How many lanes the seat's network has addresses for, at most [`LANES`].
+    pub fn lanes(&self) -> u8 {
+        let room = LAST_HOST + 1 - FIRST_TWIN_HOST;
+        (room / self.width().max(1)).min(LANES)
+    }
+
+    fn width(&self) -> u8 {
+        u8::try_from(self.members.len()).unwrap_or(u8::MAX)
+    }
+
+    fn twin_host(&self, member: &Member, lane: u8) -> u8 {
+        FIRST_TWIN_HOST + lane * self.width() + member.index
+    }
+
     /// The gate's port for a service, or for its twin in a lane.
     pub fn gate_port(member: &Member, lane: Option<u8>) -> u16 {
         match lane {
@@ -280,7 +296,7 @@ impl Plan {
         name: String,
     ) -> ContainerSpec {
         let mut spec = self.base(&member.definition, &member.image, name);
-        let place = |m: &Member| host(networks.subnet, twin_host(m, lane));
+        let place = |m: &Member| host(networks.subnet, self.twin_host(m, lane));
         // No host name: the engine would take it for one more name of the learner's service.
         spec.network = link(networks, place(member), vec![]);
         spec.env.insert(SERVICE_VARIABLE.to_owned(), member.name.clone());
@@ -347,15 +363,29 @@ impl Plan {
         spec
     }
 
+    /// The workbench with the data of one service, as the service's user; nothing for one that keeps none.
+    pub fn repair(&self, member: &Member) -> Option<ContainerSpec> {
+        let data = member.definition.data.clone()?;
+        let name = self.container(&format!("repair-{}", member.name));
+        let mut spec = self.base(&self.workbench, &self.workbench_image, name);
+        spec.user.clone_from(&member.definition.user);
+        spec.hostname = Some(format!("{}-repair", member.name));
+        spec.working_dir = Some(data.clone());
+        spec.env.insert("HOME".to_owned(), "/tmp".to_owned());
+        let source = Source::Volume(self.volume(member));
+        spec.mounts.push(Mount { source, target: data, read_only: false });
+        Some(spec)
+    }
+
     /// The gate, on the network of the gates alone: that of its seat may not be there yet.
     pub fn gate(&self, gates: &Network, subnet: Subnet) -> ContainerSpec {
-        let lanes = std::iter::once(None).chain((0..LANES).map(Some));
+        let lanes = std::iter::once(None).chain((0..self.lanes()).map(Some));
         let mut routes = Vec::new();
         let mut spec = self.base(&self.gate, &self.gate_image, self.gate_name());
         for (member, lane) in lanes.flat_map(|lane| self.members.iter().map(move |m| (m, lane))) {
             let Some(port) = member.definition.port else { continue };
             let place =
-                lane.map_or(FIRST_SERVICE_HOST + member.index, |lane| twin_host(member, lane));
+                lane.map_or(FIRST_SERVICE_HOST + member.index, |lane| self.twin_host(member, lane));
             let others = member.definition.ports.values().zip(0..);
             let others = others.map(|(&port, n)| (Self::other_gate_port(member, lane, n), port));
             for (published, port) in
@@ -442,10 +472,6 @@ fn tmpfs(definition: &Service, size: &str) -> String {
         Some((uid, gid)) => format!("size={size},uid={uid},gid={gid},mode=700"),
         None => format!("size={size}"),
     }
-}
-
-fn twin_host(member: &Member, lane: u8) -> u8 {
-    FIRST_TWIN_HOST + lane * u8::try_from(MAX_SERVICES).unwrap_or(u8::MAX) + member.index
 }
 
 #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a handful of CPUs")]

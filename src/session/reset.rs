@@ -10,6 +10,14 @@ use crate::catalog::lab::Lab;
 use crate::error::Result;
 use crate::store::SeatRow;
 
+/// What a reset makes of the learner's files.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Workspace {
+    Kept,
+    /// Moved away, so that the starter files are there again.
+    SetAside,
+}
+
 #[derive(Debug, Serialize)]
 pub struct ResetDone {
     /// Where the workspace as it was is now.
@@ -19,13 +27,16 @@ pub struct ResetDone {
 }
 
 impl Session {
-    /// Recreates containers, network, volumes and workspace. What was passed stays passed.
-    pub async fn reset(&self, lab: &Lab, seat: SeatRow) -> Result<ResetDone> {
+    /// Recreates containers, network and volumes, and the workspace too unless it is kept. What was passed stays passed.
+    pub async fn reset(&self, lab: &Lab, seat: SeatRow, workspace: Workspace) -> Result<ResetDone> {
         let _locks = self.lock_seat(&lab.slug).await?;
         let plan = self.plan(lab, seat)?;
         self.images.ensure(&self.engine, &self.images.of_lab(lab)?, &self.events).await?;
         self.events.step("removing the old seat", self.remove_resources(&plan.seat.id)).await?;
-        let old_workspace = workspace::set_aside(plan.workspace())?;
+        let old_workspace = match workspace {
+            Workspace::Kept => None,
+            Workspace::SetAside => workspace::set_aside(plan.workspace())?,
+        };
         let services = self.provision(lab, &plan).await?;
         Ok(ResetDone { old_workspace, workspace: plan.seat.workspace, services })
     }

@@ -297,7 +297,9 @@ impl Session {
                 "The service {service} stopped while starting (exit code {code})"
             ))
             .because(self.last_words(container).await)
-            .help("mend what it complains about; 'labs reset' starts it afresh"));
+            .help(format!(
+                "mend what it complains about ('labs shell {service} --repair'), or 'labs reset' to begin afresh"
+            )));
         }
     }
 

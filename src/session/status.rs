@@ -13,7 +13,7 @@ use crate::catalog::lab::{Lab, Task};
 use crate::engine::ContainerState;
 use crate::error::Result;
 use crate::seed::Seed;
-use crate::store::{SeatRow, TaskProgress};
+use crate::store::{SeatRow, Store, TaskProgress};
 
 /// The state of a workbench that nobody has used yet.
 const UNUSED: &str = "not used yet";
@@ -45,6 +45,20 @@ pub struct Part {
 pub fn first_open(lab: &Lab, progress: &BTreeMap<String, TaskProgress>) -> Option<usize> {
     let passed = |t: &Task| progress.get(&t.id.value).is_some_and(|p| p.passed_at.is_some());
     lab.tasks.iter().position(|task| !passed(task))
+}
+
+/// The place of the task that the learner is at: where they left, else the first that is open, else the last.
+///
+/// # Errors
+/// The store cannot be read.
+pub fn place(store: &Store, lab: &Lab) -> Result<usize> {
+    if let Some(task) = store.place(&lab.slug)?
+        && let Some(at) = lab.tasks.iter().position(|t| t.id.value == task)
+    {
+        return Ok(at);
+    }
+    let last = lab.tasks.len().saturating_sub(1);
+    Ok(first_open(lab, &store.progress(&lab.slug)?).unwrap_or(last))
 }
 
 impl Session {

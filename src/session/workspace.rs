@@ -1,5 +1,6 @@
 //! The learner's folder: made from the lab's starter files, never overwritten, sent to runners.
 
+use std::borrow::Cow;
 use std::fs;
 use std::io::{self, Read};
 use std::os::fd::OwnedFd;
@@ -25,7 +26,7 @@ const MAX_FILES: usize = 2_000;
 const MAX_DEPTH: usize = 16;
 /// Those that are left out count too.
 const MAX_ENTRIES: usize = 20_000;
-const FOLDER: OFlags = OFlags::DIRECTORY.union(OFlags::NOFOLLOW).union(OFlags::CLOEXEC);
+pub(super) const FOLDER: OFlags = OFlags::DIRECTORY.union(OFlags::NOFOLLOW).union(OFlags::CLOEXEC);
 
 /// The workspace that a lab gets when the learner names none: `~/labs/<slug>`.
 ///
@@ -93,21 +94,15 @@ pub fn renew(
     prepare(lab, files, workspace, seat, owner)
 }
 
-/// Puts a file into a workspace that nobody else uses, in place of one of that name.
-pub fn replace(workspace: &Path, name: &str, content: &[u8], owner: (u32, u32)) -> Result<()> {
-    let path = workspace.join(name);
-    let write = || {
-        match fs::remove_file(&path) {
-            Err(e) if e.kind() != io::ErrorKind::NotFound => return Err(e),
-            _ => {}
-        }
-        write_new(&path, content, owner)
-    };
-    write().map_err(|e| {
-        Error::infrastructure("A file cannot be put into the workspace")
-            .at(path.display().to_string())
-            .because(e)
-    })
+/// What a starter file holds; nothing where the lab has none of that name.
+///
+/// # Errors
+/// The lab's file cannot be read.
+pub fn starter(lab: &Lab, files: &Files, name: &str) -> Result<Option<Vec<u8>>> {
+    let folder = format!("{}/starter", lab.slug);
+    let found = files.below(&folder).into_iter().find(|file| rendered::name(file) == name);
+    let content = |file| rendered::file(files, &format!("{folder}/{file}"), &lab.variables);
+    found.map(content).transpose().map(|content| content.map(Cow::into_owned))
 }
 
 /// The learner can put links into the workspace while root writes here: none is followed.
@@ -402,7 +397,7 @@ fn give(path: &Path, (uid, gid): (u32, u32)) -> io::Result<()> {
 }
 
 /// As `give`, for what is open.
-fn chown(file: &OwnedFd, (uid, gid): (u32, u32)) -> io::Result<()> {
+pub(super) fn chown(file: &OwnedFd, (uid, gid): (u32, u32)) -> io::Result<()> {
     if rustix::process::getuid().is_root() {
         std::os::unix::fs::fchown(file, Some(uid), Some(gid))?;
     }

@@ -3,11 +3,13 @@
 mod books;
 mod failure;
 mod ledger;
+mod portable;
 mod progress;
 mod schema;
 mod secret;
 
 pub use ledger::{Resource, ResourceKind, SeatRow};
+pub use portable::{Portable, Tried};
 pub use progress::{Attempt, TaskProgress};
 
 use std::fs::{File, TryLockError};

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use rusqlite::params;
+use rusqlite::{OptionalExtension, params};
 use serde::Serialize;
 
 use super::{Store, now};
@@ -43,7 +43,7 @@ impl Store {
     /// Forgets all that was achieved.
     pub fn forget_progress(&self) -> Result<()> {
         self.connection
-            .execute_batch("DELETE FROM attempts; DELETE FROM hints; DELETE FROM solutions;")
+            .execute_batch("DELETE FROM attempts; DELETE FROM hints; DELETE FROM solutions; DELETE FROM places;")
             .map_err(self.failed("The progress"))
     }
 
@@ -67,6 +67,30 @@ impl Store {
             )
             .map_err(self.failed("The look at the solution"))?;
         Ok(())
+    }
+
+    /// Notes which task of a lab the learner is at.
+    pub fn set_place(&self, lab: &str, task: &str) -> Result<()> {
+        self.connection
+            .execute("INSERT OR REPLACE INTO places (lab, task) VALUES (?, ?)", params![lab, task])
+            .map_err(self.failed("The place in the lab"))?;
+        Ok(())
+    }
+
+    /// A task is done with: a learner who was at it is at the first that is open from now on.
+    pub fn leave_place(&self, lab: &str, task: &str) -> Result<()> {
+        self.connection
+            .execute("DELETE FROM places WHERE lab = ? AND task = ?", [lab, task])
+            .map_err(self.failed("The place in the lab"))?;
+        Ok(())
+    }
+
+    /// The task that the learner is at, when another one than the first that is open.
+    pub fn place(&self, lab: &str) -> Result<Option<String>> {
+        self.connection
+            .query_row("SELECT task FROM places WHERE lab = ?", [lab], |row| row.get(0))
+            .optional()
+            .map_err(self.failed("The place in the lab"))
     }
 
     /// The progress on every task of a lab that was touched.
@@ -125,6 +149,14 @@ mod tests {
         assert_eq!(store.show_hint("l", "t", 2).unwrap(), 2);
         assert_eq!(store.show_hint("l", "t", 2).unwrap(), 2);
         store.show_solution("l", "t").unwrap();
+        assert_eq!(store.place("l").unwrap(), None);
+        store.set_place("l", "t").unwrap();
+        store.set_place("l", "u").unwrap();
+        assert_eq!(store.place("l").unwrap().as_deref(), Some("u"));
+        store.leave_place("l", "t").unwrap();
+        assert_eq!(store.place("l").unwrap().as_deref(), Some("u"));
+        store.leave_place("l", "u").unwrap();
+        assert_eq!(store.place("l").unwrap(), None);
 
         let reopened = Store::open_in(folder.path()).unwrap().progress("l").unwrap();
         let task = &reopened["t"];

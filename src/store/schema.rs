@@ -59,6 +59,8 @@ const MIGRATIONS: &[&str] = &[
     CREATE TRIGGER books_go_with_the_data AFTER DELETE ON resources
     BEGIN DELETE FROM books WHERE resource = OLD.name; END;
 ",
+    // The task of a lab that the learner is at.
+    "CREATE TABLE places (lab TEXT PRIMARY KEY, task TEXT NOT NULL) STRICT;",
 ];
 
 pub fn is_current(connection: &Connection) -> rusqlite::Result<bool> {

@@ -1,5 +1,6 @@
 //! What a terminal needs: styles, Markdown, prompts.
 
+pub mod ascii;
 pub mod escape;
 pub mod markdown;
 pub mod signal;
@@ -15,15 +16,34 @@ pub fn width() -> usize {
     usize::from(columns).clamp(40, WIDEST)
 }
 
+/// A line cut at the terminal's right edge; whole where there is none.
+pub fn cut(line: &str) -> std::borrow::Cow<'_, str> {
+    match console::Term::stdout().size_checked() {
+        Some((_, columns)) => console::truncate_str(line, usize::from(columns), "…"),
+        None => line.into(),
+    }
+}
+
 /// So many points.
 pub fn points(count: u32) -> String {
     if count == 1 { "1 point".to_owned() } else { format!("{count} points") }
 }
 
-/// Prints to stdout. Nobody reading is no error.
+/// Prints to stdout for people. Nobody reading is no error.
 pub fn print(text: &str) {
+    print_as_it_is(&ascii::fitted(text));
+}
+
+/// Prints to stdout for programs.
+pub fn print_as_it_is(text: &str) {
     let mut out = std::io::stdout().lock();
     let _ = out.write_all(text.as_bytes()).and_then(|()| out.flush());
+}
+
+/// How much of something is done, in so many columns.
+pub fn bar(done: usize, all: usize, width: usize) -> String {
+    let full = if all == 0 { 0 } else { done.min(all) * width / all };
+    format!("{}{}", "█".repeat(full), "░".repeat(width - full))
 }
 
 /// A sentence in lines of so many columns, indented; words stay whole.

@@ -51,11 +51,85 @@ fn refused(folder: &Path, lab: &str, place: &str, said: &[&str]) {
 fn list_names_the_labs_with_their_size() {
     let sandbox = Sandbox::new();
     let text = sandbox.ok(&["list"]).stdout;
-    assert!(text.contains(LAB) && text.contains("0/8 tasks"), "{text}");
+    assert!(text.contains(LAB) && text.contains("░░░░░░  0/8 "), "{text}");
     let document = sandbox.json(&["list"]);
     let lab = document["labs"].as_array().unwrap().iter().find(|l| l["lab"] == LAB).unwrap();
     assert_eq!((lab["tasks"].as_u64(), lab["passed"].as_u64()), (Some(8), Some(0)));
     assert!(lab["points"].as_u64().unwrap() > 0);
+}
+
+#[test]
+fn a_locale_without_unicode_gets_ascii() {
+    let sandbox = Sandbox::new();
+    for args in [&["list"][..], &["info", LAB], &["progress"], &["list", "--json"]] {
+        let ran: Ran = sandbox.command(args).env("LC_ALL", "C").output().unwrap().into();
+        assert!(ran.code == 0 && ran.stdout.is_ascii(), "{ran:#?}");
+    }
+}
+
+#[test]
+fn a_shell_completes_commands_labs_and_their_tasks() {
+    let sandbox = Sandbox::new();
+    sandbox.ok(&["progress"]);
+    let binary = Path::new(env!("CARGO_BIN_EXE_labs")).parent().unwrap();
+    let completed = |words: &[&str]| {
+        let script = r#"
+            PATH="$1:$PATH"; shift
+            source <(labs completions bash)
+            COMP_WORDS=("$@"); COMP_CWORD=$(($# - 1))
+            compopt() { :; }
+            _clap_complete_labs labs "${@: -1}" "${@: -2:1}"
+            printf '%s\n' "${COMPREPLY[@]}""#;
+        let mut shell = Command::new("bash");
+        shell.args(["-c", script, "bash"]).arg(binary).args(words);
+        let labs = sandbox.command(&[]);
+        for (name, value) in labs.get_envs() {
+            match value {
+                Some(value) => shell.env(name, value),
+                None => shell.env_remove(name),
+            };
+        }
+        let ran: Ran = shell.output().unwrap().into();
+        assert_eq!(ran.code, 0, "{ran:#?}");
+        ran.stdout.lines().map(|line| line.trim().to_owned()).collect::<Vec<_>>()
+    };
+    assert_eq!(completed(&["labs", "run", "redis-q"]), [LAB]);
+    assert_eq!(completed(&["labs", "prog"]), ["progress"]);
+    assert_eq!(completed(&["labs", "check", "nginx"]), ["nginx-reverse-proxy"]);
+    for shell in ["zsh", "fish"] {
+        let script = sandbox.ok(&["completions", shell]).stdout;
+        assert!(script.contains("LABS_COMPLETE"), "{script}");
+    }
+}
+
+#[test]
+fn there_is_a_manual_page_for_each_command() {
+    let sandbox = Sandbox::new();
+    sandbox.ok(&["man", "pages"]);
+    let page =
+        |name: &str| std::fs::read_to_string(sandbox.home().join("pages").join(name)).unwrap();
+    assert!(page("labs.1").contains("labs\\-run(1)"), "{}", page("labs.1"));
+    assert!(page("labs-progress-export.1").contains(".SH DESCRIPTION"));
+    let refused = sandbox.run(&["man", "/proc/nowhere"]);
+    assert!(refused.code == 3 && refused.stderr.contains("cannot be written"), "{refused:#?}");
+}
+
+#[test]
+fn the_doctor_looks_at_everything_and_says_what_to_do() {
+    let sandbox = Sandbox::new();
+    let (document, code) = sandbox.json_and_code(&["doctor"]);
+    assert_eq!(code, 0, "{document:#}");
+    let looked_at = names(&document["findings"], "name");
+    let all = ["record", "engine", "limits", "memory", "disk", "clock", "images", "terminal"];
+    let missing: Vec<&&str> =
+        all.iter().filter(|name| !looked_at.contains(&(**name).to_owned())).collect();
+    // An engine on another machine has its disk there.
+    assert!(missing.is_empty() || missing == [&"disk"], "{document:#}");
+    let without = with_engine(&sandbox, NO_ENGINE, &["doctor", "--json"]);
+    let document = the_one_document(&without);
+    let engine = &document["findings"][1];
+    assert_eq!((without.code, &engine["state"]), (3, &"fail".into()), "{document:#}");
+    assert!(engine["mend"].is_string() && engine["error"]["what"].is_string(), "{document:#}");
 }
 
 #[test]

@@ -17,6 +17,7 @@ mod locks;
 mod mutants;
 mod mysql;
 mod packages;
+mod progress;
 mod rabbitmq;
 mod sandbox;
 mod screen;

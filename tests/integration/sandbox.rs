@@ -61,7 +61,10 @@ impl Sandbox {
     pub fn command(&self, args: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_labs"));
         command.args(args).current_dir(self.home.path()).env("HOME", self.home.path());
-        for name in ["XDG_DATA_HOME", "LABS_DIR", "LABS_LEARNER", "SUDO_UID", "SUDO_GID"] {
+        for name in ["XDG_DATA_HOME", "LABS_DIR", "LABS_LEARNER", "SUDO_UID", "SUDO_GID"]
+            .into_iter()
+            .chain(["LC_ALL", "LC_CTYPE", "LANG"])
+        {
             command.env_remove(name);
         }
         if let Some(folder) = &self.labs_dir {

@@ -115,6 +115,21 @@ fn checks_are_ticked_off_as_they_turn_true_and_a_pass_leads_on() {
 }
 
 #[test]
+fn who_comes_back_is_at_the_task_that_was_left() {
+    let sandbox = Sandbox::with_fixture("labs");
+    let mut terminal = Terminal::open(&sandbox, KEYS);
+    terminal.sees("1. Open the door");
+    terminal.types("n");
+    terminal.sees("2. Fill the shelf");
+    terminal.types("q");
+    assert_eq!(terminal.end(), 0);
+    let mut terminal = Terminal::open(&sandbox, KEYS);
+    terminal.sees("2. Fill the shelf");
+    terminal.types("q");
+    assert_eq!(terminal.end(), 0);
+}
+
+#[test]
 fn a_program_is_checked_when_it_is_saved_and_failing_so_costs_no_attempt() {
     let sandbox = Sandbox::with_fixture("labs");
     let mut terminal = Terminal::open(&sandbox, QUEUE);
@@ -204,7 +219,7 @@ fn a_client_and_a_shell_have_the_terminal_and_the_screen_comes_back() {
     terminal.sees("★ Passed: 1 point");
     terminal.types("R");
     terminal.sees("Reset the lab?");
-    terminal.types("\r");
+    terminal.types("1");
     terminal.sees("2. Fill the shelf");
     assert_eq!(sandbox.redis(KEYS, &["EXISTS", "door"]).trim(), "0");
     terminal.types("q");

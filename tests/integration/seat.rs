@@ -393,6 +393,19 @@ fn reset_moves_the_workspace_aside_starts_afresh_and_keeps_passes() {
 }
 
 #[test]
+fn a_reset_of_the_data_alone_leaves_the_files() {
+    let sandbox = tiny();
+    seat(&sandbox, QUEUE);
+    sandbox.write(QUEUE, "notes.txt", "mine");
+    sandbox.redis(QUEUE, &["DEL", "fruits"]);
+    let done = sandbox.json(&["reset", QUEUE, "--data", "--yes"]);
+    assert_eq!(done["old_workspace"], Value::Null);
+    let notes = sandbox.workspace(QUEUE).join("notes.txt");
+    assert_eq!(std::fs::read_to_string(notes).unwrap(), "mine");
+    assert_eq!(sandbox.redis(QUEUE, &["LLEN", "fruits"]), "3\n");
+}
+
+#[test]
 fn the_set_up_is_done_once_on_fresh_services() {
     let sandbox = tiny();
     seat(&sandbox, QUEUE);

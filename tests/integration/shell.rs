@@ -248,6 +248,30 @@ fn a_question_at_a_terminal_is_answered_with_a_key() {
 }
 
 #[test]
+fn what_keeps_a_service_from_starting_is_mended_in_a_shell_at_its_data() {
+    let sandbox = seat_of(KEYS);
+    let repair = ["shell", "redis", "--repair"];
+    let runs = sandbox.run(&repair);
+    assert!(runs.code == 2 && runs.stderr.contains("there is nothing to repair"), "{runs:#?}");
+    sandbox.redis(KEYS, &["SET", "door", "open"]);
+    let spoil = "echo nonsense >> /var/lib/redis/redis.conf";
+    sandbox.ok(&["exec", "redis", "--", "sh", "-c", spoil]);
+    let dead = sandbox.run(&["restart", "redis"]);
+    assert!(dead.code == 3 && dead.stderr.contains("labs shell redis --repair"), "{dead:#?}");
+    let mut session = terminal(&sandbox, &repair);
+    session.exp_string("'exit' starts it again").unwrap();
+    session.exp_string("$ ").unwrap();
+    enter(&mut session, "sed -i /nonsense/d redis.conf");
+    session.exp_string("$ ").unwrap();
+    enter(&mut session, "exit");
+    session.exp_string("redis is ready again at").unwrap();
+    assert_eq!(end(&mut session), 0);
+    assert_eq!(sandbox.redis(KEYS, &["GET", "door"]), "open\n");
+    let left = sandbox.on_engine();
+    assert!(!left.containers.iter().any(|name| name.contains("repair")), "{left:?}");
+}
+
+#[test]
 fn a_service_that_the_lab_has_not_is_refused_with_those_it_has() {
     let sandbox = seat_of(KEYS);
     for (command, rest, known) in [

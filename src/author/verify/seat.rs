@@ -12,13 +12,13 @@ use crate::error::{Error, Result};
 use crate::event::Events;
 use crate::probe::fresh;
 use crate::seed::Seed;
+use crate::session::Session;
 use crate::session::plan::{LANES, Plan, WORKBENCH};
+use crate::session::put::{Old, put};
+use crate::session::reset::Workspace;
 use crate::session::scratch::Scratch;
 use crate::session::start::{Started, Wanted};
-use crate::session::{Session, workspace};
-
-/// The commands of one solution together.
-const STEPS_WITHIN: Duration = Duration::from_secs(60);
+use crate::session::workspace;
 
 pub struct Seat {
     scratch: Scratch,
@@ -121,7 +121,7 @@ impl Seat {
                     .because(e)
             })?;
         }
-        self.session().reset(&self.lab, self.plan.seat.clone()).await?;
+        self.session().reset(&self.lab, self.plan.seat.clone(), Workspace::SetAside).await?;
         self.workbench_used.set(false);
         self.pristine = self.digest().await?;
         Ok(())
@@ -140,7 +140,7 @@ impl Seat {
         &self,
         steps: impl IntoIterator<Item = (&'p Placed<'p>, Option<&'p str>)>,
     ) -> Result<()> {
-        let mut script = String::new();
+        let mut commands = Vec::new();
         for (placed, change) in steps {
             if let Some(name) = placed.name() {
                 let content = match change {
@@ -149,27 +149,17 @@ impl Seat {
                 };
                 self.write(name, &content.unwrap_or_default())?;
             }
-            let command = match change {
+            commands.extend(match change {
                 Some(change) if placed.step.run.is_some() => {
                     Some(self.lab.variables.render(change)?)
                 }
                 _ => placed.command(&self.lab)?,
-            };
-            if let Some(command) = command {
-                script.push_str(&command);
-                script.push('\n');
-            }
+            });
         }
-        if script.is_empty() {
-            return Ok(());
+        if !commands.is_empty() {
+            self.workbench_used.set(true);
         }
-        let ran = self.run(ExecSpec::new(["bash", "-ec", &script]), STEPS_WITHIN).await?;
-        if ran.exit_code == Some(0) {
-            return Ok(());
-        }
-        let end = ran.exit_code.map_or("it did not end".to_owned(), |c| format!("exit code {c}"));
-        let said = String::from_utf8_lossy(&ran.stderr).trim().to_owned();
-        Err(Error::usage("The commands of a solution failed").because(format!("{end}\n{said}")))
+        self.session().run_steps(&self.plan, &commands).await
     }
 
     /// Runs something in the workbench.
@@ -181,7 +171,7 @@ impl Seat {
 
     /// Puts a file into the workspace.
     pub fn write(&self, name: &str, content: &[u8]) -> Result<()> {
-        workspace::replace(self.plan.workspace(), name, content, self.plan.owner())
+        put(self.plan.workspace(), name, content, Old::Removed, self.plan.owner()).map(drop)
     }
 
     /// Checks as `labs check` does on a seat where nothing has passed yet.

@@ -1,3 +1,5 @@
+use super::super::completions;
+use clap_complete::ArgValueCompleter;
 use serde_json::json;
 
 use crate::author::lint;
@@ -9,7 +11,7 @@ use crate::report::problems;
 /// Find every problem of labs: all labs, or those named
 #[derive(Debug, clap::Args)]
 pub struct Args {
-    #[arg(value_name = "LAB")]
+    #[arg(value_name = "LAB", add = ArgValueCompleter::new(completions::labs))]
     labs: Vec<String>,
     /// Print one JSON document
     #[arg(long)]

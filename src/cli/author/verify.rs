@@ -1,3 +1,4 @@
+use super::super::completions;
 use crate::author::verify::result::{Rule, Verification};
 use crate::author::verify::{Options, verify};
 use crate::catalog::Catalog;
@@ -7,12 +8,14 @@ use crate::event::Events;
 use crate::report;
 use crate::session::Session;
 use crate::term::signal::interrupted;
+use clap_complete::ArgValueCompleter;
 
 /// Prove on real seats that right solutions pass, wrong ones fail as promised, and nothing is disturbed
 #[derive(Debug, clap::Args)]
 #[expect(clippy::struct_excessive_bools, reason = "switches of the command line")]
 pub struct Args {
     /// The labs; all of them when left out
+    #[arg(add = ArgValueCompleter::new(completions::labs))]
     labs: Vec<String>,
     /// How many seats work side by side
     #[arg(short, long, default_value_t = jobs(), value_parser = clap::value_parser!(u16).range(1..=32))]

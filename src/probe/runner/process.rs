@@ -10,11 +10,11 @@ use tokio::sync::{mpsc, oneshot, watch};
 use tokio::time::{Instant, timeout, timeout_at};
 
 use super::link::Link;
-use super::waits::Waits;
 use super::outcome::{Call, End, Outcome};
 use super::pending::{Handed, Inbox, Stream, inbox};
 use super::reply::{Lines, MAX_LINE, Raised, Reply, parse};
 use super::stream::{Arrival, Incoming, Outgoing};
+use super::waits::Waits;
 use crate::error::{Error, Result};
 use crate::probe::clock::Clock;
 

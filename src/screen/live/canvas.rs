@@ -11,6 +11,7 @@ use crossterm::terminal::{
 };
 
 use crate::error::{Error, Result};
+use crate::term::ascii::fitted;
 
 /// The terminal in raw mode on its other screen; given back when dropped.
 pub struct Canvas {
@@ -55,7 +56,7 @@ impl Canvas {
         let mut lines: Vec<String> = lines
             .into_iter()
             .take(height)
-            .map(|line| console::truncate_str(&line, width, "…").into_owned())
+            .map(|line| fitted(&console::truncate_str(&line, width, "…")).into_owned())
             .collect();
         lines.resize(height, String::new());
         if self.drawn.len() != lines.len() {

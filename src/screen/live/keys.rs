@@ -19,6 +19,7 @@ pub enum Key {
     Shell,
     Client,
     Logs,
+    Repair,
     Evidence,
     Solution,
     Reset,
@@ -43,7 +44,7 @@ struct Row {
     often: bool,
 }
 
-const ROWS: [Row; 13] = [
+const ROWS: [Row; 14] = [
     row(Key::Check, 'c', "check", "check this task; saving a file does it too", true),
     row(Key::All, 'a', "all", "check every task", false),
     row(Key::Hint, 'h', "hint", "one more hint", true),
@@ -52,9 +53,10 @@ const ROWS: [Row; 13] = [
     row(Key::Shell, 's', "shell", "a shell beside the services, until 'exit'", true),
     row(Key::Client, 'o', "client", "a service's own client, such as redis-cli", false),
     row(Key::Logs, 'l', "logs", "the last lines of a service's log", false),
+    row(Key::Repair, 'r', "repair", "a shell at the data of a stopped service", false),
     row(Key::Evidence, 'e', "evidence", "the last check in full", true),
     row(Key::Solution, 'S', "Solution", "a right solution; it asks first", false),
-    row(Key::Reset, 'R', "Reset", "the whole lab afresh; it asks first", false),
+    row(Key::Reset, 'R', "Reset", "data, or the whole lab afresh; it asks first", false),
     row(Key::Help, '?', "all keys", "this, and how everything is reached", true),
     row(Key::Quit, 'q', "quit", "leave; the seat goes on running", true),
 ];

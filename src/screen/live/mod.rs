@@ -156,15 +156,24 @@ async fn sit(session: &Session, started: &Started, happened: &mut Happened) -> R
                 typed = EventStream::new();
                 state.back(code);
             }
+            Act::Repair(service) => {
+                stop(session, started, &mut work).await?;
+                drop(typed);
+                drop(canvas);
+                let done = repair(session, started, &service).await;
+                canvas = Canvas::enter()?;
+                typed = EventStream::new();
+                state.back(done.map(|()| 0));
+            }
             Act::Logs(service) => {
                 let text = logs(session, started, &service).await;
                 state.read(format!("The last lines of {service}"), text);
             }
-            Act::Reset => {
+            Act::Reset(files) => {
                 stop(session, started, &mut work).await?;
                 state.says("everything is made anew …");
                 canvas.draw(state.draw(Canvas::size(), None))?;
-                match session.reset(&started.lab, started.seat.clone()).await {
+                match session.reset(&started.lab, started.seat.clone(), files).await {
                     Ok(done) => return Ok(End::Reset(done.services)),
                     Err(error) => state.failed(&error),
                 }
@@ -202,6 +211,15 @@ async fn open(session: &Session, started: &Started, command: Vec<String>) -> Res
     crate::term::print(&format!("\n{}\n", style("Ctrl-D comes back to the task.").dim()));
     let container = session.workbench(&plan).await?;
     shell::run(&session.engine, &container, ExecSpec::new(command)).await
+}
+
+/// A shell at a stopped service's data, and the service's start after it.
+async fn repair(session: &Session, started: &Started, service: &str) -> Result<()> {
+    let plan = session.plan(&started.lab, started.seat.clone())?;
+    let member = plan.expect_member(service)?;
+    shell::repair(session, &plan, member).await?;
+    crate::term::print(&format!("{service} is starting …\n"));
+    session.restart(&plan, member).await.map(drop)
 }
 
 async fn logs(session: &Session, started: &Started, service: &str) -> String {

@@ -154,7 +154,7 @@ impl Mark {
             Self::Known(Verdict::Pass) => ("✓", Style::new().green()),
             Self::Known(Verdict::Fail) => ("✗", Style::new().red()),
             Self::Known(Verdict::Blocked) => ("·", Style::new().dim()),
-            Self::Known(Verdict::Error) => ("!", Style::new().yellow()),
+            Self::Known(Verdict::Error) => ("!", Style::new().magenta()),
         };
         colour.apply_to(sign).to_string()
     }

@@ -14,8 +14,9 @@ use crate::event::Event;
 use crate::report::text::{self, Detail};
 use crate::report::{reach, solution};
 use crate::session::Session;
+use crate::session::reset::Workspace;
 use crate::session::start::Started;
-use crate::session::status::first_open;
+use crate::session::status::{first_open, place};
 use crate::store::TaskProgress;
 use crate::term::escape::visible;
 use crate::term::{self, markdown};
@@ -30,7 +31,8 @@ pub enum Act {
     /// A command on the whole terminal.
     Open(Vec<String>),
     Logs(String),
-    Reset,
+    Repair(String),
+    Reset(Workspace),
     Suspend,
     Redraw,
     Leave(u8),
@@ -43,6 +45,7 @@ enum Question {
     Reset,
     ClientOf,
     LogsOf,
+    RepairOf,
 }
 
 pub struct State<'a> {
@@ -75,13 +78,12 @@ pub struct State<'a> {
 impl<'a> State<'a> {
     pub fn open(session: &'a Session, started: &'a Started) -> Result<Self> {
         let progress = session.store.progress(&started.lab.slug)?;
-        let last_task = started.lab.tasks.len().saturating_sub(1);
         let seen = watch::fingerprint(&started.seat.workspace);
         let mut state = Self {
             session,
             started,
             opened: Instant::now(),
-            at: first_open(&started.lab, &progress).unwrap_or(last_task),
+            at: place(&session.store, &started.lab)?,
             progress,
             marks: Vec::new(),
             news: String::new(),
@@ -100,7 +102,7 @@ impl<'a> State<'a> {
             stirred: Instant::now(),
             looked: None,
         };
-        state.go(state.at);
+        state.show(state.at);
         Ok(state)
     }
 
@@ -198,16 +200,17 @@ impl<'a> State<'a> {
                 self.news.clear();
                 self.says.clear();
             }
-            Key::Enter if self.passed() => self.on(),
+            Key::Enter if self.passed() => self.on()?,
             Key::Enter | Key::Check => return Ok(Act::Begin(What::Task { asked: true })),
             Key::All => return Ok(Act::Begin(What::Lab)),
-            Key::Next => self.go(self.at + 1),
-            Key::Previous => self.go(self.at.saturating_sub(1)),
-            Key::Task(at) => self.go(at),
+            Key::Next => self.go(self.at + 1)?,
+            Key::Previous => self.go(self.at.saturating_sub(1))?,
+            Key::Task(at) => self.go(at)?,
             Key::Hint => self.hint()?,
             Key::Shell => return Ok(Act::Open(vec!["bash".to_owned(), "-l".to_owned()])),
             Key::Client => return self.of_service(Question::ClientOf),
             Key::Logs => return self.of_service(Question::LogsOf),
+            Key::Repair => return self.of_service(Question::RepairOf),
             Key::Evidence => self.evidence(),
             Key::Solution => self.solution()?,
             Key::Reset => self.asks = Some(Question::Reset),
@@ -229,8 +232,14 @@ impl<'a> State<'a> {
         self.scroll = 0;
     }
 
-    fn go(&mut self, to: usize) {
-        self.at = to.min(self.lab().tasks.len().saturating_sub(1));
+    /// To another task, which is where the learner comes back to.
+    fn go(&mut self, to: usize) -> Result<()> {
+        self.show(to);
+        self.session.store.set_place(&self.lab().slug, self.task_id())
+    }
+
+    fn show(&mut self, at: usize) {
+        self.at = at.min(self.lab().tasks.len().saturating_sub(1));
         let known = if self.passed() { Mark::Known(Verdict::Pass) } else { Mark::Unknown };
         self.marks = vec![known; self.task().checks.len()];
         self.news.clear();
@@ -241,15 +250,16 @@ impl<'a> State<'a> {
     }
 
     /// To the next task that is open, the one behind this first.
-    fn on(&mut self) {
+    fn on(&mut self) -> Result<()> {
         let tasks = &self.lab().tasks;
         let open = |at: &usize| {
             self.progress.get(&tasks[*at].id.value).is_none_or(|p| p.passed_at.is_none())
         };
         match (self.at + 1..tasks.len()).chain(0..self.at).find(open) {
-            Some(next) => self.go(next),
+            Some(next) => self.go(next)?,
             None => self.says("Every task has passed. 'labs list' has more labs."),
         }
+        Ok(())
     }
 
     fn hint(&mut self) -> Result<()> {
@@ -328,26 +338,31 @@ impl<'a> State<'a> {
                     .to_owned()
             }
             Question::Reset => {
-                "Reset the lab? Data goes, your files are moved aside.  Enter: yes, other keys: no"
+                "Reset the lab?  1 data alone, your files stay  2 data and files, yours are moved aside"
                     .to_owned()
             }
             Question::ClientOf => which("Whose client"),
             Question::LogsOf => which("Whose log"),
+            Question::RepairOf => which("Repair which"),
         };
-        style(text).yellow().to_string()
+        style(text).bold().to_string()
     }
 
     fn answer(&mut self, question: Question, key: Key) -> Result<Act> {
         match (question, key) {
             (Question::Solution, Key::Enter) => self.show_solution()?,
-            (Question::Reset, Key::Enter) => return Ok(Act::Reset),
-            (Question::ClientOf | Question::LogsOf, Key::Task(at)) => {
-                if let Some(service) = self.services().get(at) {
-                    if question == Question::LogsOf {
-                        return Ok(Act::Logs((*service).to_owned()));
-                    }
-                    let plan = self.session.plan(self.lab(), self.started.seat.clone())?;
-                    return Ok(Act::Open(plan.expect_member(service)?.client()));
+            (Question::Reset, Key::Task(0)) => return Ok(Act::Reset(Workspace::Kept)),
+            (Question::Reset, Key::Task(1)) => return Ok(Act::Reset(Workspace::SetAside)),
+            (Question::ClientOf | Question::LogsOf | Question::RepairOf, Key::Task(at)) => {
+                if let Some(&service) = self.services().get(at) {
+                    return match question {
+                        Question::LogsOf => Ok(Act::Logs(service.to_owned())),
+                        Question::RepairOf => Ok(Act::Repair(service.to_owned())),
+                        _ => {
+                            let plan = self.session.plan(self.lab(), self.started.seat.clone())?;
+                            Ok(Act::Open(plan.expect_member(service)?.client()))
+                        }
+                    };
                 }
             }
             _ => self.says.clear(),
@@ -446,7 +461,7 @@ impl<'a> State<'a> {
             }
             What::Lab => {
                 self.progress = self.session.store.progress(&self.lab().slug)?;
-                self.go(self.at);
+                self.show(self.at);
                 let detail = Detail { verbose: false, width: term::width() };
                 self.read("Every task".to_owned(), text::lab(&result, detail));
             }

@@ -16,7 +16,7 @@ use crate::report::reach;
 use crate::report::text::{self, Detail};
 use crate::session::Session;
 use crate::session::start::{Reach, Started};
-use crate::session::status::first_open;
+use crate::session::status::place;
 use crate::store::SeatRow;
 use crate::term::signal::{Ending, interrupted};
 use crate::term::{self, markdown, print};
@@ -32,7 +32,7 @@ pub async fn run(session: &Session, started: &Started) -> Result<u8> {
     // Listened to all the time: it ends what goes on, and then the prompt too.
     let mut ending = Ending::listen();
     let mut code = 0;
-    screen.at = screen.first_open()?;
+    screen.at = place(&session.store, lab)?;
     screen.open()?;
     loop {
         let line = tokio::select! {
@@ -87,12 +87,6 @@ impl Screen<'_> {
         &self.lab.tasks[self.at]
     }
 
-    /// The first task that is not passed, else the last.
-    fn first_open(&self) -> Result<usize> {
-        let progress = self.session.store.progress(&self.lab.slug)?;
-        Ok(first_open(self.lab, &progress).unwrap_or(self.lab.tasks.len().saturating_sub(1)))
-    }
-
     /// What is shown first: a terminal of the usual size has room for it above the prompt.
     fn open(&self) -> Result<()> {
         let progress = self.session.store.progress(&self.lab.slug)?;
@@ -131,7 +125,7 @@ impl Screen<'_> {
         ));
         if this_task && result.verdict == Verdict::Pass {
             let before = self.at;
-            self.at = self.first_open()?;
+            self.at = place(&self.session.store, self.lab)?;
             if self.at != before {
                 print(&format!("Next: {} (Enter shows it)\n", style(&self.task().title).bold()));
             }
@@ -156,6 +150,7 @@ impl Screen<'_> {
 
     fn go(&mut self, by: isize) -> Result<()> {
         self.at = self.at.saturating_add_signed(by).min(self.lab.tasks.len().saturating_sub(1));
+        self.session.store.set_place(&self.lab.slug, &self.task().id.value)?;
         self.show_task()
     }
 

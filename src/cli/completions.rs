@@ -1,0 +1,86 @@
+use std::ffi::OsStr;
+
+use clap::ValueEnum;
+use clap_complete::CompletionCandidate;
+use clap_complete::env::{Bash, EnvCompleter, Fish, Zsh};
+
+use super::output;
+use crate::catalog::Catalog;
+use crate::error::{Error, Result};
+use crate::store::Store;
+
+/// The variable by which a shell asks for completions.
+pub const VARIABLE: &str = "LABS_COMPLETE";
+
+/// Print what makes a shell complete the command line, with the names of labs and tasks
+///
+/// bash:  source <(labs completions bash)      in ~/.bashrc
+/// zsh:   source <(labs completions zsh)       in ~/.zshrc
+/// fish:  labs completions fish | source       in ~/.config/fish/config.fish
+#[derive(Debug, clap::Args)]
+#[command(verbatim_doc_comment)]
+pub struct Args {
+    shell: Shell,
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum Shell {
+    Bash,
+    Zsh,
+    Fish,
+}
+
+impl Args {
+    pub fn run(self) -> Result<u8> {
+        let completer: &dyn EnvCompleter = match self.shell {
+            Shell::Bash => &Bash,
+            Shell::Zsh => &Zsh,
+            Shell::Fish => &Fish,
+        };
+        let mut script = Vec::new();
+        completer
+            .write_registration(VARIABLE, "labs", "labs", "labs", &mut script)
+            .map_err(|e| Error::infrastructure("The completions cannot be written").because(e))?;
+        output::print_text(&String::from_utf8_lossy(&script));
+        Ok(0)
+    }
+}
+
+/// The names of the labs.
+pub fn labs(typed: &OsStr) -> Vec<CompletionCandidate> {
+    begins_with(catalog().slugs(), typed)
+}
+
+/// The names of the labs, and of the tasks of the labs that run.
+pub fn labs_and_tasks(typed: &OsStr) -> Vec<CompletionCandidate> {
+    let mut names = catalog().slugs();
+    names.extend(of_seats(|lab| lab.tasks.iter().map(|task| task.id.value.clone()).collect()));
+    begins_with(names, typed)
+}
+
+/// The names of the services of the labs that run.
+pub fn services(typed: &OsStr) -> Vec<CompletionCandidate> {
+    begins_with(of_seats(|lab| lab.services.keys().cloned().collect()), typed)
+}
+
+fn catalog() -> Catalog {
+    Catalog::new(std::env::var_os("LABS_DIR").map(Into::into))
+}
+
+/// What cannot be read completes nothing: this is no place for an error.
+fn of_seats(names: impl Fn(&crate::catalog::lab::Lab) -> Vec<String>) -> Vec<String> {
+    let seats = Store::open().and_then(|store| store.seats()).unwrap_or_default();
+    let catalog = catalog();
+    let labs = seats
+        .iter()
+        .filter_map(|seat| catalog.lab_of_seat(&seat.lab, &seat.seed, &seat.variables).ok());
+    labs.flat_map(|lab| names(&lab)).collect()
+}
+
+fn begins_with(mut names: Vec<String>, typed: &OsStr) -> Vec<CompletionCandidate> {
+    let typed = typed.to_string_lossy();
+    names.retain(|name| name.starts_with(&*typed));
+    names.sort_unstable();
+    names.dedup();
+    names.into_iter().map(CompletionCandidate::new).collect()
+}

@@ -1,0 +1,66 @@
+//! Terminals whose locale knows ASCII alone get other signs, of the same width.
+
+use std::borrow::Cow;
+use std::sync::LazyLock;
+
+static ONLY_ASCII: LazyLock<bool> = LazyLock::new(|| {
+    let set = |name| std::env::var(name).ok().filter(|value| !value.is_empty());
+    is_ascii(["LC_ALL", "LC_CTYPE", "LANG"].into_iter().find_map(set).as_deref())
+});
+
+/// Whether a locale knows no Unicode. Where none is set, terminals of today do.
+fn is_ascii(locale: Option<&str>) -> bool {
+    locale.is_some_and(|locale| {
+        let locale = locale.to_ascii_lowercase();
+        !locale.contains("utf-8") && !locale.contains("utf8")
+    })
+}
+
+/// A text as this terminal can show it.
+pub fn fitted(text: &str) -> Cow<'_, str> {
+    if *ONLY_ASCII { Cow::Owned(text.chars().map(plain).collect()) } else { Cow::Borrowed(text) }
+}
+
+fn plain(sign: char) -> char {
+    match sign {
+        '✓' | '┌' | '┐' | '└' | '┘' | '├' | '┤' | '┬' | '┴' | '┼' => '+',
+        '✗' | '×' => 'x',
+        '●' | '★' | '•' => '*',
+        '○' => 'o',
+        '◌' => '~',
+        '›' | '→' => '>',
+        '…' | '·' | '░' => '.',
+        '↑' => '^',
+        '↓' => 'v',
+        '─' | '━' | '╸' | '–' | '—' | '−' => '-',
+        '│' => '|',
+        '█' => '#',
+        '▁' | '▂' => '_',
+        '▃' | '▄' | '▅' => '=',
+        '▆' | '▇' => '#',
+        _ => sign,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_locale_says_what_it_knows() {
+        for ascii in ["C", "POSIX", "en_US", "de_DE.ISO-8859-1"] {
+            assert!(is_ascii(Some(ascii)), "{ascii}");
+        }
+        for unicode in ["C.UTF-8", "en_US.utf8", "de_DE.UTF-8@euro"] {
+            assert!(!is_ascii(Some(unicode)), "{unicode}");
+        }
+        assert!(!is_ascii(None));
+    }
+
+    #[test]
+    fn every_sign_of_the_screen_has_one_in_ascii() {
+        let signs = "✓✗●○◌★›→…·↑↓─━│█░▁▇•–";
+        let plain: String = signs.chars().map(plain).collect();
+        assert!(plain.is_ascii(), "{plain}");
+    }
+}
