@@ -4,9 +4,18 @@ use crate::error::Result;
 use crate::event::Events;
 use crate::session::Session;
 
-/// Remove what belongs to no seat: left behind by a crash or an interruption
+/// Remove what a crash or an interruption left behind, and seats that nobody has used for long
+///
+/// A seat is kept for 30 days after its last use, or as long as LABS_LEASE says (LABS_LEASE=12h). Other commands that talk
+/// to the engine remove those past it too. Where nobody types for long, a line for cron:
+///
+///   0 4 * * *  labs gc
 #[derive(Debug, clap::Args)]
+#[command(verbatim_doc_comment)]
 pub struct Args {
+    /// Only say what would be removed
+    #[arg(long)]
+    dry_run: bool,
     /// Print one JSON document
     #[arg(long)]
     pub json: bool,
@@ -15,7 +24,8 @@ pub struct Args {
 impl Args {
     pub async fn run(self, catalog: Catalog, events: Events) -> Result<u8> {
         let session = Session::open(catalog, events)?;
-        let removed = session.collect_garbage().await?;
+        let removed =
+            if self.dry_run { session.garbage().await? } else { session.collect_garbage().await? };
         session.events.shown().await;
         if self.json {
             output::json(&removed);
@@ -24,13 +34,14 @@ impl Args {
         if removed.is_empty() {
             output::print_text("Nothing was left behind\n");
         }
+        let verb = if self.dry_run { "would remove" } else { "removed" };
         for (kind, names) in [
             ("container", &removed.containers),
             ("network", &removed.networks),
             ("volume", &removed.volumes),
         ] {
             for name in names {
-                output::print_text(&format!("removed {kind} {name}\n"));
+                output::print_text(&format!("{verb} {kind} {name}\n"));
             }
         }
         Ok(0)

@@ -37,6 +37,8 @@ use crate::catalog::Catalog;
 use crate::error::{Error, Result};
 use crate::event::Events;
 use crate::report::progress::Progress;
+use crate::session::Session;
+use crate::store::{self, Store};
 use crate::term::signal::interrupted;
 
 /// Hands-on labs about real services, graded by probing the live systems.
@@ -143,14 +145,30 @@ fn must_be_a_folder(labs_dir: &Path) -> Result<()> {
 async fn dispatch(command: Command, catalog: Catalog) -> Result<u8> {
     let progress = Progress::start();
     let cleans_up = command.cleans_up();
+    let sweeps = command.asks_the_engine().then(|| catalog.clone());
     let result = tokio::select! {
         // First, and no signal is listened to before: one that comes while a question is asked ends labs as usual.
         biased;
         result = execute(command, catalog, progress.events()) => result,
         signal = async { interrupted().await }, if !cleans_up => Ok(signal),
     };
+    if let (Some(catalog), Ok(0 | 1)) = (sweeps, &result) {
+        sweep(catalog, progress.events()).await;
+    }
     progress.finish().await;
     result
+}
+
+/// Removes seats that nobody has used for long, when there are any. What fails is tried again by the next command.
+async fn sweep(catalog: Catalog, events: Events) {
+    let due = Store::open().and_then(|store| store.seats());
+    let now = store::now();
+    if due.is_ok_and(|seats| seats.iter().any(|seat| seat.lease_until < now))
+        && let Ok(session) = Session::open(catalog, events)
+        && let Err(error) = session.end_expired().await
+    {
+        session.events.note(error.to_string());
+    }
 }
 
 async fn execute(command: Command, catalog: Catalog, events: Events) -> Result<u8> {
@@ -210,6 +228,23 @@ impl Command {
                 | Self::Logs(_)
                 | Self::Grade(_)
                 | Self::Author(_)
+        )
+    }
+
+    /// Whether it talks to the engine about seats anyway.
+    fn asks_the_engine(&self) -> bool {
+        matches!(
+            self,
+            Self::Run(_)
+                | Self::Status(_)
+                | Self::Check(_)
+                | Self::Shell(_)
+                | Self::Exec(_)
+                | Self::Restart(_)
+                | Self::Logs(_)
+                | Self::Reset(_)
+                | Self::Stop(_)
+                | Self::Grade(_)
         )
     }
 

@@ -327,7 +327,7 @@ impl<'a> Round<'a> {
         let scene = Scene { variables, services: &self.services, stand: Some(stand), program };
         let before = stand.runner.waited();
         let waited = async {
-            let waited = stand.runner.waited() - before;
+            let waited = stand.runner.waited().saturating_sub(before);
             if stand.answers().await { waited } else { Duration::ZERO }
         };
         let finding = within(probe.observe(&scene), waited).await;

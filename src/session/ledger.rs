@@ -2,8 +2,8 @@
 
 use std::fs::File;
 
-use super::Session;
-use super::plan::{Labels, OWNER_LABEL, Plan, gates_network};
+use super::plan::{LEASE_LABEL, Labels, OWNER_LABEL, Plan, gates_network};
+use super::{Session, lease};
 use crate::engine::{ContainerSpec, Network, NetworkSpec, Subnet, SubnetChoice};
 use crate::error::{Error, Result};
 use crate::store::{Resource, ResourceKind};
@@ -18,7 +18,9 @@ impl Session {
     /// Makes a container of a seat, without starting it.
     pub(super) async fn make_container(&self, seat: &str, spec: &ContainerSpec) -> Result<String> {
         self.record(ResourceKind::Container, &spec.name, seat, "")?;
-        self.engine.create(spec).await
+        let mut spec = spec.clone();
+        spec.labels = leased(spec.labels)?;
+        self.engine.create(&spec).await
     }
 
     pub(super) async fn drop_container(&self, name: &str) -> Result<()> {
@@ -36,7 +38,7 @@ impl Session {
 
     pub(super) async fn make_volume(&self, seat: &str, name: &str, labels: &Labels) -> Result<()> {
         self.record(ResourceKind::Volume, name, seat, "")?;
-        self.engine.volume_create(name, labels).await
+        self.engine.volume_create(name, &leased(labels.clone())?).await
     }
 
     pub(super) async fn drop_volume(&self, name: &str) -> Result<()> {
@@ -65,7 +67,7 @@ impl Session {
             internal: true,
             closed_gateway: true,
             isolated: false,
-            labels: plan.labels(),
+            labels: leased(plan.labels())?,
         };
         self.ensure_network(&plan.seat.id, spec).await
     }
@@ -131,6 +133,12 @@ impl Session {
             detail: detail.to_owned(),
         })
     }
+}
+
+/// With the lease as it is when something is made; what counts is the ledger's, which is renewed.
+fn leased(mut labels: Labels) -> Result<Labels> {
+    labels.insert(LEASE_LABEL.to_owned(), lease::until()?);
+    Ok(labels)
 }
 
 /// The name of the lock that a check holds while it has stands.

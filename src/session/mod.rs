@@ -3,6 +3,7 @@
 mod board;
 pub mod check;
 pub mod harm;
+pub mod lease;
 mod ledger;
 mod link;
 pub mod plan;

@@ -22,6 +22,8 @@ pub const SEAT_LABEL: &str = "labs.seat";
 pub const PLAN_LABEL: &str = "labs.plan";
 /// The label whose value is the installation that made something; others are never touched.
 pub const OWNER_LABEL: &str = "labs.owner";
+/// The label that says until when something was to be kept when it was made.
+pub const LEASE_LABEL: &str = "labs.lease";
 /// The environment variable that tells a service, and each of its twins, what it is called in the lab.
 const SERVICE_VARIABLE: &str = "LABS_SERVICE";
 /// At most so many checks run the learner's program at the same time, each with a twin of its own.

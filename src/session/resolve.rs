@@ -59,6 +59,7 @@ impl Session {
     /// As [`seat`], and an unknown or faulty lab.
     pub fn resolve(&self, lab: Option<&str>) -> Result<(SeatRow, Lab)> {
         let seat = self.resolve_seat(lab)?;
+        self.renew(&seat)?;
         let lab = self.catalog.lab_of_seat(&seat.lab, &seat.seed, &seat.variables)?;
         Ok((seat, lab))
     }

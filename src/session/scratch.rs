@@ -18,6 +18,9 @@ const FOLDERS: &str = "scratch.folders";
 const ALIVE: &str = "alive.lock";
 const WORKSPACE: &str = "workspace";
 
+/// The folder of throw-away seats whose process is gone, and the lock that keeps it so.
+type Dead = (PathBuf, File);
+
 /// A place for seats of which nothing stays: neither progress nor files.
 pub struct Scratch {
     pub session: Session,
@@ -72,19 +75,29 @@ impl Session {
         self.scratch_folders().iter().flat_map(|folder| store::seats_in(folder)).collect()
     }
 
-    /// Removes the throw-away seats whose process is gone; answers what was removed, and the seats that live.
-    pub async fn collect_scratch(&self) -> Result<(Removed, Vec<String>)> {
+    /// The throw-away seats whose process lives.
+    pub(super) fn living_scratch(&self) -> Result<Vec<String>> {
+        let (living, _) = self.scratch_by_life()?;
+        Ok(living.iter().flat_map(|folder| store::seats_in(folder)).collect())
+    }
+
+    /// The folders of throw-away seats: those whose process lives, and the others.
+    fn scratch_by_life(&self) -> Result<(Vec<PathBuf>, Vec<Dead>)> {
         let (mut living, mut dead) = (Vec::new(), Vec::new());
-        {
-            let _coming = self.coming_and_going()?;
-            for folder in self.scratch_folders() {
-                match store::try_lock(&folder.join(ALIVE)) {
-                    Ok(Some(alive)) => dead.push((folder, alive)),
-                    Ok(None) => living.push(folder),
-                    Err(error) => self.events.note(error.to_string()),
-                }
+        let _coming = self.coming_and_going()?;
+        for folder in self.scratch_folders() {
+            match store::try_lock(&folder.join(ALIVE)) {
+                Ok(Some(alive)) => dead.push((folder, alive)),
+                Ok(None) => living.push(folder),
+                Err(error) => self.events.note(error.to_string()),
             }
         }
+        Ok((living, dead))
+    }
+
+    /// Removes the throw-away seats whose process is gone; answers what was removed, and the seats that live.
+    pub async fn collect_scratch(&self) -> Result<(Removed, Vec<String>)> {
+        let (living, dead) = self.scratch_by_life()?;
         let mut removed = Removed::default();
         for (folder, alive) in dead {
             // One that was killed early has no ledger yet.

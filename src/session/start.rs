@@ -11,7 +11,7 @@ use serde::Serialize;
 use tokio::sync::oneshot;
 
 use super::plan::{Member, Networks, PLAN_LABEL, Plan};
-use super::{Session, workspace};
+use super::{Session, lease, workspace};
 use crate::catalog::lab::Lab;
 use crate::engine::{ContainerSpec, ContainerState, Network, Subnet};
 use crate::error::{Error, Result};
@@ -69,6 +69,7 @@ impl Session {
         let (seat, lab) = match existing {
             Some(seat) => {
                 wanted.agrees_with(&seat)?;
+                self.renew(&seat)?;
                 let lab = self.catalog.lab_of_seat(&seat.lab, &seat.seed, &seat.variables)?;
                 (seat, lab)
             }
@@ -423,6 +424,7 @@ fn new_seat(lab: &Lab, folder: Option<PathBuf>) -> Result<SeatRow> {
         variables: lab.variables.clone(),
         seed: lab.seed.clone(),
         created_at: crate::store::now(),
+        lease_until: lease::until()?,
         ready: false,
     })
 }

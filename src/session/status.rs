@@ -26,6 +26,7 @@ pub struct SeatStatus {
     #[serde(flatten)]
     pub seed: Seed,
     pub created_at: String,
+    pub lease_until: String,
     pub tasks: usize,
     pub passed: usize,
     pub parts: Vec<Part>,
@@ -94,6 +95,7 @@ impl Session {
             workspace: plan.seat.workspace,
             seed: plan.seat.seed,
             created_at: plan.seat.created_at,
+            lease_until: plan.seat.lease_until,
             tasks: lab.tasks.len(),
             passed,
             parts,

@@ -1,7 +1,5 @@
 //! Stopping a seat, and removing what was left behind.
 
-use std::collections::BTreeMap;
-
 use serde::Serialize;
 
 use super::Session;
@@ -40,65 +38,66 @@ impl Session {
 
     /// Removes everything of a seat from the engine: what the ledger knows, and what carries its label.
     pub(super) async fn remove_resources(&self, seat: &str) -> Result<Removed> {
+        let belongings = self.belongings(seat).await?;
+        let drops = belongings.containers.iter().map(|name| self.drop_container(name));
+        futures_util::future::try_join_all(drops).await?;
+        for name in &belongings.networks {
+            self.drop_network(name).await?;
+        }
+        for name in &belongings.volumes {
+            self.drop_volume(name).await?;
+        }
+        Ok(belongings)
+    }
+
+    /// What a seat has on the engine, or had before it was removed there by somebody else.
+    async fn belongings(&self, seat: &str) -> Result<Removed> {
         let label = format!("{SEAT_LABEL}={seat}");
+        let label = [label.as_str()];
         let recorded = self.store.resources(Some(seat))?;
         let of_kind = |kind| {
             recorded.iter().filter(move |r: &&Resource| r.kind == kind).map(|r| r.name.clone())
         };
-        let mut removed = Removed::default();
-
-        let found = self.engine.list(&[&label]).await?.into_iter().map(|c| c.name);
-        removed.containers = union(of_kind(ResourceKind::Container), found);
-        let drops = removed.containers.iter().map(|name| self.drop_container(name));
-        futures_util::future::try_join_all(drops).await?;
-
-        let found = self.engine.networks(&[&label]).await?.into_iter().map(|n| n.name);
-        removed.networks = union(of_kind(ResourceKind::Network), found);
-        for name in &removed.networks {
-            self.drop_network(name).await?;
-        }
-        let found = self.engine.volumes(&[&label]).await?.into_iter().map(|v| v.name);
-        removed.volumes = union(of_kind(ResourceKind::Volume), found);
-        for name in &removed.volumes {
-            self.drop_volume(name).await?;
-        }
-        Ok(removed)
+        let (containers, networks, volumes) = tokio::try_join!(
+            self.engine.list(&label),
+            self.engine.networks(&label),
+            self.engine.volumes(&label),
+        )?;
+        Ok(Removed {
+            containers: union(
+                of_kind(ResourceKind::Container),
+                containers.into_iter().map(|c| c.name),
+            ),
+            networks: union(of_kind(ResourceKind::Network), networks.into_iter().map(|n| n.name)),
+            volumes: union(of_kind(ResourceKind::Volume), volumes.into_iter().map(|v| v.name)),
+        })
     }
 
-    /// Removes what belongs to no seat that is recorded, and the throw-away containers of checks that
-    /// were cut short.
+    /// Removes what belongs to no seat that is recorded, the seats whose lease has run out, and the throw-away
+    /// containers of checks that were cut short.
+    ///
+    /// # Errors
+    /// The engine refuses.
     pub async fn collect_garbage(&self) -> Result<Removed> {
-        let installation = self.store.installation()?;
-        let ours = format!("{OWNER_LABEL}={installation}");
-        let ours = [ours.as_str()];
-        let mut orphans: Vec<String> =
-            self.store.resources(None)?.into_iter().map(|r| r.seat).collect();
-        let mut labelled =
-            |labels: BTreeMap<String, String>| orphans.extend(labels.get(SEAT_LABEL).cloned());
-        self.engine.list(&ours).await?.into_iter().for_each(|c| labelled(c.labels));
-        self.engine.networks(&ours).await?.into_iter().for_each(|n| labelled(n.labels));
-        self.engine.volumes(&ours).await?.into_iter().for_each(|v| labelled(v.labels));
-
+        let mut orphans = self.seats_on_engine().await?;
         // The seats are read last: one that is being started right now was recorded before what it made.
         let (mut removed, mut seats) = self.collect_scratch().await?;
+        removed.add(self.end_expired().await?);
         for seat in self.store.seats()? {
-            // A start that was cut short, unless it goes on right now.
-            if !seat.ready && self.store.lock(&seat.lab).is_ok() {
+            if self.was_cut_short(&seat) {
                 removed.add(self.stop(&seat).await?);
             } else {
                 seats.push(seat.id);
             }
         }
-        orphans.retain(|seat| !seat.is_empty() && !seats.contains(seat));
-        orphans.sort();
-        orphans.dedup();
+        orphans.retain(|seat| !seats.contains(seat));
         for seat in orphans {
             removed.add(self.remove_resources(&seat).await?);
         }
         for seat in self.store.seats()?.iter().map(|s| &s.id) {
             removed.containers.extend(self.remove_abandoned_stands(seat).await?);
         }
-        let gates = gates_network(&installation);
+        let gates = gates_network(&self.store.installation()?);
         // A seat is recorded before it looks for this network, which it does under the same lock.
         let _lock = self.store.lock_shared(&gates).await?;
         let unused = self.store.seats()?.is_empty() && self.scratch_seats().is_empty();
@@ -107,6 +106,58 @@ impl Session {
             removed.networks.push(gates);
         }
         Ok(removed)
+    }
+
+    /// What [`Session::collect_garbage`] would remove.
+    ///
+    /// # Errors
+    /// The engine does not answer.
+    pub async fn garbage(&self) -> Result<Removed> {
+        let mut gone = self.seats_on_engine().await?;
+        let mut kept = self.living_scratch()?;
+        let expired: Vec<String> = self.expired()?.into_iter().map(|seat| seat.id).collect();
+        let seats = self.store.seats()?;
+        let stays = |seat: &&SeatRow| !expired.contains(&seat.id) && !self.was_cut_short(seat);
+        kept.extend(seats.iter().filter(stays).map(|seat| seat.id.clone()));
+        gone.retain(|seat| !kept.contains(seat));
+        let mut garbage = Removed::default();
+        for seat in gone {
+            garbage.add(self.belongings(&seat).await?);
+        }
+        for seat in seats.iter().filter(stays) {
+            garbage.containers.extend(self.abandoned_stands(seat).await?);
+        }
+        let gates = gates_network(&self.store.installation()?);
+        if kept.is_empty() && !self.engine.networks_named(&gates).await?.is_empty() {
+            garbage.networks.push(gates);
+        }
+        Ok(garbage)
+    }
+
+    /// Whether a seat's start was cut short, and does not go on right now.
+    fn was_cut_short(&self, seat: &SeatRow) -> bool {
+        !seat.ready && self.store.lock(&seat.lab).is_ok()
+    }
+
+    /// The ids of all seats that have something on the engine, or had it recorded.
+    async fn seats_on_engine(&self) -> Result<Vec<String>> {
+        let ours = format!("{OWNER_LABEL}={}", self.store.installation()?);
+        let ours = [ours.as_str()];
+        let (containers, networks, volumes) = tokio::try_join!(
+            self.engine.list(&ours),
+            self.engine.networks(&ours),
+            self.engine.volumes(&ours),
+        )?;
+        let labels = containers.into_iter().map(|c| c.labels);
+        let labels = labels.chain(networks.into_iter().map(|n| n.labels));
+        let labels = labels.chain(volumes.into_iter().map(|v| v.labels));
+        let mut seats: Vec<String> =
+            labels.filter_map(|labels| labels.get(SEAT_LABEL).cloned()).collect();
+        seats.extend(self.store.resources(None)?.into_iter().map(|r| r.seat));
+        seats.retain(|seat| !seat.is_empty());
+        seats.sort();
+        seats.dedup();
+        Ok(seats)
     }
 }
 

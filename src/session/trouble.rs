@@ -275,6 +275,7 @@ mod tests {
             variables: lab.variables.clone(),
             seed: lab.seed.clone(),
             created_at: String::new(),
+            lease_until: String::new(),
             ready: true,
         };
         let images = Images::new(catalog.clone());

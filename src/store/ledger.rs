@@ -21,6 +21,8 @@ pub struct SeatRow {
     #[serde(flatten)]
     pub seed: Seed,
     pub created_at: String,
+    /// When it may be removed unless it is used before, in UTC.
+    pub lease_until: String,
     /// Everything of it was made and answered once.
     pub ready: bool,
 }
@@ -69,8 +71,8 @@ impl Store {
         let workspace = seat.workspace.to_string_lossy();
         self.connection
             .execute(
-                "INSERT INTO seats (id, lab, workspace, variables, created_at, ready, seed, learner)
-                 VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+                "INSERT INTO seats (id, lab, workspace, variables, created_at, ready, seed, learner, lease_until)
+                 VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
                 params![
                     seat.id,
                     seat.lab,
@@ -80,6 +82,7 @@ impl Store {
                     seat.ready,
                     seat.seed.text,
                     seat.seed.learner,
+                    seat.lease_until,
                 ],
             )
             .map_err(self.failed("The seat"))?;
@@ -108,6 +111,17 @@ impl Store {
         self.connection
             .execute("UPDATE seats SET ready = 1 WHERE id = ?", [id])
             .map_err(self.failed("The seat"))?;
+        Ok(())
+    }
+
+    /// Keeps a seat until then, unless it is kept until `already` or longer. Times are in UTC.
+    pub fn renew_lease(&self, seat: &str, until: &str, already: &str) -> Result<()> {
+        self.connection
+            .execute(
+                "UPDATE seats SET lease_until = ?2 WHERE id = ?1 AND lease_until < ?3",
+                params![seat, until, already],
+            )
+            .map_err(self.failed("The use of the seat"))?;
         Ok(())
     }
 
@@ -175,7 +189,8 @@ impl Store {
 }
 
 /// What [`seat_row`] reads, in its order.
-const SEAT_COLUMNS: &str = "id, lab, workspace, variables, created_at, ready, seed, learner";
+const SEAT_COLUMNS: &str =
+    "id, lab, workspace, variables, created_at, ready, seed, learner, lease_until";
 
 fn seat_row(row: &Row<'_>) -> rusqlite::Result<SeatRow> {
     let variables: String = row.get(3)?;
@@ -190,5 +205,6 @@ fn seat_row(row: &Row<'_>) -> rusqlite::Result<SeatRow> {
         created_at: row.get(4)?,
         ready: row.get(5)?,
         seed: Seed { text: row.get(6)?, learner: row.get(7)? },
+        lease_until: row.get(8)?,
     })
 }

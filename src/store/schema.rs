@@ -61,6 +61,11 @@ const MIGRATIONS: &[&str] = &[
 ",
     // The task of a lab that the learner is at.
     "CREATE TABLE places (lab TEXT PRIMARY KEY, task TEXT NOT NULL) STRICT;",
+    // Until when a seat is kept without being used.
+    "
+    ALTER TABLE seats ADD COLUMN lease_until TEXT NOT NULL DEFAULT '';
+    UPDATE seats SET lease_until = strftime('%Y-%m-%dT%H:%M:%SZ', 'now', '+30 days');
+",
 ];
 
 pub fn is_current(connection: &Connection) -> rusqlite::Result<bool> {
@@ -119,5 +124,6 @@ mod tests {
         let seat = Store::open_in(folder.path()).unwrap().seat_of("keys").unwrap().unwrap();
         assert_eq!((seat.seed.text.as_str(), seat.seed.learner), ("", None));
         assert_eq!(seat.variables.0["door"], "d");
+        assert!(seat.lease_until > crate::store::now(), "{}", seat.lease_until);
     }
 }

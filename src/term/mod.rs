@@ -42,7 +42,7 @@ pub fn print_as_it_is(text: &str) {
 
 /// How much of something is done, in so many columns.
 pub fn bar(done: usize, all: usize, width: usize) -> String {
-    let full = if all == 0 { 0 } else { done.min(all) * width / all };
+    let full = (done.min(all) * width).checked_div(all).unwrap_or(0);
     format!("{}{}", "█".repeat(full), "░".repeat(width - full))
 }
 

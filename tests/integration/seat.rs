@@ -393,6 +393,56 @@ fn reset_moves_the_workspace_aside_starts_afresh_and_keeps_passes() {
 }
 
 #[test]
+fn a_seat_that_nobody_uses_is_removed_when_its_lease_has_run_out() {
+    let sandbox = tiny();
+    seat(&sandbox, KEYS);
+    seat(&sandbox, QUEUE);
+    let run_out = |lab: &str| {
+        let ledger = sandbox.home().join(".local/share/labs/labs.db");
+        let set = "UPDATE seats SET lease_until = '2026-01-01T00:00:00Z' WHERE lab = ?";
+        assert_eq!(rusqlite::Connection::open(ledger).unwrap().execute(set, [lab]).unwrap(), 1);
+    };
+    let seats = || {
+        let status = sandbox.json(&["status"]);
+        let seats = status["seats"].as_array().unwrap();
+        seats.iter().map(|seat| seat["lab"].as_str().unwrap().to_owned()).collect::<Vec<_>>()
+    };
+    run_out(KEYS);
+    // A use renews it.
+    sandbox.redis(KEYS, &["PING"]);
+    assert_eq!(seats(), [KEYS, QUEUE]);
+    run_out(KEYS);
+    let would = sandbox.json(&["gc", "--dry-run"]);
+    let ours = would["containers"].as_array().unwrap();
+    assert!(
+        ours.len() >= 2 && ours.iter().all(|name| name.as_str().unwrap().contains(KEYS)),
+        "{would}"
+    );
+    // Whatever command comes next; this one is about another seat.
+    let swept = sandbox.ok(&["restart", "redis", "--lab", QUEUE]);
+    assert!(swept.stderr.contains("was not used for a long time"), "{swept:#?}");
+    assert_eq!(seats(), [QUEUE]);
+    assert!(sandbox.workspace(KEYS).join("notes.txt").exists());
+    let left = sandbox.on_engine();
+    assert!(!left.containers.iter().any(|name| name.contains(KEYS)), "{left:?}");
+    assert!(!left.volumes.iter().any(|name| name.contains(KEYS)), "{left:?}");
+    run_out(QUEUE);
+    assert!(!sandbox.json(&["gc"])["containers"].as_array().unwrap().is_empty());
+    assert!(sandbox.on_engine().is_empty(), "{:?}", sandbox.on_engine());
+}
+
+#[test]
+fn a_lease_that_is_no_span_of_time_is_refused() {
+    let sandbox = tiny();
+    for lease in ["soon", "-2d", "0s", "99999999999y"] {
+        let mut command = sandbox.command(&["run", KEYS, "--detach"]);
+        let ran: Ran = command.env("LABS_LEASE", lease).output().unwrap().into();
+        assert!(ran.code == 2 && ran.stderr.contains("LABS_LEASE=30d"), "{lease}: {ran:#?}");
+    }
+    assert!(sandbox.json(&["status"])["seats"].as_array().unwrap().is_empty());
+}
+
+#[test]
 fn a_reset_of_the_data_alone_leaves_the_files() {
     let sandbox = tiny();
     seat(&sandbox, QUEUE);

@@ -94,8 +94,8 @@ fn failed(lab: &str, error: &Error) -> Verification {
     Verification { lab: lab.to_owned(), error, ..Verification::default() }
 }
 
-/// Checks wait now and then: one seat more than there are cores.
+/// Checks wait half of the time: two seats for each core.
 fn jobs() -> u16 {
     let cores = std::thread::available_parallelism().map_or(2, usize::from);
-    u16::try_from(cores + 1).unwrap_or(3).min(32)
+    u16::try_from(2 * cores).unwrap_or(4).min(32)
 }

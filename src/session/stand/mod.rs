@@ -21,6 +21,7 @@ use crate::probe::relay::{self, Relay};
 use crate::probe::scene::Stand;
 use crate::probe::service;
 use crate::ready;
+use crate::store::SeatRow;
 use hands::{Held, OfEngine};
 use twin::{Place, Twin};
 
@@ -231,16 +232,26 @@ impl Session {
         let Ok(_lock) = self.store.lock(&check_lock(&row.lab)) else {
             return Ok(Vec::new());
         };
-        let found = self
-            .engine
-            .list(&[&format!("{STAND_LABEL}={RUNNER}"), &format!("{SEAT_LABEL}={seat}")])
-            .await?;
-        let recorded = self.store.resources(Some(seat))?;
-        let clean = |name: &str| recorded.iter().any(|r| r.name == name && !r.detail.is_empty());
-        let names: Vec<String> =
-            found.into_iter().map(|c| c.name).filter(|name| !clean(name)).collect();
+        let names = self.stands_left(seat).await?;
         let drops = names.iter().map(|name| self.drop_container(name));
         try_join_all(drops).await?;
         Ok(names)
+    }
+
+    /// What [`Session::remove_abandoned_stands`] would remove.
+    pub(super) async fn abandoned_stands(&self, seat: &SeatRow) -> Result<Vec<String>> {
+        match self.store.lock(&check_lock(&seat.lab)) {
+            Ok(_lock) => self.stands_left(&seat.id).await,
+            Err(_) => Ok(Vec::new()),
+        }
+    }
+
+    /// The runners of a seat that were not left clean.
+    async fn stands_left(&self, seat: &str) -> Result<Vec<String>> {
+        let runners = [&format!("{STAND_LABEL}={RUNNER}"), &format!("{SEAT_LABEL}={seat}")];
+        let found = self.engine.list(&runners.map(String::as_str)).await?;
+        let recorded = self.store.resources(Some(seat))?;
+        let clean = |name: &str| recorded.iter().any(|r| r.name == name && !r.detail.is_empty());
+        Ok(found.into_iter().map(|c| c.name).filter(|name| !clean(name)).collect())
     }
 }
