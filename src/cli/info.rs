@@ -10,6 +10,7 @@ use crate::catalog::lab::Lab;
 use crate::error::Result;
 use crate::image::{self, Images};
 use crate::store::Store;
+use crate::term;
 
 /// Show what a lab teaches, its tasks and what it needs
 #[derive(Debug, clap::Args)]
@@ -60,10 +61,11 @@ impl Args {
             }));
             return Ok(0);
         }
+        let width = term::width();
         let mut text = format!(
             "{}\n{}\n\n{}, about {} minutes, {} points\n",
             style(&lab.title).bold(),
-            lab.summary,
+            term::wrapped(&lab.summary, 0, width),
             lab.level,
             lab.minutes,
             lab.points()
@@ -74,7 +76,8 @@ impl Args {
         ));
         text.push_str(&format!("images: about {megabytes} MB on disk, shared with other labs\n"));
         if !lab.packages.python.is_empty() {
-            text.push_str(&format!("packages: {}\n", lab.packages.pins().join(", ")));
+            let packages = format!("packages: {}", lab.packages.pins().join(", "));
+            text.push_str(&format!("{}\n", term::wrapped(&packages, 0, width)));
         }
         text.push('\n');
         text.push_str(&format!("{}\n", style("Tasks").bold()));
@@ -86,7 +89,8 @@ impl Args {
         }
         text.push_str(&format!("\n{}\n", style("Interview questions it answers").bold()));
         for question in &lab.questions {
-            text.push_str(&format!("  {}  {}\n", question.value, asks(&question.value)));
+            let ask = term::wrapped(asks(&question.value), 10, width);
+            text.push_str(&format!("  {:<6}  {}\n", question.value, ask.trim_start()));
         }
         text.push_str(&format!("\nStart it with: labs run {}\n", lab.slug));
         output::print_text(&text);

@@ -51,21 +51,23 @@ impl Args {
             return code;
         }
         let widest = entries.iter().map(|e| e.lab.len()).max().unwrap_or(0);
+        let wide = term::columns() >= 80;
         let mut text = String::new();
         for topic in topics(&entries) {
             text.push_str(&format!("{}\n", style(topic).bold()));
             for e in entries.iter().filter(|e| e.topic == topic) {
-                let line = format!(
-                    "  {:<widest$}  {} {:>2}/{:<2}  {:<12} {:>3} min {:>3} points  {}",
+                let mut line = format!(
+                    "  {:<widest$}  {} {:>2}/{:<2}  ",
                     e.lab,
                     term::bar(e.passed, e.tasks, 6),
                     e.passed,
-                    e.tasks,
-                    e.level.to_string(),
-                    e.minutes,
-                    e.points,
-                    e.title
+                    e.tasks
                 );
+                // Where there is little room the title says more.
+                if wide {
+                    line.push_str(&format!("{:<12} ", e.level.to_string()));
+                }
+                line.push_str(&format!("{:>3} min {:>3} points  {}", e.minutes, e.points, e.title));
                 text.push_str(&format!("{}\n", term::cut(&line)));
             }
         }

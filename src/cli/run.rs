@@ -58,7 +58,8 @@ impl Args {
         };
         session.events.shown().await;
         let started = started?;
-        let stays = !self.detach && !self.json && console::user_attended();
+        // A prompt can be read from a pipe, too.
+        let stays = !self.detach && !self.json && (console::user_attended() || self.plain);
         if stays {
             let plain = self.plain || !screen::draws();
             return screen::run(session, started, plain).await;

@@ -46,7 +46,12 @@ pub fn lab(result: &LabResult, detail: Detail) -> String {
 /// What of a task has not passed, and why; nothing where all has.
 pub fn failed(result: &TaskResult, detail: Detail) -> String {
     let failed = result.checks.iter().filter(|check| check.verdict != Verdict::Pass);
-    failed.map(|result| check(result, detail)).collect()
+    failed.map(|failed| check(failed, &result.checks, detail)).collect()
+}
+
+/// One task with all its checks.
+pub fn whole(result: &TaskResult, detail: Detail) -> String {
+    task(result, false, detail)
 }
 
 /// A grade: the checks, then the submission, its score, and what is to be said about it.
@@ -93,7 +98,8 @@ pub fn remarks(grade: &Grade) -> Vec<String> {
 
 /// Why a check has not passed, in full and unstyled, as other formats carry it.
 pub fn plain_reason(result: &CheckResult) -> String {
-    let styled = reason(result, Detail { verbose: true, width: PLAIN_WIDTH });
+    let detail = Detail { verbose: true, width: PLAIN_WIDTH };
+    let styled = reason(result, result.blocked_by.as_deref(), detail);
     textwrap::dedent(&console::strip_ansi_codes(&styled)).trim_end().to_owned()
 }
 
@@ -163,7 +169,7 @@ fn seconds(milliseconds: u64) -> String {
 fn task(result: &TaskResult, explain: bool, detail: Detail) -> String {
     let mut out = format!("{} {}\n", mark(result.verdict), style(&result.title).bold());
     for check in &result.checks {
-        out.push_str(&self::check(check, detail));
+        out.push_str(&self::check(check, &result.checks, detail));
     }
     out.push('\n');
     if explain && let Some(explanation) = &result.explanation {
@@ -173,7 +179,7 @@ fn task(result: &TaskResult, explain: bool, detail: Detail) -> String {
     out
 }
 
-fn check(result: &CheckResult, detail: Detail) -> String {
+fn check(result: &CheckResult, among: &[CheckResult], detail: Detail) -> String {
     let figures = match result.figures.as_slice() {
         [] => String::new(),
         figures => {
@@ -184,11 +190,16 @@ fn check(result: &CheckResult, detail: Detail) -> String {
     };
     let claim = wrapped(&result.claim, 4, detail.width);
     let claim = claim.trim_start();
-    format!("  {} {claim}\n{figures}{}", mark(result.verdict), reason(result, detail))
+    // Who reads this has seen what the other check claims, and not its id.
+    let other = result.blocked_by.as_deref().and_then(|by| by.strip_prefix("check "));
+    let other = other.and_then(|id| among.iter().find(|check| check.id == id));
+    let blocked_by = other.map(|check| format!("“{}”", check.claim)).or(result.blocked_by.clone());
+    let reason = reason(result, blocked_by.as_deref(), detail);
+    format!("  {} {claim}\n{figures}{reason}", mark(result.verdict))
 }
 
 /// Why a check has not passed, line by line.
-fn reason(result: &CheckResult, detail: Detail) -> String {
+fn reason(result: &CheckResult, blocked_by: Option<&str>, detail: Detail) -> String {
     let mut out = String::new();
     if let Some(failure) = &result.failure {
         out.push_str(&evidence(failure, detail));
@@ -199,8 +210,8 @@ fn reason(result: &CheckResult, detail: Detail) -> String {
             let _ = writeln!(out, "      {line}");
         }
     }
-    if let Some(by) = &result.blocked_by {
-        let _ = writeln!(out, "      waits for {by}");
+    if let Some(by) = blocked_by {
+        let _ = writeln!(out, "{}", wrapped(&format!("waits for {by}"), 6, detail.width));
     }
     if let Some(error) = &result.error {
         field(&mut out, "error", &error.what, detail);

@@ -3,6 +3,7 @@
 mod live;
 mod prompt;
 pub mod shell;
+mod visit;
 
 use crate::error::Result;
 use crate::session::Session;

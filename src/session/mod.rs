@@ -73,7 +73,8 @@ impl Session {
             .help("run 'labs run LAB' to bring the seat back"))
     }
 
-    async fn runs(&self, container: &str) -> Result<bool> {
+    /// Whether a container runs, and is not paused.
+    pub async fn runs(&self, container: &str) -> Result<bool> {
         let state = self.engine.inspect(container).await?;
         Ok(state.is_some_and(|s| s.running && !s.paused))
     }

@@ -33,8 +33,10 @@ pub fn seat(store: &Store, lab: Option<&str>, current: &Path) -> Result<SeatRow>
             Err(Error::usage("No lab runs")
                 .help("see 'labs list', then start one with 'labs run LAB'"))
         }
-        _ => Err(Error::usage("More than one lab runs")
-            .help(format!("name the one you mean: {}", running().join(", ")))),
+        _ => Err(Error::usage("More than one lab runs").help(format!(
+            "name the one you mean ('exec', 'shell', 'restart' and 'logs' take it as --lab): {}",
+            running().join(", ")
+        ))),
     }
 }
 

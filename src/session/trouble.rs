@@ -187,7 +187,7 @@ impl Subject<'_> {
     /// What brings it back.
     fn revive(&self) -> &'static str {
         match self {
-            Self::Own(_) => "run 'labs run' to bring the seat back, then check again",
+            Self::Own(_) => "'labs run LAB' brings the seat back; then check again",
             Self::Twin(_) => "check again: a new copy is made",
         }
     }

@@ -72,7 +72,11 @@ impl Portable {
                 .because(e)
                 .help("'labs progress export' writes one")
         };
-        let Version { labs_progress } = serde_json::from_str(text).map_err(failed)?;
+        let Ok(Version { labs_progress }) = serde_json::from_str(text) else {
+            return Err(Error::usage("This is no exported progress")
+                .because("it is no JSON object with the key labs_progress")
+                .help("'labs progress export' writes one"));
+        };
         understood(labs_progress)?;
         let progress: Self = serde_json::from_str(text).map_err(failed)?;
         progress.check()?;

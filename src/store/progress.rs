@@ -1,6 +1,7 @@
 //! The learner's progress: attempts, passes, hints, solutions looked at.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use rusqlite::{OptionalExtension, params};
 use serde::Serialize;
@@ -43,7 +44,7 @@ impl Store {
     /// Forgets all that was achieved.
     pub fn forget_progress(&self) -> Result<()> {
         self.connection
-            .execute_batch("DELETE FROM attempts; DELETE FROM hints; DELETE FROM solutions; DELETE FROM places;")
+            .execute_batch("DELETE FROM attempts; DELETE FROM hints; DELETE FROM solutions; DELETE FROM places; DELETE FROM times;")
             .map_err(self.failed("The progress"))
     }
 
@@ -91,6 +92,28 @@ impl Store {
             .query_row("SELECT task FROM places WHERE lab = ?", [lab], |row| row.get(0))
             .optional()
             .map_err(self.failed("The place in the lab"))
+    }
+
+    /// Time was spent on a lab.
+    pub fn add_time(&self, lab: &str, spent: Duration) -> Result<()> {
+        self.connection
+            .execute(
+                "INSERT INTO times (lab, seconds) VALUES (?1, ?2)
+                 ON CONFLICT (lab) DO UPDATE SET seconds = seconds + ?2",
+                params![lab, i64::try_from(spent.as_secs()).unwrap_or(0)],
+            )
+            .map_err(self.failed("The time spent"))?;
+        Ok(())
+    }
+
+    /// How much time was spent on a lab, in whole seconds of each sitting.
+    pub fn time(&self, lab: &str) -> Result<Duration> {
+        let seconds: Option<u32> = self
+            .connection
+            .query_row("SELECT seconds FROM times WHERE lab = ?", [lab], |row| row.get(0))
+            .optional()
+            .map_err(self.failed("The time spent"))?;
+        Ok(Duration::from_secs(seconds.unwrap_or(0).into()))
     }
 
     /// The progress on every task of a lab that was touched.
@@ -150,6 +173,10 @@ mod tests {
         assert_eq!(store.show_hint("l", "t", 2).unwrap(), 2);
         store.show_solution("l", "t").unwrap();
         assert_eq!(store.place("l").unwrap(), None);
+        for seconds in [70, 5] {
+            store.add_time("l", Duration::from_secs(seconds)).unwrap();
+        }
+        assert_eq!(store.time("l").unwrap(), Duration::from_secs(75));
         store.set_place("l", "t").unwrap();
         store.set_place("l", "u").unwrap();
         assert_eq!(store.place("l").unwrap().as_deref(), Some("u"));

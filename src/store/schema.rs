@@ -61,6 +61,8 @@ const MIGRATIONS: &[&str] = &[
 ",
     // The task of a lab that the learner is at.
     "CREATE TABLE places (lab TEXT PRIMARY KEY, task TEXT NOT NULL) STRICT;",
+    // How long a lab's task screen has been open, in all.
+    "CREATE TABLE times (lab TEXT PRIMARY KEY, seconds INTEGER NOT NULL) STRICT;",
     // Until when a seat is kept without being used.
     "
     ALTER TABLE seats ADD COLUMN lease_until TEXT NOT NULL DEFAULT '';

@@ -1,4 +1,4 @@
-//! Terminals whose locale knows ASCII alone get other signs, of the same width.
+//! Terminals whose locale knows ASCII alone get other signs.
 
 use std::borrow::Cow;
 use std::sync::LazyLock;
@@ -18,10 +18,15 @@ fn is_ascii(locale: Option<&str>) -> bool {
 
 /// A text as this terminal can show it.
 pub fn fitted(text: &str) -> Cow<'_, str> {
-    if *ONLY_ASCII { Cow::Owned(text.chars().map(plain).collect()) } else { Cow::Borrowed(text) }
+    if *ONLY_ASCII { Cow::Owned(plain(text)) } else { Cow::Borrowed(text) }
 }
 
-fn plain(sign: char) -> char {
+fn plain(text: &str) -> String {
+    // Three dots for the one: alone it would pass for the end of a sentence.
+    text.replace('…', "...").chars().map(sign_in_ascii).collect()
+}
+
+fn sign_in_ascii(sign: char) -> char {
     match sign {
         '✓' | '┌' | '┐' | '└' | '┘' | '├' | '┤' | '┬' | '┴' | '┼' => '+',
         '✗' | '×' => 'x',
@@ -29,7 +34,7 @@ fn plain(sign: char) -> char {
         '○' => 'o',
         '◌' => '~',
         '›' | '→' => '>',
-        '…' | '·' | '░' => '.',
+        '·' | '░' => '.',
         '↑' => '^',
         '↓' => 'v',
         '─' | '━' | '╸' | '–' | '—' | '−' => '-',
@@ -59,7 +64,7 @@ mod tests {
     #[test]
     fn every_sign_of_the_screen_has_one_in_ascii() {
         let signs = "✓✗●○◌★›→…·↑↓─━│█░▁▇•–";
-        let plain: String = signs.chars().map(plain).collect();
+        let plain = plain(signs);
         assert!(plain.is_ascii(), "{plain}");
     }
 }

@@ -4,6 +4,7 @@ use console::{Style, style};
 use pulldown_cmark::{Event, Options, Parser, Tag, TagEnd};
 
 use super::escape::visible;
+use super::fit;
 
 /// Renders Markdown, wrapped to a width in columns, with a line feed at the end.
 pub fn render(source: &str, width: usize) -> String {
@@ -166,25 +167,40 @@ impl Renderer {
     fn draw_table(&mut self) {
         let rows = std::mem::take(&mut self.table);
         let columns = rows.iter().map(Vec::len).max().unwrap_or(0);
-        let widths: Vec<usize> = (0..columns)
-            .map(|c| {
-                rows.iter()
-                    .filter_map(|r| r.get(c))
-                    .map(|t| console::measure_text_width(t))
-                    .max()
-                    .unwrap_or(0)
-            })
-            .collect();
+        let widest = |column: usize| {
+            let cells = rows.iter().filter_map(|row| row.get(column));
+            cells.map(|cell| console::measure_text_width(cell)).max().unwrap_or(0)
+        };
+        let widths = column_widths((0..columns).map(widest).collect(), self.width);
         for row in rows {
-            for (cell, width) in row.iter().zip(&widths) {
-                let padding = width - console::measure_text_width(cell);
-                self.out.push_str(&format!("{cell}{}  ", " ".repeat(padding)));
+            let cells: Vec<Vec<String>> =
+                row.iter().zip(&widths).map(|(cell, &width)| fit(cell, width)).collect();
+            for nth in 0..cells.iter().map(Vec::len).max().unwrap_or(0) {
+                let mut line = String::new();
+                for (cell, &width) in cells.iter().zip(&widths) {
+                    let part = cell.get(nth).map_or("", String::as_str);
+                    let padding = width.saturating_sub(console::measure_text_width(part));
+                    line.push_str(&format!("{part}{}  ", " ".repeat(padding)));
+                }
+                self.out.push_str(line.trim_end());
+                self.out.push('\n');
             }
-            self.out.truncate(self.out.trim_end().len());
-            self.out.push('\n');
         }
         self.out.push('\n');
     }
+}
+
+/// The widest columns give up what a table has too much.
+fn column_widths(mut widths: Vec<usize>, room: usize) -> Vec<usize> {
+    const NARROWEST: usize = 12;
+    let gaps = 2 * widths.len().saturating_sub(1);
+    while widths.iter().sum::<usize>() + gaps > room {
+        match widths.iter_mut().max() {
+            Some(widest) if *widest > NARROWEST => *widest -= 1,
+            _ => break,
+        }
+    }
+    widths
 }
 
 #[cfg(test)]
@@ -199,6 +215,13 @@ mod tests {
             plain,
             "Title\n\nOne two three four five\nsix seven.\n\n• first point is rather\n  long\n• second\n\n    redis-cli PING\n"
         );
+    }
+
+    #[test]
+    fn a_table_that_is_too_wide_goes_on_below() {
+        let source = "| a | b |\n|---|---|\n| one | many words that do not fit |\n| two | x |\n";
+        let plain = console::strip_ansi_codes(&render(source, 22)).into_owned();
+        assert_eq!(plain, "a    b\none  many words that\n     do not fit\ntwo  x\n");
     }
 
     #[test]

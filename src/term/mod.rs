@@ -16,10 +16,18 @@ pub fn width() -> usize {
     usize::from(columns).clamp(40, WIDEST)
 }
 
+/// How wide the terminal is; unbounded where there is none.
+pub fn columns() -> usize {
+    console::Term::stdout().size_checked().map_or(usize::MAX, |(_, columns)| usize::from(columns))
+}
+
 /// A line cut at the terminal's right edge; whole where there is none.
 pub fn cut(line: &str) -> std::borrow::Cow<'_, str> {
     match console::Term::stdout().size_checked() {
-        Some((_, columns)) => console::truncate_str(line, usize::from(columns), "…"),
+        Some((_, columns)) => {
+            let more = ascii::fitted("…");
+            console::truncate_str(line, usize::from(columns), &more).into_owned().into()
+        }
         None => line.into(),
     }
 }
@@ -78,6 +86,20 @@ fn pieces(line: &str) -> Box<dyn Iterator<Item = textwrap::core::Word<'_>> + '_>
     Box::new(pieces.map(textwrap::core::Word::from))
 }
 
+/// A styled line in lines that fit, those after the first as far to the right as it begins; nothing of it is lost.
+pub fn fit(line: &str, width: usize) -> Vec<String> {
+    if console::measure_text_width(line) <= width {
+        return vec![line.to_owned()];
+    }
+    let plain = console::strip_ansi_codes(line);
+    let indent = plain.len() - plain.trim_start().len();
+    let indent = " ".repeat(indent.min(width / 2));
+    let options = textwrap::Options::new(width)
+        .subsequent_indent(&indent)
+        .word_splitter(textwrap::WordSplitter::NoHyphenation);
+    textwrap::wrap(line, options).into_iter().map(Into::into).collect()
+}
+
 /// A command line that a shell takes apart into the same words.
 pub fn shell_line(words: &[String]) -> String {
     let plain = |c: char| c.is_ascii_alphanumeric() || "-_./:=@%+,".contains(c);
@@ -93,7 +115,15 @@ pub fn shell_line(words: &[String]) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::folded;
+    use super::{fit, folded};
+
+    #[test]
+    fn a_line_that_does_not_fit_goes_on_below_and_loses_nothing() {
+        assert_eq!(fit("  one two three", 9), ["  one two", "  three"]);
+        assert_eq!(fit("    abcdefghij", 8), ["    abcd", "    efgh", "    ij"]);
+        let styled = console::style("one two").red().force_styling(true).to_string();
+        assert_eq!(fit(&styled, 7), [styled]);
+    }
 
     #[test]
     fn a_value_is_parted_where_it_has_parts_and_loses_nothing() {

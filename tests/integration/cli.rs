@@ -256,7 +256,7 @@ fn a_task_alone_is_answered_with_the_labs_that_could_be_meant() {
     refused(["No lab runs", "labs run LAB"]);
     sandbox.ok(&["run", "tiny-keys", "--detach"]);
     sandbox.ok(&["run", "tiny-queue", "--detach"]);
-    refused(["More than one lab runs", "name the one you mean: tiny-keys, tiny-queue"]);
+    refused(["More than one lab runs", "as --lab): tiny-keys, tiny-queue"]);
 }
 
 #[test]

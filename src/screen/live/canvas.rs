@@ -56,7 +56,7 @@ impl Canvas {
         let mut lines: Vec<String> = lines
             .into_iter()
             .take(height)
-            .map(|line| fitted(&console::truncate_str(&line, width, "…")).into_owned())
+            .map(|line| console::truncate_str(&fitted(&line), width, &fitted("…")).into_owned())
             .collect();
         lines.resize(height, String::new());
         if self.drawn.len() != lines.len() {

@@ -20,6 +20,8 @@ pub enum Key {
     Client,
     Logs,
     Repair,
+    /// Starts what has stopped.
+    Start,
     Evidence,
     Solution,
     Reset,
@@ -30,6 +32,10 @@ pub enum Key {
     Top,
     Bottom,
     Back,
+    /// Answers a question, and nothing else.
+    Yes,
+    /// One that means nothing.
+    Other,
     Interrupt,
     Suspend,
     Redraw,
@@ -44,7 +50,7 @@ struct Row {
     often: bool,
 }
 
-const ROWS: [Row; 14] = [
+const ROWS: [Row; 15] = [
     row(Key::Check, 'c', "check", "check this task; saving a file does it too", true),
     row(Key::All, 'a', "all", "check every task", false),
     row(Key::Hint, 'h', "hint", "one more hint", true),
@@ -53,6 +59,7 @@ const ROWS: [Row; 14] = [
     row(Key::Shell, 's', "shell", "a shell beside the services, until 'exit'", true),
     row(Key::Client, 'o', "client", "a service's own client, such as redis-cli", false),
     row(Key::Logs, 'l', "logs", "the last lines of a service's log", false),
+    row(Key::Start, 'u', "up", "start what has stopped", false),
     row(Key::Repair, 'r', "repair", "a shell at the data of a stopped service", false),
     row(Key::Evidence, 'e', "evidence", "the last check in full", true),
     row(Key::Solution, 'S', "Solution", "a right solution; it asks first", false),
@@ -65,7 +72,7 @@ const fn row(key: Key, letter: char, word: &'static str, does: &'static str, oft
     Row { key, letter, word, does, often }
 }
 
-/// What a key means; nothing for one that means nothing.
+/// What a key means; nothing when one is let go.
 pub fn read(event: &KeyEvent) -> Option<Key> {
     if event.kind == KeyEventKind::Release {
         return None;
@@ -75,8 +82,7 @@ pub fn read(event: &KeyEvent) -> Option<Key> {
             KeyCode::Char('c') => Some(Key::Interrupt),
             KeyCode::Char('z') => Some(Key::Suspend),
             KeyCode::Char('l') => Some(Key::Redraw),
-            KeyCode::Char('d') => Some(Key::Quit),
-            _ => None,
+            _ => Some(Key::Other),
         };
     }
     match event.code {
@@ -93,8 +99,12 @@ pub fn read(event: &KeyEvent) -> Option<Key> {
         KeyCode::Char(digit @ '1'..='9') => {
             digit.to_digit(10).map(|nth| Key::Task(nth as usize - 1))
         }
-        KeyCode::Char(letter) => ROWS.iter().find(|row| row.letter == letter).map(|row| row.key),
-        _ => None,
+        KeyCode::Char('y' | 'Y') => Some(Key::Yes),
+        KeyCode::Char(letter) => {
+            let row = ROWS.iter().find(|row| row.letter == letter);
+            Some(row.map_or(Key::Other, |row| row.key))
+        }
+        _ => Some(Key::Other),
     }
 }
 
@@ -109,6 +119,9 @@ pub fn sheet_line(width: usize) -> String {
     let keys = ["q back", "↑ ↓ space scroll", "g top", "G end"];
     laid_out(keys.map(str::to_owned).to_vec(), width)
 }
+
+/// What a sign before a check says.
+pub const SIGNS: &str = "  ✓ holds  ✗ does not  ○ not known yet  ◌ being checked\n  · waits for another check  ! could not be checked\n";
 
 /// All of them with what they do.
 pub fn table() -> String {
@@ -145,8 +158,8 @@ mod tests {
         }
         assert_eq!(typed(KeyCode::Char('3'), KeyModifiers::NONE), Some(Key::Task(2)));
         assert_eq!(typed(KeyCode::Char('c'), KeyModifiers::CONTROL), Some(Key::Interrupt));
-        assert_eq!(typed(KeyCode::Char('x'), KeyModifiers::NONE), None);
-        assert_eq!(typed(KeyCode::F(1), KeyModifiers::NONE), None);
+        assert_eq!(typed(KeyCode::Char('x'), KeyModifiers::NONE), Some(Key::Other));
+        assert_eq!(typed(KeyCode::F(1), KeyModifiers::NONE), Some(Key::Other));
     }
 
     #[test]

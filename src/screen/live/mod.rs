@@ -9,7 +9,6 @@ mod watch;
 
 use std::time::{Duration, Instant};
 
-use console::style;
 use crossterm::event::{Event as Typed, EventStream};
 use futures_util::StreamExt;
 use futures_util::future::LocalBoxFuture;
@@ -19,12 +18,12 @@ use tokio::time::MissedTickBehavior;
 use self::canvas::Canvas;
 use self::keys::Key;
 use self::state::{Act, State};
-use super::shell;
-use crate::engine::ExecSpec;
+use super::visit;
 use crate::error::{Error, Result};
 use crate::event::{Event, Events};
 use crate::session::Session;
-use crate::session::start::Started;
+use crate::session::start::{Started, Wanted};
+use crate::term;
 use crate::term::signal::Ending;
 use crate::verdict::LabResult;
 
@@ -64,19 +63,29 @@ pub async fn run(mut session: Session, mut started: Started) -> Result<u8> {
         let end = sit(&session, &started, &mut happened).await?;
         match end {
             End::Left(code) => {
-                crate::term::print(&super::left(&started.lab.slug));
+                let runs = session.store.seat_of(&started.lab.slug)?.is_some();
+                term::print(&if runs { super::left(&started.lab.slug) } else { ended(&started) });
                 return Ok(code);
             }
-            End::Reset(services) => started.services = services,
+            End::Anew(services) => started.services = services,
         }
     }
+}
+
+/// What is said when somebody else has ended the seat.
+fn ended(started: &Started) -> String {
+    format!(
+        "\nThe seat has ended. Your files are in {}\n  labs run {}   starts another\n",
+        started.seat.workspace.display(),
+        started.lab.slug
+    )
 }
 
 /// How a sitting ends.
 enum End {
     Left(u8),
-    /// Everything is anew, and reached elsewhere.
-    Reset(Vec<crate::session::start::Reach>),
+    /// Services were started, and may be reached elsewhere.
+    Anew(Vec<crate::session::start::Reach>),
 }
 
 type Happened = tokio::sync::mpsc::UnboundedReceiver<Event>;
@@ -118,11 +127,17 @@ async fn sit(session: &Session, started: &Started, happened: &mut Happened) -> R
                     _ => Act::Nothing,
                 }
             }
-            _ = ticks.tick() => if work.is_none() { state.tick() } else { Act::Nothing },
+            _ = ticks.tick() => {
+                if state.time_is_due() {
+                    state.count_time()?;
+                }
+                if work.is_none() { state.tick() } else { Act::Nothing }
+            }
         };
         match act {
             Act::Nothing => {}
             Act::Leave(code) => {
+                state.count_time()?;
                 stop(session, started, &mut work).await?;
                 return Ok(End::Left(code));
             }
@@ -147,34 +162,46 @@ async fn sit(session: &Session, started: &Started, happened: &mut Happened) -> R
                 canvas = Canvas::enter()?;
                 typed = EventStream::new();
             }
-            Act::Open(command) => {
+            Act::Shell | Act::Client(_) => {
+                let client = if let Act::Client(service) = act { Some(service) } else { None };
                 stop(session, started, &mut work).await?;
                 drop(typed);
                 drop(canvas);
-                let code = open(session, started, command).await;
+                let code = visit::workbench(session, started, client.as_deref()).await;
                 canvas = Canvas::enter()?;
                 typed = EventStream::new();
                 state.back(code);
+            }
+            Act::Start => {
+                stop(session, started, &mut work).await?;
+                state.says("what has stopped is started …");
+                canvas.draw(state.draw(Canvas::size(), None))?;
+                state.count_time()?;
+                match session.start(&started.lab, Wanted::default()).await {
+                    Ok(again) => return Ok(End::Anew(again.services)),
+                    Err(error) => state.failed(&error),
+                }
             }
             Act::Repair(service) => {
                 stop(session, started, &mut work).await?;
                 drop(typed);
                 drop(canvas);
-                let done = repair(session, started, &service).await;
+                let done = visit::repair(session, started, &service).await;
                 canvas = Canvas::enter()?;
                 typed = EventStream::new();
                 state.back(done.map(|()| 0));
             }
             Act::Logs(service) => {
-                let text = logs(session, started, &service).await;
+                let text = visit::logs(session, started, &service).await;
                 state.read(format!("The last lines of {service}"), text);
             }
             Act::Reset(files) => {
                 stop(session, started, &mut work).await?;
                 state.says("everything is made anew …");
                 canvas.draw(state.draw(Canvas::size(), None))?;
+                state.count_time()?;
                 match session.reset(&started.lab, started.seat.clone(), files).await {
-                    Ok(done) => return Ok(End::Reset(done.services)),
+                    Ok(done) => return Ok(End::Anew(done.services)),
                     Err(error) => state.failed(&error),
                 }
             }
@@ -203,46 +230,4 @@ async fn stop(session: &Session, started: &Started, work: &mut Option<Work<'_>>)
         session.remove_abandoned_stands(&started.seat.id).await?;
     }
     Ok(())
-}
-
-/// A command in the workbench, on the whole terminal.
-async fn open(session: &Session, started: &Started, command: Vec<String>) -> Result<u8> {
-    let plan = session.plan(&started.lab, started.seat.clone())?;
-    crate::term::print(&format!("\n{}\n", style("Ctrl-D comes back to the task.").dim()));
-    let container = session.workbench(&plan).await?;
-    shell::run(&session.engine, &container, ExecSpec::new(command)).await
-}
-
-/// A shell at a stopped service's data, and the service's start after it.
-async fn repair(session: &Session, started: &Started, service: &str) -> Result<()> {
-    let plan = session.plan(&started.lab, started.seat.clone())?;
-    let member = plan.expect_member(service)?;
-    shell::repair(session, &plan, member).await?;
-    crate::term::print(&format!("{service} is starting …\n"));
-    session.restart(&plan, member).await.map(drop)
-}
-
-async fn logs(session: &Session, started: &Started, service: &str) -> String {
-    const LAST: usize = 500;
-    const WITHIN: Duration = Duration::from_secs(3);
-    let read = async {
-        let plan = session.plan(&started.lab, started.seat.clone())?;
-        let container = plan.container(service);
-        let request = crate::engine::LogRequest { last: Some(LAST), follow: false, since: None };
-        let mut lines = session.engine.logs(&container, &request);
-        let mut text = String::new();
-        while let Some(line) = lines.next().await.transpose()? {
-            text.push_str(&crate::term::escape::visible(&String::from_utf8_lossy(&line.bytes)));
-            if !text.ends_with('\n') {
-                text.push('\n');
-            }
-        }
-        Ok::<_, Error>(text)
-    };
-    match tokio::time::timeout(WITHIN, read).await {
-        Ok(Ok(text)) if text.is_empty() => "It has written nothing yet.".to_owned(),
-        Ok(Ok(text)) => text,
-        Ok(Err(error)) => error.to_string(),
-        Err(_) => "The engine did not give the log in time; try again.".to_owned(),
-    }
 }

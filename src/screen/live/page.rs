@@ -27,6 +27,8 @@ pub struct Page<'a> {
     pub reach: &'a str,
     /// What goes on, or is asked.
     pub status: &'a str,
+    /// In place of the keys: what the next one answers.
+    pub question: Option<&'a str>,
     pub scroll: usize,
 }
 
@@ -48,6 +50,8 @@ pub struct Drawn {
     pub room: usize,
     /// Where in the middle the checks begin.
     pub checks_at: usize,
+    /// Where the news begin.
+    pub news_at: usize,
 }
 
 impl Page<'_> {
@@ -55,8 +59,8 @@ impl Page<'_> {
         let text_width = width.clamp(20, term::WIDEST);
         let head = self.head(width);
         let [above, keys] = self.foot(text_width);
-        let (middle, checks_at) = match self.sheet {
-            Some((_, text)) => (text.lines().map(str::to_owned).collect(), 0),
+        let (middle, [checks_at, news_at]) = match self.sheet {
+            Some((_, text)) => (fitted(text, text_width), [0, 0]),
             None => self.task(text_width),
         };
         // The line of the status is there in any case.
@@ -71,7 +75,7 @@ impl Page<'_> {
         let note = if furthest > 0 { scrolled(from, furthest - from) } else { String::new() };
         lines.push(beside(&format!("  {}", self.status), &style(note).dim().to_string(), width));
         lines.extend(keys);
-        Drawn { lines, furthest, room, checks_at }
+        Drawn { lines, furthest, room, checks_at, news_at }
     }
 
     fn task_shown(&self) -> &Task {
@@ -114,11 +118,11 @@ impl Page<'_> {
         ]
     }
 
-    /// The prompt, the checks with what is known of them, and the news; where the checks begin.
-    fn task(&self, width: usize) -> (Vec<String>, usize) {
+    /// The prompt, the checks with what is known of them, and the news; where checks and news begin.
+    fn task(&self, width: usize) -> (Vec<String>, [usize; 2]) {
         let task = self.task_shown();
         let prompt = markdown::render(&task.prompt, width);
-        let mut lines: Vec<String> = prompt.trim_end().lines().map(str::to_owned).collect();
+        let mut lines = fitted(prompt.trim_end(), width);
         lines.push(String::new());
         let checks_at = lines.len();
         for (check, mark) in task.checks.iter().zip(self.marks) {
@@ -127,11 +131,13 @@ impl Page<'_> {
             lines.push(format!("  {} {}", mark.sign(), claim.next().unwrap_or_default()));
             lines.extend(claim.map(str::to_owned));
         }
+        let mut news_at = lines.len();
         if !self.news.is_empty() {
             lines.push(String::new());
-            lines.extend(self.news.trim_end().lines().map(str::to_owned));
+            news_at = lines.len();
+            lines.extend(fitted(self.news.trim_end(), width));
         }
-        (lines, checks_at)
+        (lines, [checks_at, news_at])
     }
 
     /// What is above the status and below it.
@@ -141,7 +147,15 @@ impl Page<'_> {
             let reach = self.reach.trim_end().lines();
             above.extend(reach.map(|line| style(line).dim().to_string()));
         }
-        let keys = if self.sheet.is_some() { keys::sheet_line(width) } else { keys::line(width) };
+        let keys = match self.question {
+            Some(question) => {
+                let lines = term::wrapped(question, 2, width);
+                let bold = lines.lines().map(|line| style(line).bold().to_string());
+                bold.collect::<Vec<_>>().join("\n")
+            }
+            None if self.sheet.is_some() => keys::sheet_line(width),
+            None => keys::line(width),
+        };
         [above, keys.lines().map(str::to_owned).collect()]
     }
 }
@@ -158,6 +172,11 @@ impl Mark {
         };
         colour.apply_to(sign).to_string()
     }
+}
+
+/// The lines of a text, none wider than this.
+fn fitted(text: &str, width: usize) -> Vec<String> {
+    text.lines().flat_map(|line| term::fit(line, width)).collect()
 }
 
 fn scrolled(above: usize, below: usize) -> String {
@@ -193,6 +212,7 @@ mod tests {
             sheet: None,
             reach: "  workspace ~/labs/redis-queues, redis 127.0.0.1:36062\n",
             status: "says",
+            question: None,
             scroll,
         };
         page.draw(width, height)

@@ -20,7 +20,10 @@ use crate::session::status::{first_open, place};
 use crate::store::TaskProgress;
 use crate::term::escape::visible;
 use crate::term::{self, markdown};
-use crate::verdict::{LabResult, Verdict};
+use crate::verdict::{LabResult, TaskResult, Verdict};
+
+/// How often the time spent is recorded.
+const COUNTED_EVERY: Duration = Duration::from_secs(60);
 
 /// What is to be done about something that happened.
 pub enum Act {
@@ -28,14 +31,26 @@ pub enum Act {
     Begin(What),
     /// Ends what goes on.
     Stop,
-    /// A command on the whole terminal.
-    Open(Vec<String>),
+    /// A shell beside the services, on the whole terminal.
+    Shell,
+    /// A service's own client.
+    Client(String),
+    /// What has stopped is started.
+    Start,
     Logs(String),
     Repair(String),
     Reset(Workspace),
     Suspend,
     Redraw,
     Leave(u8),
+}
+
+/// A part of the page.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Place {
+    /// The checks and what is below them.
+    Checks,
+    News,
 }
 
 /// A question that the next key answers.
@@ -51,7 +66,9 @@ enum Question {
 pub struct State<'a> {
     session: &'a Session,
     started: &'a Started,
-    opened: Instant,
+    /// The time spent on the lab before `counted`, since when it counts.
+    spent: Duration,
+    counted: Instant,
     at: usize,
     progress: BTreeMap<String, TaskProgress>,
     marks: Vec<Mark>,
@@ -60,11 +77,14 @@ pub struct State<'a> {
     says: String,
     asks: Option<Question>,
     scroll: usize,
-    /// Where the next drawing scrolls to: the checks and what is below them.
-    to_checks: bool,
+    /// Where the next drawing scrolls to.
+    to: Option<Place>,
     furthest: usize,
     room: usize,
-    last: Option<LabResult>,
+    /// What came of the last check of each task.
+    last: BTreeMap<String, TaskResult>,
+    /// Whether the news are the evidence of a check that failed.
+    news_is_evidence: bool,
     busy: bool,
     /// The workspace when it was last looked at, and when it was last checked.
     seen: u64,
@@ -82,7 +102,8 @@ impl<'a> State<'a> {
         let mut state = Self {
             session,
             started,
-            opened: Instant::now(),
+            spent: session.store.time(&started.lab.slug)?,
+            counted: Instant::now(),
             at: place(&session.store, &started.lab)?,
             progress,
             marks: Vec::new(),
@@ -91,10 +112,11 @@ impl<'a> State<'a> {
             says: String::new(),
             asks: None,
             scroll: 0,
-            to_checks: false,
+            to: None,
             furthest: 0,
             room: 1,
-            last: None,
+            last: BTreeMap::new(),
+            news_is_evidence: false,
             busy: false,
             seen,
             checked: seen,
@@ -134,8 +156,9 @@ impl<'a> State<'a> {
     pub fn failed(&mut self, error: &Error) {
         self.busy = false;
         self.news = visible(&error.to_string());
+        self.news_is_evidence = false;
         self.says = style("that did not work: see above").red().to_string();
-        self.to_checks = true;
+        self.to = Some(Place::Checks);
     }
 
     pub fn draw(&mut self, size: (usize, usize), work: Option<(What, Instant)>) -> Vec<String> {
@@ -145,9 +168,10 @@ impl<'a> State<'a> {
             &self.started.services,
             width.min(term::WIDEST),
         );
-        let status = match (self.asks, work) {
-            (Some(question), _) => self.question(question),
-            (None, Some((what, began))) if what != What::Look => {
+        let question = self.asks.map(|question| self.question(question));
+        let status = match work {
+            _ if question.is_some() => String::new(),
+            Some((what, began)) if what != What::Look => {
                 let which = if what == What::Lab { "every task" } else { "this task" };
                 format!("{} checking {which}  {} s", style("◌").cyan(), began.elapsed().as_secs())
             }
@@ -157,17 +181,24 @@ impl<'a> State<'a> {
             lab: self.lab(),
             at: self.at,
             progress: &self.progress,
-            minutes: self.opened.elapsed().as_secs() / 60,
+            minutes: (self.spent + self.counted.elapsed()).as_secs() / 60,
             marks: &self.marks,
             news: &self.news,
             sheet: self.sheet.as_ref().map(|(title, text)| (title.as_str(), text.as_str())),
             reach: &reach,
             status: &status,
+            question: question.as_deref(),
             scroll: self.scroll,
         };
         let mut drawn = page.draw(width, height);
-        if std::mem::take(&mut self.to_checks) && drawn.furthest > 0 {
-            self.scroll = drawn.checks_at.min(drawn.furthest);
+        if let Some(place) = self.to.take()
+            && drawn.furthest > 0
+        {
+            let at = match place {
+                Place::Checks => drawn.checks_at,
+                Place::News => drawn.news_at,
+            };
+            self.scroll = at.min(drawn.furthest);
             drawn = Page { scroll: self.scroll, ..page }.draw(width, height);
         }
         self.furthest = drawn.furthest;
@@ -200,6 +231,7 @@ impl<'a> State<'a> {
                 self.news.clear();
                 self.says.clear();
             }
+            Key::Yes | Key::Other => {}
             Key::Enter if self.passed() => self.on()?,
             Key::Enter | Key::Check => return Ok(Act::Begin(What::Task { asked: true })),
             Key::All => return Ok(Act::Begin(What::Lab)),
@@ -207,7 +239,8 @@ impl<'a> State<'a> {
             Key::Previous => self.go(self.at.saturating_sub(1))?,
             Key::Task(at) => self.go(at)?,
             Key::Hint => self.hint()?,
-            Key::Shell => return Ok(Act::Open(vec!["bash".to_owned(), "-l".to_owned()])),
+            Key::Shell => return Ok(Act::Shell),
+            Key::Start => return Ok(Act::Start),
             Key::Client => return self.of_service(Question::ClientOf),
             Key::Logs => return self.of_service(Question::LogsOf),
             Key::Repair => return self.of_service(Question::RepairOf),
@@ -216,7 +249,10 @@ impl<'a> State<'a> {
             Key::Reset => self.asks = Some(Question::Reset),
             Key::Help => {
                 let reach = reach::full(&self.started.seat.workspace, &self.started.services);
-                self.read("Keys".to_owned(), format!("{}\n{reach}", keys::table()));
+                self.read(
+                    "Keys".to_owned(),
+                    format!("{}\n{}\n{reach}", keys::table(), keys::SIGNS),
+                );
             }
         }
         Ok(Act::Nothing)
@@ -244,6 +280,10 @@ impl<'a> State<'a> {
         self.marks = vec![known; self.task().checks.len()];
         self.news.clear();
         self.says.clear();
+        if let Some(last) = self.last.get(self.task_id()).filter(|_| !self.passed()).cloned() {
+            self.found(&last, "the last time");
+            self.to = None;
+        }
         self.scroll = 0;
         self.took = Duration::ZERO;
         self.looked = None;
@@ -272,17 +312,18 @@ impl<'a> State<'a> {
         };
         let title = style(format!("Hint {shown} of {available}")).bold();
         self.news = format!("{title}\n\n{}", markdown::render(hint, term::width()));
-        self.to_checks = true;
+        self.news_is_evidence = false;
+        self.to = Some(Place::Checks);
         Ok(())
     }
 
     fn evidence(&mut self) {
-        let Some(last) = &self.last else {
-            self.says("Nothing has been checked yet: 'c' does.");
+        let Some(last) = self.last.get(self.task_id()) else {
+            self.says("This task has not been checked yet: 'c' does.");
             return;
         };
         let detail = Detail { verbose: true, width: term::width() };
-        self.read("The last check in full".to_owned(), text::lab(last, detail));
+        self.read("The last check in full".to_owned(), text::whole(last, detail));
     }
 
     fn solution(&mut self) -> Result<()> {
@@ -330,27 +371,26 @@ impl<'a> State<'a> {
         let which = |what: &str| {
             let services = self.services();
             let names = services.iter().enumerate().map(|(at, name)| format!("{} {name}", at + 1));
-            format!("{what}?  {}", names.collect::<Vec<_>>().join("  "))
+            format!("{what}?  {}  other keys: none", names.collect::<Vec<_>>().join("  "))
         };
-        let text = match question {
+        match question {
             Question::Solution => {
-                "Show a right solution? That you looked is recorded.  Enter: yes, other keys: no"
+                "Show a right solution? That you looked is recorded.  y yes  other keys: no"
                     .to_owned()
             }
             Question::Reset => {
-                "Reset the lab?  1 data alone, your files stay  2 data and files, yours are moved aside"
+                "Reset the lab?  1 data alone, your files stay  2 data and files, yours are moved aside  other keys: no"
                     .to_owned()
             }
             Question::ClientOf => which("Whose client"),
             Question::LogsOf => which("Whose log"),
             Question::RepairOf => which("Repair which"),
-        };
-        style(text).bold().to_string()
+        }
     }
 
     fn answer(&mut self, question: Question, key: Key) -> Result<Act> {
         match (question, key) {
-            (Question::Solution, Key::Enter) => self.show_solution()?,
+            (Question::Solution, Key::Enter | Key::Yes) => self.show_solution()?,
             (Question::Reset, Key::Task(0)) => return Ok(Act::Reset(Workspace::Kept)),
             (Question::Reset, Key::Task(1)) => return Ok(Act::Reset(Workspace::SetAside)),
             (Question::ClientOf | Question::LogsOf | Question::RepairOf, Key::Task(at)) => {
@@ -358,16 +398,28 @@ impl<'a> State<'a> {
                     return match question {
                         Question::LogsOf => Ok(Act::Logs(service.to_owned())),
                         Question::RepairOf => Ok(Act::Repair(service.to_owned())),
-                        _ => {
-                            let plan = self.session.plan(self.lab(), self.started.seat.clone())?;
-                            Ok(Act::Open(plan.expect_member(service)?.client()))
-                        }
+                        _ => Ok(Act::Client(service.to_owned())),
                     };
                 }
             }
             _ => self.says.clear(),
         }
         Ok(Act::Nothing)
+    }
+
+    /// Whether much would be lost by a crash.
+    pub fn time_is_due(&self) -> bool {
+        self.counted.elapsed() >= COUNTED_EVERY
+    }
+
+    /// Records the time that was spent.
+    ///
+    /// # Errors
+    /// The store cannot be written.
+    pub fn count_time(&mut self) -> Result<()> {
+        let spent = std::mem::replace(&mut self.counted, Instant::now()).elapsed();
+        self.spent += spent;
+        self.session.store.add_time(&self.lab().slug, spent)
     }
 
     /// What time makes of it: a file was saved, or services are looked at again.
@@ -406,20 +458,25 @@ impl<'a> State<'a> {
             self.checked = self.seen;
             self.says.clear();
             self.marks.fill(Mark::Open);
+            // What was seen before is no longer so.
+            self.news.clear();
+            self.to = Some(Place::Checks);
         }
     }
 
     pub fn stopped(&mut self) {
         self.busy = false;
         self.marks.fill(Mark::Unknown);
-        self.says("The check was ended.");
+        self.says("The check was ended: 'c' begins it again.");
     }
 
     /// Back from the shell or a client.
     pub fn back(&mut self, code: Result<u8>) {
         self.stirred = Instant::now();
         self.looked = None;
+        let cut_short = std::mem::take(&mut self.busy);
         match code {
+            Ok(_) if cut_short => self.stopped(),
             Ok(_) => self.says.clear(),
             Err(error) => self.failed(&error),
         }
@@ -461,30 +518,37 @@ impl<'a> State<'a> {
             }
             What::Lab => {
                 self.progress = self.session.store.progress(&self.lab().slug)?;
+                self.last.extend(result.tasks.iter().map(|task| (task.id.clone(), task.clone())));
                 self.show(self.at);
                 let detail = Detail { verbose: false, width: term::width() };
                 self.read("Every task".to_owned(), text::lab(&result, detail));
             }
         }
-        self.last = Some(result);
         Ok(Act::Nothing)
     }
 
-    /// Checks are ticked off as they turn true; what is not true yet is no fault.
+    /// Checks are ticked off as they turn true; what is not true yet is no fault, but what is no longer true is.
     fn looked_at(&mut self, result: &LabResult) -> Act {
         let Some(task) = result.tasks.iter().find(|task| task.id == self.task_id()) else {
             return Act::Nothing;
         };
+        let before = self.marks.clone();
         for check in &task.checks {
             let at = self.task().checks.iter().position(|c| c.id.value == check.id);
             let Some(at) = at else { continue };
             self.marks[at] = match (check.verdict, self.marks[at]) {
-                (Verdict::Pass | Verdict::Error | Verdict::Blocked, _) => {
-                    Mark::Known(check.verdict)
-                }
-                (Verdict::Fail, Mark::Known(Verdict::Fail)) => Mark::Known(Verdict::Fail),
-                (Verdict::Fail, _) => Mark::Unknown,
+                (Verdict::Fail, Mark::Unknown | Mark::Open) => Mark::Unknown,
+                (verdict, _) => Mark::Known(verdict),
             };
+        }
+        if self.marks != before && self.news_is_evidence {
+            // It tells of what was, and is no longer so.
+            self.news.clear();
+            self.news_is_evidence = false;
+            self.counted("now; 'c' says why");
+        }
+        if let Some(error) = task.checks.iter().find_map(|check| check.error.as_ref()) {
+            self.says = format!("'u' starts it again: {}", visible(&error.what));
         }
         let whole = self.task().checks.iter().all(Check::only_looks);
         if whole && task.verdict == Verdict::Pass {
@@ -497,32 +561,52 @@ impl<'a> State<'a> {
     fn checked_task(&mut self, result: &LabResult, asked: bool) -> Result<()> {
         self.progress = self.session.store.progress(&self.lab().slug)?;
         let Some(task) = result.tasks.first() else { return Ok(()) };
+        self.last.insert(task.id.clone(), task.clone());
         if task.id != self.task_id() {
             // Looked at is another one by now.
             self.says(format!("{}: {}", task.title, task.verdict));
             return Ok(());
         }
+        if task.verdict != Verdict::Pass {
+            self.found(task, if asked { "" } else { "after what you saved" });
+            return Ok(());
+        }
+        self.marks.fill(Mark::Known(Verdict::Pass));
+        let all = first_open(self.lab(), &self.progress).is_none();
+        let title = style(format!("★ Passed: {}", term::points(task.points))).green().bold();
+        let explanation = markdown::render(&self.task().explanation, term::width());
+        self.news = format!("{title}\n\n{explanation}");
+        self.news_is_evidence = false;
+        self.says = if all {
+            style("That was the last one: every task has passed.").green().to_string()
+        } else {
+            style("Enter goes on to the next task.").green().to_string()
+        };
+        self.to = Some(Place::News);
+        Ok(())
+    }
+
+    /// Shows what came of a check of this task that did not pass.
+    fn found(&mut self, task: &TaskResult, when: &str) {
         for check in &task.checks {
             self.mark(&check.id, Mark::Known(check.verdict));
         }
-        let width = term::width();
-        if task.verdict == Verdict::Pass {
-            let all = first_open(self.lab(), &self.progress).is_none();
-            let title = style(format!("★ Passed: {}", term::points(task.points))).green().bold();
-            let explanation = markdown::render(&self.task().explanation, width);
-            self.news = format!("{title}\n\n{explanation}");
-            self.says = if all {
-                style("That was the last one: every task has passed.").green().to_string()
-            } else {
-                style("Enter goes on to the next task.").green().to_string()
-            };
+        self.news = text::failed(task, Detail { verbose: false, width: term::width() });
+        self.news_is_evidence = true;
+        self.counted(when);
+        self.to = Some(Place::Checks);
+    }
+
+    /// Says how many checks hold, by what is known of them.
+    fn counted(&mut self, when: &str) {
+        let known = |verdict| self.marks.iter().filter(|m| **m == Mark::Known(verdict)).count();
+        let (all, errors) = (self.marks.len(), known(Verdict::Error));
+        let open = all - known(Verdict::Pass);
+        let says = if errors > 0 {
+            format!("{errors} of {all} checks could not be made {when}")
         } else {
-            self.news = text::failed(task, Detail { verbose: false, width });
-            let open = task.checks.iter().filter(|c| c.verdict != Verdict::Pass).count();
-            let by = if asked { "" } else { " after what you saved" };
-            self.says = format!("{open} of {} checks do not pass{by}", task.checks.len());
-        }
-        self.to_checks = true;
-        Ok(())
+            format!("{open} of {all} checks do not pass {when}")
+        };
+        self.says(says.trim_end());
     }
 }

@@ -3,24 +3,25 @@
 mod keys;
 mod task;
 
+use std::collections::BTreeMap;
 use std::path::Path;
 
 use console::style;
 use keys::Key;
 
-use super::shell;
+use super::visit;
 use crate::catalog::lab::{Lab, Task};
-use crate::engine::ExecSpec;
-use crate::error::Result;
-use crate::report::reach;
+use crate::error::{Error, Result};
 use crate::report::text::{self, Detail};
+use crate::report::{reach, solution};
 use crate::session::Session;
-use crate::session::start::{Reach, Started};
+use crate::session::reset::Workspace;
+use crate::session::start::{Reach, Started, Wanted};
 use crate::session::status::place;
 use crate::store::SeatRow;
 use crate::term::signal::{Ending, interrupted};
 use crate::term::{self, markdown, print};
-use crate::verdict::Verdict;
+use crate::verdict::{TaskResult, Verdict};
 
 /// Shows a task and does what is typed, until the learner leaves.
 ///
@@ -28,7 +29,9 @@ use crate::verdict::Verdict;
 /// The store or the engine fails in a way that ends the session.
 pub async fn run(session: &Session, started: &Started) -> Result<u8> {
     let Started { lab, seat, services, .. } = started;
-    let mut screen = Screen { session, lab, seat, services, at: 0 };
+    let last = BTreeMap::new();
+    let services = services.clone();
+    let mut screen = Screen { session, started, lab, seat, services, at: 0, last };
     // Listened to all the time: it ends what goes on, and then the prompt too.
     let mut ending = Ending::listen();
     let mut code = 0;
@@ -44,14 +47,27 @@ pub async fn run(session: &Session, started: &Started) -> Result<u8> {
             line = screen.read() => line,
         };
         let Some(line) = line else { break };
-        let outcome = match keys::parse(&line) {
+        let parsed = keys::parse(&line);
+        let word = parsed.as_ref().map_or("", |(_, word)| word);
+        let outcome = match parsed.as_ref().map(|(key, _)| *key) {
             Ok(Key::Task) => screen.show_task(),
             Ok(Key::Check) => screen.check(true).await,
             Ok(Key::All) => screen.check(false).await,
             Ok(Key::Hint) => screen.hint(),
-            Ok(Key::Next) => screen.go(1),
-            Ok(Key::Previous) => screen.go(-1),
-            Ok(Key::Shell) => screen.shell().await,
+            Ok(Key::Next) => screen.go(screen.at + 1),
+            Ok(Key::Previous) => screen.go(screen.at.saturating_sub(1)),
+            Ok(Key::Jump(at)) => screen.go(at),
+            Ok(Key::Shell) => visit::workbench(session, started, None).await.map(drop),
+            Ok(Key::Client) => screen.client(word).await,
+            Ok(Key::Logs) => screen.logs(word).await,
+            Ok(Key::Repair) => screen.repair(word).await,
+            Ok(Key::Up) => screen.up().await,
+            Ok(Key::Evidence) => {
+                screen.evidence();
+                Ok(())
+            }
+            Ok(Key::Solution) => screen.solution(),
+            Ok(Key::Reset) => screen.reset(word).await,
             Ok(Key::Help) => {
                 screen.help();
                 Ok(())
@@ -76,10 +92,13 @@ pub async fn run(session: &Session, started: &Started) -> Result<u8> {
 
 struct Screen<'a> {
     session: &'a Session,
+    started: &'a Started,
     lab: &'a Lab,
     seat: &'a SeatRow,
-    services: &'a [Reach],
+    services: Vec<Reach>,
     at: usize,
+    /// What came of the last check of each task.
+    last: BTreeMap<String, TaskResult>,
 }
 
 impl Screen<'_> {
@@ -91,7 +110,7 @@ impl Screen<'_> {
     fn open(&self) -> Result<()> {
         let progress = self.session.store.progress(&self.lab.slug)?;
         let task = task::view(self.lab, self.at, &progress, term::width());
-        print(&opening(&self.seat.workspace, self.services, &task, term::width()));
+        print(&opening(&self.seat.workspace, &self.services, &task, term::width()));
         Ok(())
     }
 
@@ -102,7 +121,7 @@ impl Screen<'_> {
     }
 
     fn help(&self) {
-        let reach = reach::full(&self.seat.workspace, self.services);
+        let reach = reach::full(&self.seat.workspace, &self.services);
         print(&format!("\n{}\n{reach}\n", keys::table()));
     }
 
@@ -123,6 +142,7 @@ impl Screen<'_> {
             "\n{}\n",
             text::lab(&result, Detail { verbose: false, width: term::width() })
         ));
+        self.last.extend(result.tasks.iter().map(|task| (task.id.clone(), task.clone())));
         if this_task && result.verdict == Verdict::Pass {
             let before = self.at;
             self.at = place(&self.session.store, self.lab)?;
@@ -148,17 +168,87 @@ impl Screen<'_> {
         Ok(())
     }
 
-    fn go(&mut self, by: isize) -> Result<()> {
-        self.at = self.at.saturating_add_signed(by).min(self.lab.tasks.len().saturating_sub(1));
+    fn go(&mut self, to: usize) -> Result<()> {
+        self.at = to.min(self.lab.tasks.len().saturating_sub(1));
         self.session.store.set_place(&self.lab.slug, &self.task().id.value)?;
         self.show_task()
     }
 
-    async fn shell(&self) -> Result<()> {
-        let plan = self.session.plan(self.lab, self.seat.clone())?;
-        let container = self.session.workbench(&plan).await?;
+    fn evidence(&self) {
+        let detail = Detail { verbose: true, width: term::width() };
+        match self.last.get(&self.task().id.value) {
+            Some(last) => print(&text::whole(last, detail)),
+            None => print("This task has not been checked yet: 'c' does.\n"),
+        }
+    }
+
+    fn solution(&self) -> Result<()> {
+        let Some(style) = self.lab.solutions.first() else {
+            print("The lab ships no solution.\n");
+            return Ok(());
+        };
+        let task = &self.task().id.value;
+        self.session.store.show_solution(&self.lab.slug, task)?;
+        let steps = solution::of_task(&self.session.catalog, self.lab, style, task)?;
+        print(&solution::text(&steps));
+        Ok(())
+    }
+
+    /// The service that is meant: the one named, or the only one.
+    ///
+    /// # Errors
+    /// There are several and none is named.
+    fn service<'s>(&'s self, word: &'s str) -> Result<&'s str> {
+        match self.services.as_slice() {
+            _ if !word.is_empty() => Ok(word),
+            [only] => Ok(&only.service),
+            several => {
+                let names: Vec<&str> = several.iter().map(|reach| reach.service.as_str()).collect();
+                Err(Error::usage("Which service?").help(format!("one of {}", names.join(", "))))
+            }
+        }
+    }
+
+    async fn client(&self, word: &str) -> Result<()> {
+        let service = self.service(word)?;
+        visit::workbench(self.session, self.started, Some(service)).await.map(drop)
+    }
+
+    async fn logs(&self, word: &str) -> Result<()> {
+        let service = self.service(word)?;
+        self.session.plan(self.lab, self.seat.clone())?.expect_member(service)?;
+        print(&visit::logs(self.session, self.started, service).await);
+        Ok(())
+    }
+
+    async fn repair(&self, word: &str) -> Result<()> {
+        visit::repair(self.session, self.started, self.service(word)?).await
+    }
+
+    async fn up(&mut self) -> Result<()> {
+        let started = self.session.start(self.lab, Wanted::default()).await?;
         self.session.events.shown().await;
-        shell::run(&self.session.engine, &container, ExecSpec::new(["bash", "-l"])).await?;
+        self.services = started.services;
+        Ok(())
+    }
+
+    async fn reset(&mut self, word: &str) -> Result<()> {
+        let files = match word {
+            "data" => Workspace::Kept,
+            "all" => Workspace::SetAside,
+            _ => {
+                print(
+                    "'reset data' makes services and data anew, 'reset all' also moves your files aside.\n",
+                );
+                return Ok(());
+            }
+        };
+        let done = self.session.reset(self.lab, self.seat.clone(), files).await?;
+        self.session.events.shown().await;
+        if let Some(old) = &done.old_workspace {
+            print(&format!("Your old files are in {}\n", old.display()));
+        }
+        self.services = done.services;
         Ok(())
     }
 
