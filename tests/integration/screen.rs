@@ -115,6 +115,43 @@ fn checks_are_ticked_off_as_they_turn_true_and_a_pass_leads_on() {
 }
 
 #[test]
+fn a_service_that_has_stopped_is_noticed_and_started_by_a_key() {
+    let sandbox = Sandbox::with_fixture("labs");
+    let mut terminal = Terminal::open(&sandbox, KEYS);
+    terminal.sees("○ The door is open");
+    let redis = sandbox.on_engine().containers.into_iter().find(|name| name.ends_with("-redis"));
+    crate::docker::kill(&redis.unwrap());
+    terminal.sees("'u' starts it again: The service redis");
+    terminal.types("o");
+    terminal.sees("redis has stopped");
+    terminal.types("u");
+    terminal.sees("○ The door is open");
+    sandbox.redis(KEYS, &["SET", "door", "open"]);
+    terminal.sees("★ Passed: 1 point");
+    terminal.types("q");
+    assert_eq!(terminal.end(), 0);
+}
+
+#[test]
+fn what_was_found_is_dropped_when_it_is_no_longer_so_and_kept_for_each_task() {
+    let sandbox = Sandbox::with_fixture("labs");
+    let mut terminal = Terminal::open(&sandbox, KEYS);
+    terminal.sees("○ The door is open");
+    terminal.types("c");
+    terminal.sees("redis answers nothing");
+    terminal.types("n");
+    terminal.sees("2. Fill the shelf");
+    terminal.types("p");
+    terminal.sees("redis answers nothing");
+    terminal.sees("1 of 1 checks do not pass the last time");
+    sandbox.redis(KEYS, &["SET", "door", "open"]);
+    terminal.sees("★ Passed: 1 point");
+    assert!(!terminal.text().contains("redis answers nothing"), "{}", terminal.text());
+    terminal.types("q");
+    assert_eq!(terminal.end(), 0);
+}
+
+#[test]
 fn who_comes_back_is_at_the_task_that_was_left() {
     let sandbox = Sandbox::with_fixture("labs");
     let mut terminal = Terminal::open(&sandbox, KEYS);
@@ -141,7 +178,7 @@ fn a_program_is_checked_when_it_is_saved_and_failing_so_costs_no_attempt() {
     terminal.sees("★ Passed: 3 points");
     terminal.types("e");
     terminal.sees("The last check in full");
-    terminal.sees("1 of 1 tasks pass");
+    terminal.sees("✓ A job that went in comes out");
     terminal.types("q");
     terminal.sees("★ Passed: 3 points");
     terminal.types("q");
@@ -160,7 +197,7 @@ fn ctrl_c_ends_a_check_and_not_the_screen() {
     let runs = || crate::docker::labelled(&format!("labs.seat={seat}")).containers;
     until("a runner runs", || runs().iter().any(|name| name.contains("runner")));
     terminal.types("\x03");
-    terminal.sees("The check was ended.");
+    terminal.sees("The check was ended: 'c' begins it again.");
     assert!(!runs().iter().any(|name| name.contains("runner")));
     terminal.types("q");
     assert_eq!(terminal.end(), 0);
@@ -178,7 +215,7 @@ fn keys_show_what_there_is_and_questions_are_answered() {
     terminal.types("q");
     terminal.sees("Hint 1 of 3");
     terminal.types("e");
-    terminal.sees("Nothing has been checked yet");
+    terminal.sees("This task has not been checked yet");
     terminal.types("S");
     terminal.sees("That you looked is recorded.");
     terminal.types("n");

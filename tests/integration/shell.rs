@@ -161,6 +161,36 @@ fn a_lab_is_worked_through_at_its_prompt() {
 }
 
 #[test]
+fn the_prompt_reads_a_pipe_and_knows_what_the_screen_knows() {
+    let sandbox = seat_of(KEYS);
+    let typed = "evidence\nc\nevidence\nS\nlogs redis\n2\nreset data\nup\nlogs kafka\nq\n";
+    let mut labs = sandbox.command(&["run", KEYS, "--plain"]);
+    let mut child = labs
+        .stdin(std::process::Stdio::piped())
+        .stdout(std::process::Stdio::piped())
+        .spawn()
+        .unwrap();
+    std::io::Write::write_all(&mut child.stdin.take().unwrap(), typed.as_bytes()).unwrap();
+    let ran: crate::sandbox::Ran = child.wait_with_output().unwrap().into();
+    assert_eq!(ran.code, 0, "{ran:#?}");
+    let mut rest = ran.stdout.as_str();
+    for said in [
+        "Open the door",
+        "has not been checked yet",
+        "redis answers nothing",
+        "redis answers nothing",
+        "SET door open",
+        "Ready to accept connections",
+        "Fill the shelf",
+        "There is no service \"kafka\"",
+        "The seat goes on running.",
+    ] {
+        let (_, after) = rest.split_once(said).unwrap_or_else(|| panic!("no {said:?}: {ran:#?}"));
+        rest = after;
+    }
+}
+
+#[test]
 fn a_pass_at_the_prompt_leads_to_the_next_task() {
     let sandbox = Sandbox::with_fixture("labs");
     let mut session = terminal(&sandbox, &["run", KEYS, "--plain"]);

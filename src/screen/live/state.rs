@@ -455,6 +455,8 @@ impl<'a> State<'a> {
         self.busy = what != What::Look;
         self.looked = Some(Instant::now());
         if let What::Task { .. } | What::Lab = what {
+            // What was saved up to now is what is checked.
+            self.seen = watch::fingerprint(&self.started.seat.workspace);
             self.checked = self.seen;
             self.says.clear();
             self.marks.fill(Mark::Open);
