@@ -175,7 +175,7 @@ fn the_prompt_reads_a_pipe_and_knows_what_the_screen_knows() {
     assert_eq!(ran.code, 0, "{ran:#?}");
     let mut rest = ran.stdout.as_str();
     for said in [
-        "Open the door",
+        "Mind the door.",
         "has not been checked yet",
         "redis answers nothing",
         "redis answers nothing",
