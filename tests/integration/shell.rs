@@ -181,7 +181,7 @@ fn the_prompt_reads_a_pipe_and_knows_what_the_screen_knows() {
         "redis answers nothing",
         "SET door open",
         "Ready to accept connections",
-        "Fill the shelf",
+        "Mind the shelf.",
         "There is no service \"kafka\"",
         "The seat goes on running.",
     ] {
