@@ -19,7 +19,8 @@ use crate::verdict::Verdict;
 pub struct Args {
     #[command(flatten)]
     target: Target,
-    /// Solve what comes before it and has not passed; that you were given the solutions is recorded
+    /// Solve what comes before it and has not passed; that you were given the solutions is recorded, and your files
+    /// that give way are kept as NAME.before
     #[arg(long)]
     solve: bool,
     /// Print one JSON document

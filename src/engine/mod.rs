@@ -13,6 +13,7 @@ mod context;
 mod demux;
 mod events;
 mod exec;
+mod failpoint;
 mod fault;
 mod hijack;
 mod image;
@@ -82,7 +83,10 @@ impl Engine {
     where
         F: Future<Output = Result<T, bollard::errors::Error>>,
     {
-        match tokio::time::timeout(limit, work).await {
+        failpoint::step();
+        let result = tokio::time::timeout(limit, work).await;
+        failpoint::step();
+        match result {
             Ok(Ok(value)) => Ok(value),
             Ok(Err(error)) => Err(self.explain(&what, &error)),
             Err(_) => Err(self.timed_out(&what, limit)),

@@ -37,6 +37,7 @@ impl Session {
             Workspace::Kept => None,
             Workspace::SetAside => workspace::set_aside(plan.workspace())?,
         };
+        self.prepare(lab, &plan)?;
         let services = self.provision(lab, &plan).await?;
         Ok(ResetDone { old_workspace, workspace: plan.seat.workspace, services })
     }

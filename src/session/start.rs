@@ -80,6 +80,11 @@ impl Session {
         if !resumed {
             self.store.add_seat(&plan.seat)?;
         }
+        let added = self.prepare(&lab, &plan)?;
+        if resumed && plan.seat.ready && !added.is_empty() {
+            let files = added.join(", ");
+            self.events.note(format!("Was missing in your folder and is there again: {files}"));
+        }
         let services = self.provision(&lab, &plan).await?;
         self.store.seat_is_ready(&plan.seat.id)?;
         Ok(Started {
@@ -123,15 +128,14 @@ impl Session {
         counted.await.unwrap_or_default()
     }
 
+    /// Makes the workspace, and adds the starter files that are not there; answers which.
+    pub(super) fn prepare(&self, lab: &Lab, plan: &Plan) -> Result<Vec<String>> {
+        let files = self.catalog.lab_files();
+        workspace::prepare(lab, files, plan.workspace(), &plan.seat.id, plan.owner())
+    }
+
     /// Makes what the plan says and is not there, starts what does not run, and waits until all of it answers.
     pub(super) async fn provision(&self, lab: &Lab, plan: &Plan) -> Result<Vec<Reach>> {
-        workspace::prepare(
-            lab,
-            self.catalog.lab_files(),
-            plan.workspace(),
-            &plan.seat.id,
-            plan.owner(),
-        )?;
         let (gates, subnet) =
             tokio::try_join!(self.ensure_gates_network(), self.seat_subnet(plan))?;
         let (made, is_made) = oneshot::channel();

@@ -39,14 +39,14 @@ pub fn default_path(slug: &str) -> Result<PathBuf> {
     Ok(home.join("labs").join(slug))
 }
 
-/// Makes the folder and adds the starter files that are not there yet.
+/// Makes the folder and adds the starter files that are not there yet; answers which.
 pub fn prepare(
     lab: &Lab,
     files: &Files,
     workspace: &Path,
     seat: &str,
     owner: (u32, u32),
-) -> Result<()> {
+) -> Result<Vec<String>> {
     let failed = |path: &Path| {
         let place = path.display().to_string();
         move |e: io::Error| {
@@ -59,12 +59,17 @@ pub fn prepare(
     create_owned(workspace, owner).map_err(failed(workspace))?;
     refuse_foreign(workspace, owner)?;
     let folder = format!("{}/starter", lab.slug);
+    let mut added = Vec::new();
     for name in files.below(&folder) {
         let content = rendered::file(files, &format!("{folder}/{name}"), &lab.variables)?;
-        let path = workspace.join(rendered::name(&name));
-        write_new(&path, &content, owner).map_err(failed(&path))?;
+        let name = rendered::name(&name);
+        let path = workspace.join(name);
+        if write_new(&path, &content, owner).map_err(failed(&path))? {
+            added.push(name.to_owned());
+        }
     }
-    write_nonce(workspace, seat, owner).map_err(failed(&workspace.join(NONCE)))
+    write_nonce(workspace, seat, owner).map_err(failed(&workspace.join(NONCE)))?;
+    Ok(added)
 }
 
 /// Empties a workspace that nobody else uses, and puts the starter files there again.
@@ -91,7 +96,7 @@ pub fn renew(
             .at(workspace.display().to_string())
             .because(e)
     })?;
-    prepare(lab, files, workspace, seat, owner)
+    prepare(lab, files, workspace, seat, owner).map(drop)
 }
 
 /// What a starter file holds; nothing where the lab has none of that name.
@@ -372,7 +377,8 @@ fn create_owned(folder: &Path, owner: (u32, u32)) -> io::Result<()> {
     }
 }
 
-fn write_new(path: &Path, content: &[u8], owner: (u32, u32)) -> io::Result<()> {
+/// Writes a file unless one is there; answers whether it was written.
+fn write_new(path: &Path, content: &[u8], owner: (u32, u32)) -> io::Result<bool> {
     if let Some(folder) = path.parent() {
         create_owned(folder, owner)?;
     }
@@ -381,9 +387,10 @@ fn write_new(path: &Path, content: &[u8], owner: (u32, u32)) -> io::Result<()> {
             // Half a file would pass for the learner's own the next time.
             io::Write::write_all(&mut file, content)
                 .inspect_err(|_| drop(fs::remove_file(path)))?;
-            chown(&OwnedFd::from(file), owner)
+            chown(&OwnedFd::from(file), owner)?;
+            Ok(true)
         }
-        Err(e) if e.kind() == io::ErrorKind::AlreadyExists => Ok(()),
+        Err(e) if e.kind() == io::ErrorKind::AlreadyExists => Ok(false),
         Err(e) => Err(e),
     }
 }

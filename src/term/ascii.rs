@@ -39,6 +39,8 @@ fn sign_in_ascii(sign: char) -> char {
         '↓' => 'v',
         '─' | '━' | '╸' | '–' | '—' | '−' => '-',
         '│' => '|',
+        '“' | '”' => '"',
+        '’' => '\'',
         '▁' | '▂' => '_',
         '▃' | '▄' | '▅' => '=',
         '▆' | '▇' | '█' => '#',
@@ -63,7 +65,7 @@ mod tests {
 
     #[test]
     fn every_sign_of_the_screen_has_one_in_ascii() {
-        let signs = "✓✗●○◌★›→…·↑↓─━│█░▁▇•–";
+        let signs = "✓✗●○◌★›→…·↑↓─━│█░▁▇•–“”’";
         let plain = plain(signs);
         assert!(plain.is_ascii(), "{plain}");
     }

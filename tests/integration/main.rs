@@ -13,6 +13,7 @@ mod hostile;
 mod http;
 mod interrupt;
 mod keyed;
+mod kill;
 mod locks;
 mod mutants;
 mod mysql;

@@ -432,6 +432,19 @@ fn a_seat_that_nobody_uses_is_removed_when_its_lease_has_run_out() {
 }
 
 #[test]
+fn a_starter_file_that_is_gone_is_there_again_and_that_is_said() {
+    let sandbox = tiny();
+    seat(&sandbox, KEYS);
+    let notes = sandbox.workspace(KEYS).join("notes.txt");
+    std::fs::remove_file(&notes).unwrap();
+    let again = sandbox.ok(&["run", KEYS, "--detach"]);
+    assert!(again.stderr.contains("is there again: notes.txt"), "{again:#?}");
+    assert!(notes.exists());
+    let again = sandbox.ok(&["run", KEYS, "--detach"]);
+    assert!(!again.stderr.contains("there again"), "{again:#?}");
+}
+
+#[test]
 fn a_lease_that_is_no_span_of_time_is_refused() {
     let sandbox = tiny();
     for lease in ["soon", "-2d", "0s", "99999999999y"] {

@@ -1,0 +1,181 @@
+//! What comes of work: marks, news, and what is said.
+
+use std::time::{Duration, Instant};
+
+use console::style;
+
+use super::{Act, Place, State};
+use crate::catalog::lab::Check;
+use crate::error::Result;
+use crate::event::Event;
+use crate::report::text::{self, Detail};
+use crate::screen::live::page::Mark;
+use crate::screen::live::{What, watch};
+use crate::session::status::first_open;
+use crate::term::escape::visible;
+use crate::term::{self, markdown};
+use crate::verdict::{LabResult, TaskResult, Verdict};
+
+impl State<'_> {
+    /// Something was begun.
+    pub fn begun(&mut self, what: What) {
+        self.busy = what != What::Look;
+        self.looked = Some(Instant::now());
+        if let What::Task { .. } | What::Lab = what {
+            // What was saved up to now is what is checked.
+            self.seen = watch::fingerprint(&self.started.seat.workspace);
+            self.checked = self.seen;
+            self.says.clear();
+            self.marks.fill(Mark::Open);
+            // What was seen before is no longer so.
+            self.news.clear();
+            self.to = Some(Place::Checks);
+        }
+    }
+
+    pub fn stopped(&mut self) {
+        self.busy = false;
+        self.marks.fill(Mark::Unknown);
+        self.says("The check was ended: 'c' begins it again.");
+    }
+
+    /// Back from the shell or a client.
+    pub fn back(&mut self, code: Result<u8>) {
+        self.stirred = Instant::now();
+        self.looked = None;
+        let cut_short = std::mem::take(&mut self.busy);
+        match code {
+            Ok(_) if cut_short => self.stopped(),
+            Ok(_) => self.says.clear(),
+            Err(error) => self.failed(&error),
+        }
+    }
+
+    /// What work that goes on says of itself.
+    pub fn happened(&mut self, event: Event) {
+        match event {
+            Event::CheckDone { task, result } if self.busy && task == self.task_id() => {
+                self.mark(&result.id, Mark::Known(result.verdict));
+            }
+            Event::Shown(shown) => shown.notify_one(),
+            _ => {}
+        }
+    }
+
+    fn mark(&mut self, check: &str, mark: Mark) {
+        if let Some(at) = self.task().checks.iter().position(|c| c.id.value == check) {
+            self.marks[at] = mark;
+        }
+    }
+
+    /// What came of work.
+    pub fn done(&mut self, what: What, took: Duration, result: Result<LabResult>) -> Result<Act> {
+        self.busy = false;
+        let result = match result {
+            Ok(result) => result,
+            Err(error) => {
+                self.marks.fill(Mark::Unknown);
+                self.failed(&error);
+                return Ok(Act::Nothing);
+            }
+        };
+        match what {
+            What::Look => return Ok(self.looked_at(&result)),
+            What::Task { asked } => {
+                self.took = took;
+                self.checked_task(&result, asked)?;
+            }
+            What::Lab => {
+                self.progress = self.session.store.progress(&self.lab().slug)?;
+                self.last.extend(result.tasks.iter().map(|task| (task.id.clone(), task.clone())));
+                self.show(self.at);
+                let detail = Detail { verbose: false, width: term::width() };
+                self.read("Every task".to_owned(), text::lab(&result, detail));
+            }
+        }
+        Ok(Act::Nothing)
+    }
+
+    /// Checks are ticked off as they turn true; what is not true yet is no fault, but what is no longer true is.
+    fn looked_at(&mut self, result: &LabResult) -> Act {
+        let Some(task) = result.tasks.iter().find(|task| task.id == self.task_id()) else {
+            return Act::Nothing;
+        };
+        let before = self.marks.clone();
+        for check in &task.checks {
+            let at = self.task().checks.iter().position(|c| c.id.value == check.id);
+            let Some(at) = at else { continue };
+            self.marks[at] = match (check.verdict, self.marks[at]) {
+                (Verdict::Fail, Mark::Unknown | Mark::Open) => Mark::Unknown,
+                (verdict, _) => Mark::Known(verdict),
+            };
+        }
+        if self.marks != before && self.news_is_evidence {
+            // It tells of what was, and is no longer so.
+            self.news.clear();
+            self.news_is_evidence = false;
+            self.counted("now; 'c' says why");
+        }
+        if let Some(error) = task.checks.iter().find_map(|check| check.error.as_ref()) {
+            self.says = format!("'u' starts it again: {}", visible(&error.what));
+        }
+        let whole = self.task().checks.iter().all(Check::only_looks);
+        if whole && task.verdict == Verdict::Pass {
+            Act::Begin(What::Task { asked: false })
+        } else {
+            Act::Nothing
+        }
+    }
+
+    fn checked_task(&mut self, result: &LabResult, asked: bool) -> Result<()> {
+        self.progress = self.session.store.progress(&self.lab().slug)?;
+        let Some(task) = result.tasks.first() else { return Ok(()) };
+        self.last.insert(task.id.clone(), task.clone());
+        if task.id != self.task_id() {
+            // Looked at is another one by now.
+            self.says(format!("{}: {}", task.title, task.verdict));
+            return Ok(());
+        }
+        if task.verdict != Verdict::Pass {
+            self.found(task, if asked { "" } else { "after what you saved" });
+            return Ok(());
+        }
+        self.marks.fill(Mark::Known(Verdict::Pass));
+        let all = first_open(self.lab(), &self.progress).is_none();
+        let title = style(format!("★ Passed: {}", term::points(task.points))).green().bold();
+        let explanation = markdown::render(&self.task().explanation, term::width());
+        self.news = format!("{title}\n\n{explanation}");
+        self.news_is_evidence = false;
+        self.says = if all {
+            style("That was the last one: every task has passed.").green().to_string()
+        } else {
+            style("Enter goes on to the next task.").green().to_string()
+        };
+        self.to = Some(Place::News);
+        Ok(())
+    }
+
+    /// Shows what came of a check of this task that did not pass.
+    pub(super) fn found(&mut self, task: &TaskResult, when: &str) {
+        for check in &task.checks {
+            self.mark(&check.id, Mark::Known(check.verdict));
+        }
+        self.news = text::failed(task, Detail { verbose: false, width: term::width() });
+        self.news_is_evidence = true;
+        self.counted(when);
+        self.to = Some(Place::Checks);
+    }
+
+    /// Says how many checks hold, by what is known of them.
+    fn counted(&mut self, when: &str) {
+        let known = |verdict| self.marks.iter().filter(|m| **m == Mark::Known(verdict)).count();
+        let (all, errors) = (self.marks.len(), known(Verdict::Error));
+        let open = all - known(Verdict::Pass);
+        let says = if errors > 0 {
+            format!("{errors} of {all} checks could not be made {when}")
+        } else {
+            format!("{open} of {all} checks do not pass {when}")
+        };
+        self.says(says.trim_end());
+    }
+}
