@@ -41,13 +41,16 @@ impl Session {
         let belongings = self.belongings(seat).await?;
         let drops = belongings.containers.iter().map(|name| self.drop_container(name));
         futures_util::future::try_join_all(drops).await?;
+        // An engine can hold on to a network whose containers are gone. That keeps nothing else from going; the network
+        // stays recorded, and the next one to collect garbage tries again.
+        let mut stays = None;
         for name in &belongings.networks {
-            self.drop_network(name).await?;
+            stays = self.drop_network(name).await.err().or(stays);
         }
         for name in &belongings.volumes {
             self.drop_volume(name).await?;
         }
-        Ok(belongings)
+        stays.map_or(Ok(belongings), Err)
     }
 
     /// What a seat has on the engine, or had before it was removed there by somebody else.
