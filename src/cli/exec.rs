@@ -1,3 +1,5 @@
+use clap_complete::ArgValueCompleter;
+
 use super::completions;
 use crate::catalog::Catalog;
 use crate::engine::ExecSpec;
@@ -6,7 +8,6 @@ use crate::event::Events;
 use crate::screen::shell;
 use crate::session::Session;
 use crate::session::plan::WORKBENCH;
-use clap_complete::ArgValueCompleter;
 
 /// Run a command in a service's container or in the workbench; stdin is passed on
 #[derive(Debug, clap::Args)]

@@ -46,17 +46,20 @@ impl Args {
             let solving =
                 Solving { session: &session, lab, seat, plan: session.plan(lab, seat.clone())? };
             let done = tokio::select! {
-                done = solving.up_to(task, &mut solved) => done,
-                signal = interrupted() => {
-                    session.remove_abandoned_stands(&seat.id).await?;
-                    return Ok(signal);
-                }
+                done = solving.up_to(task, &mut solved) => Ok(done),
+                signal = interrupted() => Err(signal),
             };
+            if done.is_err() {
+                session.remove_abandoned_stands(&seat.id).await?;
+            }
             session.events.shown().await;
             for kept in &solved.kept {
                 output::note(&format!("your file is now {kept}"));
             }
-            done?;
+            match done {
+                Ok(done) => done?,
+                Err(signal) => return Ok(signal),
+            }
             session.store
         } else {
             Store::open()?

@@ -1,10 +1,10 @@
-use super::completions;
-use clap_complete::ArgValueCompleter;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use clap_complete::ArgValueCompleter;
 use tokio::sync::watch;
 
+use super::completions;
 use super::keyed::Keyed;
 use super::output;
 use crate::catalog::Catalog;

@@ -1,8 +1,8 @@
-use super::completions;
 use clap_complete::ArgValueCompleter;
 use console::style;
 use serde_json::json;
 
+use super::completions;
 use super::keyed::Keyed;
 use super::output;
 use crate::catalog::Catalog;

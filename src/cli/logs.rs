@@ -1,7 +1,8 @@
-use super::completions;
-use clap_complete::ArgValueCompleter;
 use std::io::Write;
 
+use clap_complete::ArgValueCompleter;
+
+use super::completions;
 use crate::catalog::Catalog;
 use crate::engine::{LogOrigin, LogRequest};
 use crate::error::Result;

@@ -38,7 +38,7 @@ use crate::error::{Error, Result};
 use crate::event::Events;
 use crate::report::progress::Progress;
 use crate::session::Session;
-use crate::store::{self, Store};
+use crate::store::Store;
 use crate::term::signal::interrupted;
 
 /// Hands-on labs about real services, graded by probing the live systems.
@@ -161,9 +161,7 @@ async fn dispatch(command: Command, catalog: Catalog) -> Result<u8> {
 
 /// Removes seats that nobody has used for long, when there are any. What fails is tried again by the next command.
 async fn sweep(catalog: Catalog, events: Events) {
-    let due = Store::open().and_then(|store| store.seats());
-    let now = store::now();
-    if due.is_ok_and(|seats| seats.iter().any(|seat| seat.lease_until < now))
+    if Store::open().and_then(|store| store.expired_seats()).is_ok_and(|due| !due.is_empty())
         && let Ok(session) = Session::open(catalog, events)
         && let Err(error) = session.end_expired().await
     {

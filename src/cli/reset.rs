@@ -1,7 +1,7 @@
-use super::completions;
 use clap_complete::ArgValueCompleter;
 use dialoguer::Confirm;
 
+use super::completions;
 use super::output;
 use crate::catalog::Catalog;
 use crate::error::{Error, Result};

@@ -1,9 +1,9 @@
-use super::completions;
-use clap_complete::ArgValueCompleter;
 use std::path::PathBuf;
 
+use clap_complete::ArgValueCompleter;
 use console::style;
 
+use super::completions;
 use super::keyed::Keyed;
 use super::output;
 use crate::catalog::Catalog;

@@ -1,3 +1,5 @@
+use clap_complete::ArgValueCompleter;
+
 use super::completions;
 use super::output;
 use crate::catalog::Catalog;
@@ -7,7 +9,6 @@ use crate::event::Events;
 use crate::screen::shell;
 use crate::session::Session;
 use crate::session::plan::{Member, Plan, WORKBENCH};
-use clap_complete::ArgValueCompleter;
 
 /// Open a shell beside the services, or a service's own client
 #[derive(Debug, clap::Args)]

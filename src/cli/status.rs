@@ -1,3 +1,5 @@
+use clap_complete::ArgValueCompleter;
+
 use super::completions;
 use super::output;
 use crate::catalog::Catalog;
@@ -5,7 +7,6 @@ use crate::error::{Kind, Result};
 use crate::event::Events;
 use crate::session::Session;
 use crate::store::Store;
-use clap_complete::ArgValueCompleter;
 
 /// Show the seats: their services, how to reach them, and your progress
 #[derive(Debug, clap::Args)]

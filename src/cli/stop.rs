@@ -1,10 +1,11 @@
+use clap_complete::ArgValueCompleter;
+
 use super::completions;
 use super::output;
 use crate::catalog::Catalog;
 use crate::error::Result;
 use crate::event::Events;
 use crate::session::Session;
-use clap_complete::ArgValueCompleter;
 
 /// End a lab: its containers and their data go, your workspace and progress stay
 #[derive(Debug, clap::Args)]

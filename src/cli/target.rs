@@ -1,5 +1,7 @@
 //! `[LAB] [TASK]` on the command line.
 
+use clap_complete::ArgValueCompleter;
+
 use super::completions;
 use crate::catalog::lab::{Lab, Task};
 use crate::catalog::{Catalog, unknown};
@@ -8,7 +10,6 @@ use crate::session::resolve;
 use crate::session::status::place;
 use crate::store::{SeatRow, Store};
 use crate::suggest::did_you_mean;
-use clap_complete::ArgValueCompleter;
 
 /// A lab, a task of it, or both; the seat that the current directory means when no lab is named.
 #[derive(Debug, Clone, clap::Args)]

@@ -79,6 +79,8 @@ impl Session {
         recorded: Recorded,
     ) -> Result<LabResult> {
         let began = Instant::now();
+        // The screen goes on for hours, and looks all the time.
+        self.renew(seat)?;
         let plan = self.plan(lab, seat.clone())?;
         let gate = self.gate(&plan).await?;
         let places = plan

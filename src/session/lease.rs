@@ -6,12 +6,12 @@ use jiff::{Span, ToSpan, Zoned};
 use super::Session;
 use super::stop::Removed;
 use crate::error::{Error, Result};
-use crate::store::{SeatRow, now};
+use crate::store::SeatRow;
 
 /// How long a seat is kept without being used, unless `LABS_LEASE` says something else.
 const LASTS_DAYS: i64 = 30;
 /// A lease is not written anew for less.
-const WORTH_WRITING: i64 = 10;
+const WORTH_WRITING_MINUTES: i64 = 10;
 
 impl Session {
     /// A seat is used: it is kept for another while.
@@ -23,24 +23,13 @@ impl Session {
         self.store.renew_lease(&seat.id, &until, &already)
     }
 
-    /// The seats whose lease has run out.
-    ///
-    /// # Errors
-    /// The store cannot be read.
-    pub fn expired(&self) -> Result<Vec<SeatRow>> {
-        let now = now();
-        let mut seats = self.store.seats()?;
-        seats.retain(|seat| seat.lease_until < now);
-        Ok(seats)
-    }
-
     /// Removes the seats whose lease has run out, but for those that are being worked on right now.
     ///
     /// # Errors
     /// The engine refuses.
     pub async fn end_expired(&self) -> Result<Removed> {
         let mut removed = Removed::default();
-        for seat in self.expired()? {
+        for seat in self.store.expired_seats()? {
             if self.store.lock(&seat.lab).is_err() {
                 continue;
             }
@@ -83,7 +72,7 @@ fn lease() -> Result<(String, String)> {
     if until <= now {
         return Err(unusable(&"it does not lead into the future"));
     }
-    let already = until.checked_sub(WORTH_WRITING.minutes()).map_err(|e| unusable(&e))?;
+    let already = until.checked_sub(WORTH_WRITING_MINUTES.minutes()).map_err(|e| unusable(&e))?;
     let text = |time: Zoned| time.strftime("%Y-%m-%dT%H:%M:%SZ").to_string();
     Ok((text(until), text(already)))
 }

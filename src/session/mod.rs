@@ -6,6 +6,7 @@ pub mod harm;
 pub mod lease;
 mod ledger;
 mod link;
+mod nofollow;
 pub mod plan;
 pub mod put;
 mod remove;

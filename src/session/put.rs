@@ -1,14 +1,14 @@
 //! A file into a workspace, in place of one of that name. The learner can put links there: none is followed.
 
 use std::fs::File;
-use std::io::{self, Read, Write};
+use std::io::{self, Read};
 use std::os::fd::OwnedFd;
 use std::path::Path;
 
 use rustix::fs::{AtFlags, Mode, OFlags};
 use rustix::io::Errno;
 
-use super::workspace::{FOLDER, chown};
+use super::nofollow;
 use crate::error::{Error, Result};
 
 /// What becomes of the file that is there.
@@ -55,18 +55,9 @@ fn place(
         Some((folders, file)) => (folders, file),
         None => ("", name),
     };
-    let mut folder =
-        rustix::fs::open(workspace, OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty())?;
+    let mut folder = nofollow::top(workspace)?;
     for name in folders.split('/').filter(|name| !name.is_empty()) {
-        let made = rustix::fs::mkdirat(&folder, name, Mode::from_raw_mode(0o755));
-        let below = match made {
-            Ok(()) | Err(Errno::EXIST) => rustix::fs::openat(&folder, name, FOLDER, Mode::empty())?,
-            Err(e) => return Err(e.into()),
-        };
-        if made.is_ok() {
-            chown(&below, owner)?;
-        }
-        folder = below;
+        folder = nofollow::folder_in(&folder, name, owner)?;
     }
     let kept = match old {
         Old::Removed => {
@@ -83,7 +74,7 @@ fn place(
         }
         Old::Kept { .. } => keep(&folder, file)?,
     };
-    write(&folder, file, content, owner)?;
+    nofollow::create(&folder, file, content, owner)?;
     let whole = |kept: String| {
         if folders.is_empty() { kept } else { format!("{folders}/{kept}") }
     };
@@ -122,13 +113,6 @@ fn keep(folder: &OwnedFd, file: &str) -> io::Result<Option<String>> {
         }
     }
     Err(Errno::EXIST.into())
-}
-
-fn write(folder: &OwnedFd, file: &str, content: &[u8], owner: (u32, u32)) -> io::Result<()> {
-    let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-    let new = rustix::fs::openat(folder, file, flags, Mode::from_raw_mode(0o644))?;
-    chown(&new, owner)?;
-    File::from(new).write_all(content)
 }
 
 #[cfg(test)]

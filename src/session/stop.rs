@@ -118,7 +118,8 @@ impl Session {
     pub async fn garbage(&self) -> Result<Removed> {
         let mut gone = self.seats_on_engine().await?;
         let mut kept = self.living_scratch()?;
-        let expired: Vec<String> = self.expired()?.into_iter().map(|seat| seat.id).collect();
+        let expired: Vec<String> =
+            self.store.expired_seats()?.into_iter().map(|seat| seat.id).collect();
         let seats = self.store.seats()?;
         let stays = |seat: &&SeatRow| !expired.contains(&seat.id) && !self.was_cut_short(seat);
         kept.extend(seats.iter().filter(stays).map(|seat| seat.id.clone()));

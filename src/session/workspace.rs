@@ -10,6 +10,7 @@ use std::path::{Path, PathBuf};
 use rustix::fs::{AtFlags, Dir, FileType, Mode, OFlags};
 
 use super::link::Bounds;
+use super::nofollow::{self, chown};
 use crate::catalog::files::Files;
 use crate::catalog::lab::Lab;
 use crate::catalog::rendered;
@@ -26,7 +27,6 @@ const MAX_FILES: usize = 2_000;
 const MAX_DEPTH: usize = 16;
 /// Those that are left out count too.
 const MAX_ENTRIES: usize = 20_000;
-pub(super) const FOLDER: OFlags = OFlags::DIRECTORY.union(OFlags::NOFOLLOW).union(OFlags::CLOEXEC);
 
 /// The workspace that a lab gets when the learner names none: `~/labs/<slug>`.
 ///
@@ -110,23 +110,13 @@ pub fn starter(lab: &Lab, files: &Files, name: &str) -> Result<Option<Vec<u8>>> 
     found.map(content).transpose().map(|content| content.map(Cow::into_owned))
 }
 
-/// The learner can put links into the workspace while root writes here: none is followed.
 fn write_nonce(workspace: &Path, seat: &str, owner: (u32, u32)) -> io::Result<()> {
     let (folder, name) = NONCE.split_once('/').unwrap_or((".", NONCE));
-    let root = rustix::fs::open(workspace, OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty())?;
-    match rustix::fs::mkdirat(&root, folder, Mode::from_raw_mode(0o755)) {
-        Ok(()) => chown(&rustix::fs::openat(&root, folder, FOLDER, Mode::empty())?, owner)?,
-        Err(rustix::io::Errno::EXIST) => {}
-        Err(e) => return Err(e.into()),
-    }
-    let inner = rustix::fs::openat(&root, folder, FOLDER, Mode::empty())?;
+    let folder = nofollow::folder_in(&nofollow::top(workspace)?, folder, owner)?;
     let temporary = format!("{name}.new");
-    let _ = rustix::fs::unlinkat(&inner, &temporary, AtFlags::empty());
-    let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-    let file = rustix::fs::openat(&inner, &temporary, flags, Mode::from_raw_mode(0o644))?;
-    chown(&file, owner)?;
-    io::Write::write_all(&mut fs::File::from(file), format!("{seat}\n").as_bytes())?;
-    Ok(rustix::fs::renameat(&inner, &temporary, &inner, name)?)
+    let _ = rustix::fs::unlinkat(&folder, &temporary, AtFlags::empty());
+    nofollow::create(&folder, &temporary, format!("{seat}\n").as_bytes(), owner)?;
+    Ok(rustix::fs::renameat(&folder, &temporary, &folder, name)?)
 }
 
 /// A folder with somebody else's files is no workspace: containers could not write there, and giving it away
@@ -399,14 +389,6 @@ fn write_new(path: &Path, content: &[u8], owner: (u32, u32)) -> io::Result<bool>
 fn give(path: &Path, (uid, gid): (u32, u32)) -> io::Result<()> {
     if rustix::process::getuid().is_root() {
         std::os::unix::fs::lchown(path, Some(uid), Some(gid))?;
-    }
-    Ok(())
-}
-
-/// As `give`, for what is open.
-pub(super) fn chown(file: &OwnedFd, (uid, gid): (u32, u32)) -> io::Result<()> {
-    if rustix::process::getuid().is_root() {
-        std::os::unix::fs::fchown(file, Some(uid), Some(gid))?;
     }
     Ok(())
 }

@@ -99,6 +99,14 @@ impl Store {
         rows.collect::<rusqlite::Result<_>>().map_err(&failed)
     }
 
+    /// The seats whose lease has run out.
+    pub fn expired_seats(&self) -> Result<Vec<SeatRow>> {
+        let now = now();
+        let mut seats = self.seats()?;
+        seats.retain(|seat| seat.lease_until < now);
+        Ok(seats)
+    }
+
     pub fn seat_of(&self, lab: &str) -> Result<Option<SeatRow>> {
         self.connection
             .query_row(&format!("SELECT {SEAT_COLUMNS} FROM seats WHERE lab = ?"), [lab], seat_row)

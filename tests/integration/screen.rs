@@ -72,6 +72,12 @@ impl Terminal {
         tcsetwinsize(&self.keyboard, size).unwrap();
     }
 
+    /// Leaves with the key for it.
+    fn leave(&mut self) {
+        self.types("q");
+        assert_eq!(self.end(), 0);
+    }
+
     fn end(&self) -> i32 {
         match self.process.wait().unwrap() {
             WaitStatus::Exited(_, code) => code,
@@ -108,8 +114,7 @@ fn checks_are_ticked_off_as_they_turn_true_and_a_pass_leads_on() {
     sandbox.redis(KEYS, &["SET", "shelf", "x"]);
     terminal.sees("That was the last one: every task has passed.");
     terminal.sees("3 of 3 points");
-    terminal.types("q");
-    assert_eq!(terminal.end(), 0);
+    terminal.leave();
     terminal.sees("The seat goes on running.");
     assert_eq!(sandbox.json(&["status"])["seats"][0]["passed"], 2);
 }
@@ -128,8 +133,7 @@ fn a_service_that_has_stopped_is_noticed_and_started_by_a_key() {
     terminal.sees("○ The door is open");
     sandbox.redis(KEYS, &["SET", "door", "open"]);
     terminal.sees("★ Passed: 1 point");
-    terminal.types("q");
-    assert_eq!(terminal.end(), 0);
+    terminal.leave();
 }
 
 #[test]
@@ -147,8 +151,23 @@ fn what_was_found_is_dropped_when_it_is_no_longer_so_and_kept_for_each_task() {
     sandbox.redis(KEYS, &["SET", "door", "open"]);
     terminal.sees("★ Passed: 1 point");
     assert!(!terminal.text().contains("redis answers nothing"), "{}", terminal.text());
-    terminal.types("q");
-    assert_eq!(terminal.end(), 0);
+    terminal.leave();
+}
+
+#[test]
+fn a_seat_is_in_use_as_long_as_its_screen_is_open() {
+    let sandbox = Sandbox::with_fixture("labs");
+    let mut terminal = Terminal::open(&sandbox, KEYS);
+    terminal.sees("○ The door is open");
+    let ledger = sandbox.home().join(".local/share/labs/labs.db");
+    let ledger = rusqlite::Connection::open(ledger).unwrap();
+    let past = "2026-01-01T00:00:00Z";
+    ledger.execute("UPDATE seats SET lease_until = ?", [past]).unwrap();
+    until("the lease is renewed", || {
+        let lease = "SELECT lease_until FROM seats";
+        ledger.query_row(lease, [], |row| row.get::<_, String>(0)).unwrap().as_str() > past
+    });
+    terminal.leave();
 }
 
 #[test]
@@ -158,12 +177,10 @@ fn who_comes_back_is_at_the_task_that_was_left() {
     terminal.sees("1. Open the door");
     terminal.types("n");
     terminal.sees("2. Fill the shelf");
-    terminal.types("q");
-    assert_eq!(terminal.end(), 0);
+    terminal.leave();
     let mut terminal = Terminal::open(&sandbox, KEYS);
     terminal.sees("2. Fill the shelf");
-    terminal.types("q");
-    assert_eq!(terminal.end(), 0);
+    terminal.leave();
 }
 
 #[test]
@@ -181,8 +198,7 @@ fn a_program_is_checked_when_it_is_saved_and_failing_so_costs_no_attempt() {
     terminal.sees("✓ A job that went in comes out");
     terminal.types("q");
     terminal.sees("★ Passed: 3 points");
-    terminal.types("q");
-    assert_eq!(terminal.end(), 0);
+    terminal.leave();
 }
 
 #[test]
@@ -199,8 +215,7 @@ fn ctrl_c_ends_a_check_and_not_the_screen() {
     terminal.types("\x03");
     terminal.sees("The check was ended: 'c' begins it again.");
     assert!(!runs().iter().any(|name| name.contains("runner")));
-    terminal.types("q");
-    assert_eq!(terminal.end(), 0);
+    terminal.leave();
 }
 
 #[test]
@@ -259,6 +274,5 @@ fn a_client_and_a_shell_have_the_terminal_and_the_screen_comes_back() {
     terminal.types("1");
     terminal.sees("2. Fill the shelf");
     assert_eq!(sandbox.redis(KEYS, &["EXISTS", "door"]).trim(), "0");
-    terminal.types("q");
-    assert_eq!(terminal.end(), 0);
+    terminal.leave();
 }

@@ -1,7 +1,7 @@
-use super::super::completions;
 use clap_complete::ArgValueCompleter;
 use serde_json::json;
 
+use super::super::completions;
 use crate::author::lint;
 use crate::catalog::Catalog;
 use crate::cli::output;

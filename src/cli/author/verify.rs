@@ -1,3 +1,5 @@
+use clap_complete::ArgValueCompleter;
+
 use super::super::completions;
 use crate::author::verify::result::{Rule, Verification};
 use crate::author::verify::{Options, verify};
@@ -8,7 +10,6 @@ use crate::event::Events;
 use crate::report;
 use crate::session::Session;
 use crate::term::signal::interrupted;
-use clap_complete::ArgValueCompleter;
 
 /// Prove on real seats that right solutions pass, wrong ones fail as promised, and nothing is disturbed
 #[derive(Debug, clap::Args)]

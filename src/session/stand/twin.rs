@@ -52,7 +52,8 @@ impl Starting<'_> {
                 Ok(()) => return Ok(()),
                 Err(met) => met,
             },
-            ended = engine.wait(container, within) => match ended? {
+            // Later than that, so that it is said what the last question met.
+            ended = engine.wait(container, 2 * within) => match ended? {
                 Some(code) => format!("it ended while starting (exit code {code})"),
                 None => "it does not answer".to_owned(),
             },

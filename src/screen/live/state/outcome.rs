@@ -118,6 +118,8 @@ impl State<'_> {
         }
         if let Some(error) = task.checks.iter().find_map(|check| check.error.as_ref()) {
             self.says = format!("'u' starts it again: {}", visible(&error.what));
+        } else if before.contains(&Mark::Known(Verdict::Error)) {
+            self.says.clear();
         }
         let whole = self.task().checks.iter().all(Check::only_looks);
         if whole && task.verdict == Verdict::Pass {
