@@ -252,6 +252,9 @@ pub struct Wrong {
     pub steps: Vec<Step>,
     /// `task/check` → the failure code it must fail with.
     pub fails: BTreeMap<String, String>,
+    /// The same of checks that notice the mistake by chance: a race that comes to light now and then.
+    #[serde(default)]
+    pub may_fail: BTreeMap<String, String>,
 }
 
 /// Mutants of right solutions that no check can tell from them.

@@ -4,6 +4,9 @@ use std::collections::BTreeMap;
 
 use serde::Deserialize;
 
+/// The file of a twin that says how many seconds ahead its clock is, where its service has a clock that can be moved.
+pub const CLOCK: &str = "/tmp/labs-clock";
+
 /// What is needed to build, run and reach a container.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -32,6 +35,8 @@ pub struct Service {
     /// Kernel parameters of the container's own network.
     #[serde(default)]
     pub sysctls: BTreeMap<String, String>,
+    /// The library through which a twin reads the time of day; see [`CLOCK`].
+    pub clock: Option<String>,
     pub memory_mb: u32,
     pub pids: u32,
     #[serde(default = "one")]

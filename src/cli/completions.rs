@@ -6,7 +6,9 @@ use clap_complete::env::{Bash, EnvCompleter, Fish, Zsh};
 
 use super::output;
 use crate::catalog::Catalog;
+use crate::catalog::lab::Lab;
 use crate::error::{Error, Result};
+use crate::session::plan::WORKBENCH;
 use crate::store::Store;
 
 /// The variable by which a shell asks for completions.
@@ -58,9 +60,10 @@ pub fn labs_and_tasks(typed: &OsStr) -> Vec<CompletionCandidate> {
     begins_with(names, typed)
 }
 
-/// The names of the services of the labs that run.
+/// The names of the services of the labs that run, and of the workbench.
 pub fn services(typed: &OsStr) -> Vec<CompletionCandidate> {
-    begins_with(of_seats(|lab| lab.services.keys().cloned().collect()), typed)
+    let names = |lab: &Lab| lab.services.keys().cloned().chain([WORKBENCH.to_owned()]).collect();
+    begins_with(of_seats(names), typed)
 }
 
 fn catalog() -> Catalog {
@@ -68,8 +71,8 @@ fn catalog() -> Catalog {
 }
 
 /// What cannot be read completes nothing: this is no place for an error.
-fn of_seats(names: impl Fn(&crate::catalog::lab::Lab) -> Vec<String>) -> Vec<String> {
-    let seats = Store::open().and_then(|store| store.seats()).unwrap_or_default();
+fn of_seats(names: impl Fn(&Lab) -> Vec<String>) -> Vec<String> {
+    let seats = Store::glance().and_then(|store| store.seats()).unwrap_or_default();
     let catalog = catalog();
     let labs = seats
         .iter()

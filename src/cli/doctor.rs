@@ -89,7 +89,7 @@ fn text(Finding { name, state, detail, mend, .. }: &Finding) -> String {
 
 async fn findings(catalog: &Catalog) -> Vec<Finding> {
     let mut findings =
-        vec![tried("record", Store::open().map(|s| s.folder().display().to_string()))];
+        vec![tried("record", Store::glance().map(|s| s.folder().display().to_string()))];
     let engine = match Engine::connect() {
         Ok(engine) => engine,
         Err(error) => {

@@ -8,7 +8,7 @@ use crate::catalog::summary::{Known, Summary};
 use crate::digest;
 use crate::error::{Error, Result};
 use crate::store::Store;
-use crate::term;
+use crate::term::{self, escape::visible};
 
 /// List the labs by topic, with your progress
 #[derive(Debug, clap::Args)]
@@ -33,7 +33,7 @@ struct Entry {
 
 impl Args {
     pub fn run(self, catalog: &Catalog) -> u8 {
-        let store = Store::open().ok();
+        let store = Store::glance().ok();
         let (mut labs, mut faulty): (Vec<Summary>, Option<Error>) = (Vec::new(), None);
         for (_, lab) in summaries(catalog, store.as_ref()) {
             match lab {
@@ -54,7 +54,7 @@ impl Args {
         let wide = term::columns() >= 80;
         let mut text = String::new();
         for topic in topics(&entries) {
-            text.push_str(&format!("{}\n", style(topic).bold()));
+            text.push_str(&format!("{}\n", style(visible(topic)).bold()));
             for e in entries.iter().filter(|e| e.topic == topic) {
                 let mut line = format!(
                     "  {:<widest$}  {} {:>2}/{:<2}  ",
@@ -67,7 +67,12 @@ impl Args {
                 if wide {
                     line.push_str(&format!("{:<12} ", e.level.to_string()));
                 }
-                line.push_str(&format!("{:>3} min {:>3} points  {}", e.minutes, e.points, e.title));
+                line.push_str(&format!(
+                    "{:>3} min {:>3} points  {}",
+                    e.minutes,
+                    e.points,
+                    visible(&e.title)
+                ));
                 text.push_str(&format!("{}\n", term::cut(&line)));
             }
         }

@@ -161,7 +161,7 @@ async fn dispatch(command: Command, catalog: Catalog) -> Result<u8> {
 
 /// Removes seats that nobody has used for long, when there are any. What fails is tried again by the next command.
 async fn sweep(catalog: Catalog, events: Events) {
-    if Store::open().and_then(|store| store.expired_seats()).is_ok_and(|due| !due.is_empty())
+    if Store::glance().and_then(|store| store.expired_seats()).is_ok_and(|due| !due.is_empty())
         && let Ok(session) = Session::open(catalog, events)
         && let Err(error) = session.end_expired().await
     {

@@ -6,11 +6,12 @@ use crate::catalog::Catalog;
 use crate::error::Result;
 use crate::event::Events;
 use crate::session::Session;
+use crate::session::plan::WORKBENCH;
 
-/// Restart a service; its data stays where the service keeps it
+/// Restart a service; its data stays where the service keeps it. Or the workbench: what runs in it ends
 #[derive(Debug, clap::Args)]
 pub struct Args {
-    /// A service of the lab
+    /// A service of the lab, or 'workbench'
     #[arg(add = ArgValueCompleter::new(completions::services))]
     service: String,
     /// The lab, when more than one runs
@@ -26,7 +27,17 @@ impl Args {
         let session = Session::open(catalog, events)?;
         let (seat, lab) = session.resolve(self.lab.as_deref())?;
         let plan = session.plan(&lab, seat)?;
-        let member = plan.expect_member(&self.service)?;
+        plan.expect_container(&self.service, &[WORKBENCH])?;
+        let Some(member) = plan.member(&self.service) else {
+            session.restart_workbench(&plan).await?;
+            session.events.shown().await;
+            if self.json {
+                output::json(&serde_json::json!({ "service": WORKBENCH, "address": null }));
+            } else {
+                output::print_text("The workbench is there again\n");
+            }
+            return Ok(0);
+        };
         let reach = session.restart(&plan, member).await?;
         session.events.shown().await;
         if self.json {

@@ -8,8 +8,8 @@ use bollard::models::BuildInfo;
 use bollard::query_parameters::BuildImageOptions;
 use futures_util::StreamExt;
 
-use super::Engine;
 use super::container::map;
+use super::{Engine, failpoint};
 use crate::error::{Error, Result};
 
 /// How long a step may say nothing.
@@ -69,6 +69,7 @@ impl Engine {
             let answer = tokio::time::timeout(SILENT, answers.next())
                 .await
                 .map_err(|_| follower.failure(&what, self.timed_out(&what, SILENT)))?;
+            failpoint::step();
             match answer {
                 Some(Ok(info)) => {
                     id = built_id(&info).or(id);

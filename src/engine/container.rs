@@ -204,6 +204,9 @@ fn host_config(spec: &ContainerSpec) -> HostConfig {
                 .map_or_else(|| "none".to_owned(), |link| link.network.clone()),
         ),
         port_bindings: Some(bindings.collect()),
+        // The engine's resolver knows the neighbours. What it does not know it would ask the host's resolver for, in some
+        // versions also for a network without a way out (CVE-2024-29018): nobody listens at this address.
+        dns: Some(vec!["127.0.0.1".into()]),
         extra_hosts: Some(
             spec.extra_hosts.iter().map(|(name, to)| format!("{name}:{to}")).collect(),
         ),

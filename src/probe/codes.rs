@@ -35,8 +35,10 @@ impl Probe {
                 Source::Plan(_) => &["full-scan", "index", "refused", "rows"],
                 Source::SlowLog(_) => &["logged", "output", "unlogged"],
                 Source::Scenario => &[
+                    "abandoned",
                     "changed",
                     "ended",
+                    "memory",
                     "patience",
                     "reply_bytes",
                     "reply_items",

@@ -16,6 +16,8 @@ pub mod step;
 pub mod trace;
 pub mod workload;
 
+use std::time::Duration;
+
 use schemars::JsonSchema;
 use serde::Deserialize;
 
@@ -24,6 +26,11 @@ use scene::Scene;
 
 use crate::error::Result;
 use crate::template::Variables;
+
+/// How long a probe takes, about, by its family, besides the time that it lets pass.
+const CALLED_FOR: Duration = Duration::from_millis(100);
+const DRIVEN_FOR: Duration = Duration::from_millis(300);
+const DISTURBED_FOR: Duration = Duration::from_millis(500);
 
 /// The four families, as a lab file declares them.
 #[derive(Debug, Clone)]
@@ -66,6 +73,17 @@ impl Probe {
                 matches!(spec.source(), trace::Source::SlowLog(_) | trace::Source::Scenario)
             }
             Self::Workload(_) | Self::Fault(_) => true,
+        }
+    }
+
+    /// About how long it takes; nothing to speak of where it only looks.
+    pub fn takes(&self, variables: &Variables) -> Duration {
+        match self {
+            _ if !self.needs_stand() => Duration::ZERO,
+            Self::State(_) => Duration::ZERO,
+            Self::Trace(spec) => CALLED_FOR.saturating_add(spec.passes(variables)),
+            Self::Workload(spec) => DRIVEN_FOR + spec.passes(),
+            Self::Fault(_) => DISTURBED_FOR,
         }
     }
 

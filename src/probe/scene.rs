@@ -86,6 +86,12 @@ pub trait Hands: Send + Sync {
     /// The service takes none.
     fn folder(&self, service: &str) -> Result<&str>;
 
+    /// Moves the clock of a service's twin so far ahead of the right time; by nothing: puts it right.
+    ///
+    /// # Errors
+    /// The service's clock cannot be moved.
+    async fn set_clock(&self, service: &str, ahead: Duration) -> Result<()>;
+
     /// Freezes the twin of a service: its connections stay, and nobody answers.
     async fn pause(&self, service: &str) -> Result<()>;
 

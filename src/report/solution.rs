@@ -5,6 +5,7 @@ use serde::Serialize;
 use crate::catalog::lab::{Lab, Solution};
 use crate::catalog::{Catalog, solution};
 use crate::error::Result;
+use crate::term::escape::visible;
 
 /// A step: a command for the shell, or a file with its content.
 #[derive(Debug, Serialize)]
@@ -48,7 +49,8 @@ pub fn text(steps: &[Step]) -> String {
 }
 
 fn indented(text: &str) -> String {
-    text.lines()
+    visible(text)
+        .lines()
         .map(|line| if line.is_empty() { "\n".to_owned() } else { format!("    {line}\n") })
         .collect()
 }

@@ -2,9 +2,11 @@
 
 use std::cmp::Reverse;
 use std::collections::BTreeMap;
+use std::time::Duration;
 
-use crate::catalog::lab::{Check, Lab, Task};
-use crate::probe::Probe;
+use crate::catalog::lab::{Check, Task};
+use crate::catalog::load::Spanned;
+use crate::template::Variables;
 use crate::verdict::{CheckResult, TaskResult, Verdict};
 
 /// The failure after which the program's other checks would only say the same.
@@ -60,39 +62,34 @@ pub enum Next<'a> {
 }
 
 impl<'a> Board<'a> {
-    /// What a task needs comes before it. Then the first check of each program, so that one that cannot be loaded is
-    /// known early; the tasks with the most to run first, so that no lane is left alone with them at the end.
-    pub fn new(lab: &'a Lab, tasks: &[&'a Task], passed: impl Iterator<Item = &'a str>) -> Self {
+    /// The first check of each program comes first, so that one that cannot be loaded is known early; of the others
+    /// that which begins the longest way to the end (list scheduling by critical path, Graham 1969).
+    pub fn new(
+        tasks: &[&'a Task],
+        passed: impl Iterator<Item = &'a str>,
+        variables: &Variables,
+    ) -> Self {
         let mut states: BTreeMap<&str, State> =
             tasks.iter().map(|t| (t.id.value.as_str(), State::Open)).collect();
         // What passed once stays passed.
         states.extend(passed.map(|id| (id, State::Passed)));
-        let mut board = Self { entries: Vec::new(), tasks: states };
         let mut entries = Vec::new();
         for task in tasks {
-            let probes: Vec<Option<Probe>> = task.checks.iter().map(Check::probe).collect();
-            let runs = probes.iter().flatten().filter(|probe| probe.needs_stand()).count();
-            let mut loads = None;
-            for (check, probe) in task.checks.iter().zip(probes) {
-                let drives = probe.is_some_and(|probe| probe.drives_program());
-                let first = drives && loads.is_none();
-                let place = (board.depth(lab, task), !first, Reverse(runs));
-                let turn = Turn { task, check };
-                let loads_before = loads.filter(|_| drives);
-                entries.push((place, Entry { turn, loads: loads_before, stage: Stage::Open }));
-                loads = loads.or(drives.then_some(check));
+            let loads = loads(task);
+            for check in &task.checks {
+                let first = loads.is_some_and(|first| std::ptr::eq(first, check));
+                let loads = loads.filter(|_| !first && drives(check));
+                entries.push(Entry { turn: Turn { task, check }, loads, stage: Stage::Open });
             }
         }
-        entries.sort_by_key(|(place, _)| *place);
-        board.entries = entries.into_iter().map(|(_, entry)| entry).collect();
-        board
-    }
-
-    /// How many tasks of this round come one after the other before this one, because it needs them.
-    fn depth(&self, lab: &Lab, task: &Task) -> usize {
-        let open = |id: &&str| self.tasks.get(*id) == Some(&State::Open);
-        let needs = task.needs.iter().map(|n| n.value.as_str()).filter(open);
-        needs.filter_map(|id| lab.task(id)).map(|t| 1 + self.depth(lab, t)).max().unwrap_or(0)
+        let ways = ways(&entries, &states, variables);
+        let mut placed: Vec<_> = ways.into_iter().zip(entries).collect();
+        placed.sort_by_key(|(way, entry)| {
+            let first = drives(entry.turn.check) && entry.loads.is_none();
+            (!first, Reverse(*way))
+        });
+        let entries = placed.into_iter().map(|(_, entry)| entry).collect();
+        Self { entries, tasks: states }
     }
 
     /// Takes the next check that waits for nothing.
@@ -157,6 +154,46 @@ impl<'a> Board<'a> {
     }
 }
 
+/// The first check that runs the task's program.
+fn loads(task: &Task) -> Option<&Check> {
+    task.checks.iter().find(|check| drives(check))
+}
+
+fn drives(check: &Check) -> bool {
+    check.probe().is_some_and(|probe| probe.drives_program())
+}
+
+fn id<'a>(task: &'a Task, check: &'a Check) -> (&'a str, &'a str) {
+    (&task.id.value, &check.id.value)
+}
+
+/// How long it takes, about, from the begin of each check until the last one that waits for it is over. What is waited
+/// for comes before what waits.
+fn ways(entries: &[Entry], states: &BTreeMap<&str, State>, variables: &Variables) -> Vec<Duration> {
+    let mut ways: Vec<Duration> = Vec::new();
+    // What waits for a task, and for a check of a task.
+    let mut after_task: BTreeMap<&str, Duration> = BTreeMap::new();
+    let mut after_check: BTreeMap<(&str, &str), Duration> = BTreeMap::new();
+    for entry in entries.iter().rev() {
+        let Turn { task, check } = entry.turn;
+        let own = check.probe().map_or(Duration::ZERO, |probe| probe.takes(variables));
+        let after = after_task.get(task.id.value.as_str()).max(after_check.get(&id(task, check)));
+        let way = own.saturating_add(after.copied().unwrap_or_default());
+        let open = |need: &&Spanned<String>| states.get(need.value.as_str()) == Some(&State::Open);
+        for need in task.needs.iter().filter(open) {
+            let after = after_task.entry(&need.value).or_default();
+            *after = way.max(*after);
+        }
+        for needed in entry.needs().chain(entry.loads) {
+            let after = after_check.entry(id(task, needed)).or_default();
+            *after = way.max(*after);
+        }
+        ways.push(way);
+    }
+    ways.reverse();
+    ways
+}
+
 impl<'a> Entry<'a> {
     /// The checks of the same task that must pass first.
     fn needs(&self) -> impl Iterator<Item = &'a Check> {
@@ -170,6 +207,7 @@ impl<'a> Entry<'a> {
 mod tests {
     use super::*;
     use crate::catalog::Catalog;
+    use crate::catalog::lab::Lab;
     use crate::probe::finding::{Evidence, Finding};
 
     fn lab() -> Lab {
@@ -177,7 +215,8 @@ mod tests {
     }
 
     fn board<'a>(lab: &'a Lab, passed: &[&'a str]) -> Board<'a> {
-        Board::new(lab, &lab.tasks.iter().collect::<Vec<_>>(), passed.iter().copied())
+        let tasks: Vec<_> = lab.tasks.iter().collect();
+        Board::new(&tasks, passed.iter().copied(), &lab.variables)
     }
 
     fn failing(check: &Check, code: &str) -> CheckResult {
@@ -250,6 +289,18 @@ mod tests {
     }
 
     #[test]
+    fn of_those_that_can_begin_the_longest_way_to_the_end_does() {
+        let lab = lab();
+        let mut board = board(&lab, &[]);
+        let first = free(&mut board);
+        for turn in first {
+            board.done(turn, CheckResult::new(turn.check, Verdict::Pass));
+        }
+        // It lets more than a second pass, and another waits for it.
+        assert_eq!(names(&free(&mut board))[0], "blocking/gives-up");
+    }
+
+    #[test]
     fn what_needs_a_program_that_is_not_loaded_is_blocked() {
         let lab = lab();
         let first = &lab.task("fifo").unwrap().checks[0].id.value;
@@ -258,8 +309,9 @@ mod tests {
             let checks = results[task].checks.iter();
             checks.filter_map(|c| c.blocked_by.clone()).collect::<Vec<_>>()
         };
-        let others = lab.task("fifo").unwrap().checks.len() - 1;
-        assert_eq!(blocked("fifo"), vec![format!("check {first}"); others]);
+        let others = lab.task("fifo").unwrap().checks.iter().skip(1);
+        let by = others.map(|c| c.needs.first().map_or(first, |need| &need.value));
+        assert_eq!(blocked("fifo"), by.map(|by| format!("check {by}")).collect::<Vec<_>>());
         let needing = lab.task("reliable").unwrap().checks.len();
         assert_eq!(blocked("reliable"), vec!["task fifo"; needing]);
         assert_eq!(results["lifo"].verdict, Verdict::Pass);

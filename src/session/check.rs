@@ -93,7 +93,7 @@ impl Session {
             lab.tasks.iter().filter(|t| task.is_none_or(|id| id == t.id.value)).collect();
         let progress = self.store.progress(&lab.slug)?;
         let passed = progress.iter().filter(|(_, p)| p.passed_at.is_some());
-        let board = Board::new(lab, &tasks, passed.map(|(id, _)| id.as_str()));
+        let board = Board::new(&tasks, passed.map(|(id, _)| id.as_str()), &lab.variables);
         let kept = plan
             .members
             .iter()
@@ -102,7 +102,7 @@ impl Session {
         let services = Services::new(places, kept);
         let round = Round {
             session: self,
-            lanes,
+            lanes: lanes.min(plan.published_lanes(&gate)),
             recorded,
             lab,
             plan: &plan,
@@ -170,7 +170,7 @@ impl<'a> Round<'a> {
         let is_long = |p: &&Probe| p.drives_program() || matches!(p, Probe::Fault(_));
         let long = probes.iter().filter(is_long).count();
         let twins = self.plan.members.iter().filter(|m| service::known(m.definition.ready)).count();
-        let most = usize::from(self.lanes.min(self.plan.lanes()));
+        let most = usize::from(self.lanes.max(1));
         let lanes = long.div_ceil(WORTH_A_TWIN * twins.max(1)).clamp(1, most);
         let _lock = self.session.store.lock_waiting(&check_lock(&self.plan.seat.lab)).await?;
         let networks = self.session.networks(self.plan).await?;
@@ -286,7 +286,13 @@ impl<'a> Round<'a> {
             Finding::Fail(failure) => {
                 result.verdict = Verdict::Fail;
                 result.misconception = check.misconceptions.get(&failure.code).cloned();
-                result.failure = Some(*failure);
+                let mut failure = *failure;
+                if let Some(line) = &mut failure.evidence.reproduce
+                    && self.session.store.seats()?.len() > 1
+                {
+                    *line = addressed(line, &self.lab.slug);
+                }
+                result.failure = Some(failure);
             }
             Finding::Error(error) => {
                 result.verdict = Verdict::Error;
@@ -348,6 +354,14 @@ fn unchecked(check: &Check, verdict: Verdict, blocked_by: Option<String>) -> Che
     CheckResult { blocked_by, ..CheckResult::new(check, verdict) }
 }
 
+/// A command line of ours that says which lab it means.
+fn addressed(line: &str, lab: &str) -> String {
+    match line.splitn(3, ' ').collect::<Vec<_>>()[..] {
+        ["labs", command, rest] => format!("labs {command} --lab {lab} {rest}"),
+        _ => line.to_owned(),
+    }
+}
+
 /// Bounds an observation. When the time is over it is the program's doing if most of it went to waiting for the program.
 async fn within(
     observation: impl Future<Output = Finding>,
@@ -364,4 +378,16 @@ async fn within(
         Error::infrastructure(what)
             .help("check again; if it happens each time, tell the lab's author"),
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::addressed;
+
+    #[test]
+    fn a_line_of_ours_says_which_lab_it_means() {
+        let line = addressed("labs exec workbench -- redis-cli -h redis LLEN jobs", "queues");
+        assert_eq!(line, "labs exec --lab queues workbench -- redis-cli -h redis LLEN jobs");
+        assert_eq!(addressed("labs logs redis", "queues"), "labs logs --lab queues redis");
+    }
 }

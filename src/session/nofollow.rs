@@ -5,8 +5,10 @@ use std::io::{self, Write};
 use std::os::fd::OwnedFd;
 use std::path::Path;
 
-use rustix::fs::{Mode, OFlags};
+use rustix::fs::{AtFlags, Mode, OFlags};
 use rustix::io::Errno;
+
+use crate::error::Error;
 
 /// How a folder below another is opened.
 pub const FOLDER: OFlags = OFlags::DIRECTORY.union(OFlags::NOFOLLOW).union(OFlags::CLOEXEC);
@@ -29,12 +31,39 @@ pub fn folder_in(folder: &OwnedFd, name: &str, owner: (u32, u32)) -> io::Result<
     Ok(below)
 }
 
-/// Writes a file that is not there yet.
+/// Opens the folder that a file is to be in, and makes what is missing above it; answers the file's own name too.
+pub fn folder_of<'p>(
+    top: &Path,
+    path: &'p str,
+    owner: (u32, u32),
+) -> io::Result<(OwnedFd, &'p str)> {
+    let (folders, file) = path.rsplit_once('/').unwrap_or(("", path));
+    let mut folder = self::top(top)?;
+    for name in folders.split('/').filter(|name| !name.is_empty()) {
+        folder = folder_in(&folder, name, owner)?;
+    }
+    Ok((folder, file))
+}
+
+/// Writes a file that is not there yet; whole, or not at all.
 pub fn create(folder: &OwnedFd, name: &str, content: &[u8], owner: (u32, u32)) -> io::Result<()> {
     let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
     let file = rustix::fs::openat(folder, name, flags, Mode::from_raw_mode(0o644))?;
-    chown(&file, owner)?;
-    File::from(file).write_all(content)
+    let written = chown(&file, owner).and_then(|()| File::from(file).write_all(content));
+    // Half a file would pass for the learner's own the next time.
+    written.inspect_err(|_| {
+        let _ = rustix::fs::unlinkat(folder, name, AtFlags::empty());
+    })
+}
+
+/// An error with what it means here: that a link, or a file, stands where a folder is expected.
+pub fn explained(error: Error, why: &io::Error) -> Error {
+    match Errno::from_io_error(why) {
+        Some(Errno::LOOP | Errno::NOTDIR) => {
+            error.because("a link or a file stands where a folder has to be").help("move that away")
+        }
+        _ => error.because(why),
+    }
 }
 
 /// Only root can give files away; anybody else owns them already.

@@ -5,11 +5,14 @@ use std::net::Ipv4Addr;
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 
+use super::workspace::{IN_CONTAINERS, NONCE};
 use crate::catalog::lab::Lab;
 use crate::catalog::service::{Configured, Service};
 use crate::catalog::{Catalog, unknown};
 use crate::digest;
-use crate::engine::{ContainerSpec, Link, Mount, Network, NetworkChoice, Source, Subnet};
+use crate::engine::{
+    ContainerSpec, ContainerState, Link, Mount, Network, NetworkChoice, Source, Subnet,
+};
 use crate::error::{Error, Result};
 use crate::image::Images;
 use crate::store::{ResourceKind, SeatRow};
@@ -27,7 +30,7 @@ pub const LEASE_LABEL: &str = "labs.lease";
 /// The environment variable that tells a service, and each of its twins, what it is called in the lab.
 const SERVICE_VARIABLE: &str = "LABS_SERVICE";
 /// At most so many checks run the learner's program at the same time, each with a twin of its own.
-pub const LANES: u8 = 4;
+pub const LANES: u8 = 5;
 
 const MIB: u64 = 1 << 20;
 const LOG_BYTES: u64 = 4 * MIB;
@@ -263,6 +266,14 @@ impl Plan {
         (room / self.width().max(1)).min(LANES)
     }
 
+    /// For how many lanes the gate publishes ports: another version of labs may have made it.
+    pub fn published_lanes(&self, gate: &ContainerState) -> u8 {
+        let reached = self.members.iter().filter(|m| m.definition.port.is_some());
+        let port = |m: &Member, lane| gate.ports.contains_key(&Self::gate_port(m, Some(lane)));
+        let published = |lane: &u8| reached.clone().all(|m| port(m, *lane));
+        (0..self.lanes()).find(|lane| !published(lane)).unwrap_or(self.lanes())
+    }
+
     fn width(&self) -> u8 {
         u8::try_from(self.members.len()).unwrap_or(u8::MAX)
     }
@@ -302,6 +313,9 @@ impl Plan {
         // No host name: the engine would take it for one more name of the learner's service.
         spec.network = link(networks, place(member), vec![]);
         spec.env.insert(SERVICE_VARIABLE.to_owned(), member.name.clone());
+        if let Some(library) = &member.definition.clock {
+            spec.env.insert("LD_PRELOAD".to_owned(), library.clone());
+        }
         // To each other twins are what their names say: none of them finds its way to the learner's services.
         spec.extra_hosts =
             self.members.iter().map(|m| (m.name.clone(), place(m).to_string())).collect();
@@ -351,17 +365,25 @@ impl Plan {
         spec.hostname = Some(self.seat.lab.clone());
         spec.user = Some(format!("{}:{}", self.uid, self.gid));
         // The first line of its log proves that the mount is the one meant.
-        let nonce = format!("cat /workspace/{}; exec sleep infinity", super::workspace::NONCE);
+        let nonce = format!("cat {IN_CONTAINERS}/{NONCE}; exec sleep infinity");
         spec.command = ["tini", "--", "sh", "-c", &nonce].map(str::to_owned).to_vec();
-        spec.working_dir = Some("/workspace".to_owned());
+        spec.working_dir = Some(IN_CONTAINERS.to_owned());
         for options in spec.tmpfs.values_mut() {
             *options = format!("{options},uid={},gid={}", self.uid, self.gid);
         }
         spec.mounts.push(Mount {
             source: Source::Bind(self.seat.workspace.clone()),
-            target: "/workspace".to_owned(),
+            target: IN_CONTAINERS.to_owned(),
             read_only: false,
         });
+        // A folder that a service gets is a mount of its own: it cannot be renamed, and a link put in its place.
+        for (folder, _) in self.members.iter().filter_map(Member::files) {
+            spec.mounts.push(Mount {
+                source: Source::Bind(self.seat.workspace.join(folder)),
+                target: format!("{IN_CONTAINERS}/{folder}"),
+                read_only: false,
+            });
+        }
         spec
     }
 

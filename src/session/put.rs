@@ -35,12 +35,7 @@ pub fn put(
     place(workspace, name, content, old, owner).map_err(|e| {
         let error = Error::infrastructure("A file cannot be put into the workspace")
             .at(workspace.join(name).display().to_string());
-        match Errno::from_io_error(&e) {
-            Some(Errno::LOOP | Errno::NOTDIR) => {
-                error.because("a folder above it is a link or a file").help("move that away")
-            }
-            _ => error.because(e),
-        }
+        nofollow::explained(error, &e)
     })
 }
 
@@ -51,14 +46,7 @@ fn place(
     old: Old<'_>,
     owner: (u32, u32),
 ) -> io::Result<Option<String>> {
-    let (folders, file) = match name.rsplit_once('/') {
-        Some((folders, file)) => (folders, file),
-        None => ("", name),
-    };
-    let mut folder = nofollow::top(workspace)?;
-    for name in folders.split('/').filter(|name| !name.is_empty()) {
-        folder = nofollow::folder_in(&folder, name, owner)?;
-    }
+    let (folder, file) = nofollow::folder_of(workspace, name, owner)?;
     let kept = match old {
         Old::Removed => {
             match rustix::fs::unlinkat(&folder, file, AtFlags::empty()) {
@@ -75,10 +63,10 @@ fn place(
         Old::Kept { .. } => keep(&folder, file)?,
     };
     nofollow::create(&folder, file, content, owner)?;
-    let whole = |kept: String| {
-        if folders.is_empty() { kept } else { format!("{folders}/{kept}") }
-    };
-    Ok(kept.map(whole))
+    Ok(kept.map(|kept| match name.rsplit_once('/') {
+        Some((folders, _)) => format!("{folders}/{kept}"),
+        None => kept,
+    }))
 }
 
 /// Whether a plain file holds just this.
@@ -155,7 +143,7 @@ mod tests {
             put(folder.path(), "a.py", b"new", old, us()).unwrap();
             assert_eq!(fs::read_to_string(&target).unwrap(), "outside");
             let refused = put(folder.path(), "conf/a.py", b"new", old, us()).unwrap_err();
-            assert!(refused.to_string().contains("is a link"), "{refused}");
+            assert!(refused.to_string().contains("a link or a file stands"), "{refused}");
         }
         assert_eq!(fs::read_to_string(folder.path().join("a.py")).unwrap(), "new");
     }

@@ -108,6 +108,7 @@ impl Session {
 
     /// Restarts one service and waits until it answers.
     pub async fn restart(&self, plan: &Plan, member: &Member) -> Result<Reach> {
+        own_folders(plan)?;
         let container = plan.container(&member.name);
         let patience = Duration::from_secs(u64::from(member.definition.stop_seconds));
         let gate = self.gate(plan).await?;
@@ -136,6 +137,7 @@ impl Session {
 
     /// Makes what the plan says and is not there, starts what does not run, and waits until all of it answers.
     pub(super) async fn provision(&self, lab: &Lab, plan: &Plan) -> Result<Vec<Reach>> {
+        own_folders(plan)?;
         let (gates, subnet) =
             tokio::try_join!(self.ensure_gates_network(), self.seat_subnet(plan))?;
         let (made, is_made) = oneshot::channel();
@@ -380,7 +382,7 @@ pub(super) fn addresses(
 fn published(member: &Member, gate: &ContainerState, port: u16) -> Result<SocketAddr> {
     gate.ports.get(&port).copied().ok_or_else(|| {
         Error::infrastructure(format!("The gate does not publish a port for {}", member.name))
-            .help("run 'labs reset' to make the seat anew")
+            .help("run 'labs run' with the lab's name: it makes the gate anew, and nothing else")
     })
 }
 
@@ -437,4 +439,11 @@ fn absolute(path: &Path) -> Result<PathBuf> {
     std::path::absolute(path).map_err(|e| {
         Error::usage("The workspace is no usable path").at(path.display().to_string()).because(e)
     })
+}
+
+/// Makes sure of the folders in the workspace that services get.
+fn own_folders(plan: &Plan) -> Result<()> {
+    let mut folders = plan.members.iter().filter_map(Member::files);
+    folders
+        .try_for_each(|(folder, _)| workspace::own_folder(plan.workspace(), folder, plan.owner()))
 }

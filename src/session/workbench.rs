@@ -26,6 +26,19 @@ impl Session {
         Ok(container)
     }
 
+    /// Ends all that runs in the workbench and what lies in its memory; the workspace stays.
+    ///
+    /// # Errors
+    /// As [`Session::workbench`].
+    pub async fn restart_workbench(&self, plan: &Plan) -> Result<()> {
+        let container = plan.container(WORKBENCH);
+        if self.runs(&container).await? {
+            let stop = self.engine.stop(&container, Duration::ZERO);
+            self.events.step("restarting the workbench", stop).await?;
+        }
+        self.workbench(plan).await.map(drop)
+    }
+
     /// Removes a workbench that was made to another plan (other packages, another folder): the next use makes it anew.
     pub(super) async fn drop_outdated_workbench(
         &self,

@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use rustix::fs::{AtFlags, Dir, FileType, Mode, OFlags};
 
 use super::link::Bounds;
-use super::nofollow::{self, chown};
+use super::nofollow;
 use crate::catalog::files::Files;
 use crate::catalog::lab::Lab;
 use crate::catalog::rendered;
@@ -20,7 +20,7 @@ use crate::error::{Error, Result};
 pub const NONCE: &str = ".labs/seat";
 
 /// What the workspace is called in the workbench and in runners.
-const IN_CONTAINERS: &str = "/workspace";
+pub const IN_CONTAINERS: &str = "/workspace";
 /// A check sends the workspace to a runner: no larger than this, in bytes.
 const MAX_BYTES: u64 = 16 << 20;
 const MAX_FILES: usize = 2_000;
@@ -47,28 +47,27 @@ pub fn prepare(
     seat: &str,
     owner: (u32, u32),
 ) -> Result<Vec<String>> {
-    let failed = |path: &Path| {
-        let place = path.display().to_string();
-        move |e: io::Error| {
-            Error::infrastructure("The workspace cannot be written")
-                .at(&place)
-                .because(e)
-                .help("name another with --workspace DIR")
-        }
+    let unwritten = |path: &Path| {
+        Error::infrastructure("The workspace cannot be written")
+            .at(path.display().to_string())
+            .help("name another with --workspace DIR")
     };
-    create_owned(workspace, owner).map_err(failed(workspace))?;
+    let below = |name: &str| {
+        let error = unwritten(&workspace.join(name));
+        move |e: io::Error| nofollow::explained(error, &e)
+    };
+    create_owned(workspace, owner).map_err(|e| unwritten(workspace).because(e))?;
     refuse_foreign(workspace, owner)?;
     let folder = format!("{}/starter", lab.slug);
     let mut added = Vec::new();
     for name in files.below(&folder) {
         let content = rendered::file(files, &format!("{folder}/{name}"), &lab.variables)?;
         let name = rendered::name(&name);
-        let path = workspace.join(name);
-        if write_new(&path, &content, owner).map_err(failed(&path))? {
+        if add(workspace, name, &content, owner).map_err(below(name))? {
             added.push(name.to_owned());
         }
     }
-    write_nonce(workspace, seat, owner).map_err(failed(&workspace.join(NONCE)))?;
+    write_nonce(workspace, seat, owner).map_err(below(NONCE))?;
     Ok(added)
 }
 
@@ -330,7 +329,8 @@ fn put_one(workspace: &Path, path: &Path, file: &Collected, owner: (u32, u32)) -
     } else if path.exists() {
         fs::remove_file(path)?;
     }
-    write_new(path, &file.content, owner)?;
+    let below = path.strip_prefix(workspace).ok().and_then(Path::to_str).unwrap_or(&file.path);
+    add(workspace, below, &file.content, owner)?;
     let mode = if file.executable { 0o755 } else { 0o644 };
     fs::set_permissions(path, fs::Permissions::from_mode(mode))
 }
@@ -367,22 +367,27 @@ fn create_owned(folder: &Path, owner: (u32, u32)) -> io::Result<()> {
     }
 }
 
-/// Writes a file unless one is there; answers whether it was written.
-fn write_new(path: &Path, content: &[u8], owner: (u32, u32)) -> io::Result<bool> {
-    if let Some(folder) = path.parent() {
-        create_owned(folder, owner)?;
-    }
-    match fs::OpenOptions::new().write(true).create_new(true).open(path) {
-        Ok(mut file) => {
-            // Half a file would pass for the learner's own the next time.
-            io::Write::write_all(&mut file, content)
-                .inspect_err(|_| drop(fs::remove_file(path)))?;
-            chown(&OwnedFd::from(file), owner)?;
-            Ok(true)
-        }
+/// Writes a file unless something of its name is there; answers whether it was written.
+fn add(workspace: &Path, name: &str, content: &[u8], owner: (u32, u32)) -> io::Result<bool> {
+    let (folder, file) = nofollow::folder_of(workspace, name, owner)?;
+    match nofollow::create(&folder, file, content, owner) {
+        Ok(()) => Ok(true),
         Err(e) if e.kind() == io::ErrorKind::AlreadyExists => Ok(false),
         Err(e) => Err(e),
     }
+}
+
+/// Makes sure of a folder in the workspace that a service gets: the engine follows a link, so there must be none.
+///
+/// # Errors
+/// A link or a file stands in its place.
+pub fn own_folder(workspace: &Path, name: &str, owner: (u32, u32)) -> Result<()> {
+    let opened = nofollow::top(workspace).and_then(|top| nofollow::folder_in(&top, name, owner));
+    opened.map(drop).map_err(|e| {
+        let error = Error::infrastructure("A service cannot be given its folder of the workspace")
+            .at(workspace.join(name).display().to_string());
+        nofollow::explained(error, &e)
+    })
 }
 
 /// Only root can give files away; anybody else owns them already.

@@ -1,7 +1,10 @@
 //! What labs remembers: the ledger of everything it makes, and the learner's progress.
 
 mod books;
+mod damage;
 mod failure;
+mod installation;
+mod kept;
 mod ledger;
 mod portable;
 mod progress;
@@ -20,32 +23,73 @@ use etcetera::BaseStrategy;
 use rusqlite::{Connection, OpenFlags};
 
 use crate::error::{Error, Result};
+use damage::Identity;
 
 /// How long a command waits for another `labs` that writes.
 const LOCK_WITHIN: Duration = Duration::from_secs(300);
 /// The database in its folder.
 pub const FILE: &str = "labs.db";
+/// Held by who makes or replaces a database.
+const MIGRATION_LOCK: &str = "migration.lock";
 const BUSY_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// Why a database cannot be opened.
+enum Refused {
+    Damaged(rusqlite::Error),
+    Otherwise(Error),
+}
 
 /// The database of one user on one machine, or of one throw-away seat.
 pub struct Store {
     connection: Connection,
     path: PathBuf,
+    /// The file that was opened; none when it is not to be moved aside.
+    identity: Option<Identity>,
     /// Where the locks of what all seats of the installation share are.
     shared: PathBuf,
 }
 
 impl Store {
-    /// Opens the database, making it when it does not exist.
+    /// Opens the database, making it when it does not exist. One that is damaged is moved aside.
     ///
     /// # Errors
     /// The data directory cannot be written, or the file is no database of ours.
     pub fn open() -> Result<Self> {
-        Self::open_in(&data_dir()?)
+        let store = Self::open_in(&data_dir()?)?;
+        store.agree_on_installation()?;
+        Ok(store)
+    }
+
+    /// As [`Store::open`], for who only looks: nothing is moved aside.
+    ///
+    /// # Errors
+    /// As [`Store::open`].
+    pub fn glance() -> Result<Self> {
+        Self::open_untouched(&data_dir()?)
     }
 
     /// Opens the database of a given data directory.
     pub fn open_in(folder: &Path) -> Result<Self> {
+        let path = folder.join(FILE);
+        let found = Identity::of(&path);
+        Self::open_as_it_is(folder).map_err(|refused| match refused {
+            Refused::Damaged(e) => damage::set_aside(&path, found, &e),
+            Refused::Otherwise(error) => error,
+        })
+    }
+
+    /// As [`Store::open_in`]; one that is damaged stays where it is, now and later.
+    fn open_untouched(folder: &Path) -> Result<Self> {
+        match Self::open_as_it_is(folder) {
+            Ok(store) => Ok(Self { identity: None, ..store }),
+            Err(Refused::Damaged(e)) => Err(damage::error(&e)
+                .at(folder.join(FILE).display().to_string())
+                .help("the next command that needs it moves it aside and begins a new one")),
+            Err(Refused::Otherwise(error)) => Err(error),
+        }
+    }
+
+    fn open_as_it_is(folder: &Path) -> Result<Self, Refused> {
         let path = folder.join(FILE);
         let fail = |e: &dyn std::fmt::Display| {
             Error::infrastructure("The record of seats and progress cannot be opened")
@@ -53,27 +97,41 @@ impl Store {
                 .because(e)
                 .help("make the folder writable, or set XDG_DATA_HOME to one that is")
         };
-        std::fs::create_dir_all(folder).map_err(|e| fail(&e))?;
-        let refused = |e: rusqlite::Error| fail(&failure::cause(&e));
+        let failed = |e: std::io::Error| Refused::Otherwise(fail(&e));
+        std::fs::create_dir_all(folder).map_err(failed)?;
+        let refused = |e: rusqlite::Error| {
+            if damage::is_damage(&e) {
+                Refused::Damaged(e)
+            } else {
+                Refused::Otherwise(fail(&failure::cause(&e)))
+            }
+        };
+        // SQLite does not wait for others when it begins to keep a write-ahead log: one at a time.
+        let alone = || {
+            let lock = File::create(folder.join(MIGRATION_LOCK))?;
+            lock.lock().map(|()| lock)
+        };
+        // Who makes it leaves it empty for a moment.
+        let making = if damage::is_empty(&path) { Some(alone().map_err(failed)?) } else { None };
+        if path.exists() && damage::is_empty(&path) && folder.join(installation::NAME).exists() {
+            return Err(Refused::Damaged(damage::emptied()));
+        }
+        let found = Identity::of(&path);
         let mut connection = Connection::open(&path).map_err(refused)?;
         connection.busy_timeout(BUSY_TIMEOUT).map_err(refused)?;
         if !schema::is_current(&connection).map_err(refused)? {
-            // SQLite does not wait for others when it begins to keep a write-ahead log: one at a time.
-            let alone = File::create(folder.join("migration.lock")).map_err(|e| fail(&e))?;
-            alone.lock().map_err(|e| fail(&e))?;
+            let _making = making.map_or_else(alone, Ok).map_err(failed)?;
             schema::migrate(&mut connection).map_err(refused)?;
         }
-        Ok(Self { connection, path, shared: folder.to_owned() })
+        // Of one that was replaced meanwhile nothing is known.
+        let identity = Identity::of(&path).filter(|now| found.is_none_or(|found| found == *now));
+        Ok(Self { connection, path, identity, shared: folder.to_owned() })
     }
 
     /// Opens a database in another folder that belongs to the same installation.
     pub fn open_beside(&self, folder: &Path) -> Result<Self> {
-        let beside = Self::open_in(folder)?;
-        let installation = self.installation()?;
-        beside
-            .connection
-            .execute("UPDATE installation SET id = ?", [installation])
-            .map_err(beside.failed("The installation"))?;
+        let beside = Self::open_untouched(folder)?;
+        beside.belongs_to(&self.installation()?)?;
         Ok(Self { shared: self.shared.clone(), ..beside })
     }
 
@@ -118,23 +176,18 @@ impl Store {
         Ok(file)
     }
 
-    /// Tells what this database's user made on an engine from what others made there.
-    pub fn installation(&self) -> Result<String> {
-        self.connection
-            .query_row("SELECT id FROM installation", [], |row| row.get(0))
-            .map_err(self.failed("The installation"))
-    }
-
     fn lock_path(&self, name: &str) -> PathBuf {
         self.path.with_file_name(format!("{name}.lock"))
     }
 
     fn failed(&self, what: &str) -> impl Fn(rusqlite::Error) -> Error {
-        let place = self.path.display().to_string();
-        let what = what.to_owned();
+        let (path, identity, what) = (self.path.clone(), self.identity, what.to_owned());
         move |e| {
+            if damage::is_damage(&e) {
+                return damage::set_aside(&path, identity, &e);
+            }
             Error::infrastructure(format!("{what} could not be recorded or read"))
-                .at(&place)
+                .at(path.display().to_string())
                 .because(failure::cause(&e))
         }
     }

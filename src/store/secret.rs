@@ -1,14 +1,13 @@
 //! The secret of an installation: a file beside the database that only its owner reads.
 
 use std::fs::{self, File};
-use std::io::{self, Read, Write};
+use std::io::{self, Read};
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
 use rand::Rng;
-use tempfile::NamedTempFile;
 
-use super::Store;
+use super::{Store, kept};
 use crate::error::{Error, Result};
 use crate::seed::Secret;
 
@@ -27,7 +26,9 @@ impl Store {
                 .because(e)
         };
         if !path.try_exists().map_err(failed)? {
-            make(&path).map_err(failed)?;
+            let mut bytes = [0; Secret::BYTES];
+            rand::rng().fill_bytes(&mut bytes);
+            kept::make(&path, &bytes).map_err(failed)?;
         }
         read(&path).map_err(failed)?.map_err(|(why, help)| {
             Error::infrastructure("The secret of this installation cannot be used")
@@ -35,21 +36,6 @@ impl Store {
                 .because(why)
                 .help(help)
         })
-    }
-}
-
-/// Whole or not at all; a secret that another `labs` made at the same moment stays.
-fn make(path: &Path) -> io::Result<()> {
-    let folder = path.parent().unwrap_or(Path::new("."));
-    let mut bytes = [0; Secret::BYTES];
-    rand::rng().fill_bytes(&mut bytes);
-    // A temporary file is its owner's alone (mode 0600) from the moment it is made.
-    let mut file = NamedTempFile::new_in(folder)?;
-    file.write_all(&bytes)?;
-    file.as_file().sync_all()?;
-    match file.persist_noclobber(path) {
-        Err(e) if e.error.kind() != io::ErrorKind::AlreadyExists => Err(e.error),
-        _ => Ok(()),
     }
 }
 

@@ -360,18 +360,6 @@ fn a_data_folder_that_cannot_be_written_is_named() {
 }
 
 #[test]
-fn a_record_that_is_no_database_is_named() {
-    let sandbox = Sandbox::new();
-    let folder = sandbox.home().join(".local/share/labs");
-    std::fs::create_dir_all(&folder).unwrap();
-    std::fs::write(folder.join("labs.db"), "not a database, but long enough to be read as one")
-        .unwrap();
-    let (document, code) = sandbox.json_and_code(&["tasks"]);
-    assert_eq!(code, 3, "{document:#}");
-    assert_eq!(document["error"]["where"], folder.join("labs.db").display().to_string());
-}
-
-#[test]
 fn a_workspace_that_cannot_be_made_is_named() {
     let sandbox = Sandbox::with_fixture("labs");
     let file = sandbox.home().join("file");

@@ -5,8 +5,8 @@ use std::future::Future;
 
 use bollard::models::NetworkDisconnectRequest;
 use bollard::query_parameters::{
-    KillContainerOptions, ListContainersOptions, ListNetworksOptions, ListVolumesOptions,
-    RemoveImageOptions,
+    KillContainerOptions, ListContainersOptions, ListImagesOptions, ListNetworksOptions,
+    ListVolumesOptions, RemoveImageOptions,
 };
 use bollard::{API_DEFAULT_VERSION, Docker};
 use labs::engine::{Address, Engine};
@@ -67,6 +67,37 @@ pub fn network(name: &str) -> Value {
 pub fn kill(container: &str) -> bool {
     let options = KillContainerOptions { signal: "SIGKILL".to_owned() };
     ask(|docker| async move { docker.kill_container(container, Some(options)).await.is_ok() })
+}
+
+/// Whether there is a container, running or not, with this in its environment (`NAME=value`).
+pub fn is_there_with(variable: &str) -> bool {
+    ask(|docker| async move {
+        let options = ListContainersOptions { all: true, ..Default::default() };
+        for listed in docker.list_containers(Some(options)).await.unwrap() {
+            // One that has gone meanwhile is not there.
+            let found = docker.inspect_container(&listed.id.unwrap(), None).await.ok();
+            let env = found.and_then(|found| found.config?.env).unwrap_or_default();
+            if env.iter().any(|set| set == variable) {
+                return true;
+            }
+        }
+        false
+    })
+}
+
+/// Removes what the builder has kept of a step with this in it.
+pub fn forget_step(text: &str) {
+    ask(|docker| async move {
+        let filters = HashMap::from([("dangling".to_owned(), vec!["true".to_owned()])]);
+        let options = ListImagesOptions { filters: Some(filters), ..Default::default() };
+        for image in docker.list_images(Some(options)).await.unwrap() {
+            // One that has gone meanwhile is forgotten.
+            let steps = docker.image_history(&image.id).await.unwrap_or_default();
+            if steps.first().is_some_and(|step| step.created_by.contains(text)) {
+                let _ = docker.remove_image(&image.id, None::<RemoveImageOptions>, None).await;
+            }
+        }
+    });
 }
 
 /// Removes a tag, and the image with its last one; `false` if it is not there, or in use.

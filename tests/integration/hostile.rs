@@ -113,6 +113,24 @@ fn each_file_of_the_corpus_is_refused_for_what_it_is() {
 }
 
 #[test]
+fn what_is_shown_does_not_speak_to_the_terminal() {
+    let one = OneLab::sound();
+    let file = one.lab().join("lab.yaml");
+    let text = std::fs::read_to_string(&file).unwrap();
+    let (title, rest) = text.split_once("title: ").unwrap();
+    let (_, rest) = rest.split_once('\n').unwrap();
+    std::fs::write(&file, format!("{title}title: \"A \\e[2Jlab\"\n{rest}")).unwrap();
+    let sandbox = Sandbox::with_labs(one.0.path());
+    for args in [&["author", "lint", "lab"][..], &["info", "lab"], &["run", "lab"], &["list"]] {
+        let ran = bounded(&sandbox, args);
+        let told = format!("{}{}", ran.stdout, ran.stderr);
+        let shown = told.contains("A \\u{1b}[2Jlab") && !told.contains('\u{1b}');
+        assert!(shown, "{args:?}: {}", shortened(&ran));
+        assert_eq!(ran.code, 2, "{args:?}: {}", shortened(&ran));
+    }
+}
+
+#[test]
 fn a_hundred_megabytes_are_not_read() {
     let one = OneLab::empty();
     let file = std::fs::File::create(one.lab().join("lab.yaml")).unwrap();

@@ -1,6 +1,7 @@
 //! HTTP: servers that are started with the learner's files, and what is asked of them.
 
 use std::collections::BTreeMap;
+use std::os::unix::fs::symlink;
 
 use serde_json::Value;
 
@@ -80,4 +81,32 @@ fn a_front_is_tried_with_the_learners_files_before_apps_that_fail() {
     std::fs::remove_file(sandbox.workspace(LAB).join(FILE)).unwrap();
     let missing = ["chat", "dead", "frozen", "passed-on", "stream"].map(|id| (id, "missing"));
     assert_eq!(failures(&checks(&sandbox)), expect(&missing));
+}
+
+/// The engine follows a link where it is told to mount a folder.
+#[test]
+fn a_link_in_the_place_of_a_services_folder_leads_nowhere() {
+    let sandbox = Sandbox::with_fixture("http");
+    sandbox.ok(&["run", LAB, "--detach"]);
+    let moved =
+        sandbox.run(&["exec", "workbench", "--", "sh", "-c", "mv front away || rm -r front"]);
+    assert!(moved.code != 0 && moved.stderr.contains("busy"), "{moved:#?}");
+
+    // From outside it can be.
+    let outside = tempfile::TempDir::new().unwrap();
+    let workspace = sandbox.workspace(LAB);
+    std::fs::rename(workspace.join("front"), workspace.join("away")).unwrap();
+    symlink(outside.path(), workspace.join("front")).unwrap();
+    for command in
+        [&["run", LAB, "--detach"][..], &["restart", "front"], &["reset", LAB, "--data", "--yes"]]
+    {
+        let ran = sandbox.run(command);
+        assert_eq!(ran.code, 3, "{command:?}: {ran:#?}");
+        assert!(ran.stderr.contains("a link or a file stands where a folder"), "{ran:#?}");
+        let found = std::fs::read_dir(outside.path()).unwrap().count();
+        assert_eq!(found, 0, "{command:?} wrote outside");
+    }
+    std::fs::remove_file(workspace.join("front")).unwrap();
+    sandbox.ok(&["run", LAB, "--detach"]);
+    assert!(workspace.join("front/default.conf").exists());
 }

@@ -1,23 +1,39 @@
 //! labs is killed at one step after the other of each command; what comes next finds everything sound.
 //!
-//! A step is the moment before or after a call to the engine. A run of the tests takes some of them; with
-//! `LABS_EVERY_STEP=1` all.
+//! A step is the moment before or after a call to the engine, or a message of an image build. A run of the tests takes some
+//! of them; with `LABS_EVERY_STEP=1` all.
 
 use std::os::unix::process::ExitStatusExt;
-use std::process::Stdio;
+use std::process::{Command, Stdio};
+use std::time::UNIX_EPOCH;
 
 use serde_json::{Value, json};
 
 use crate::docker::{self, Found};
-use crate::sandbox::{Sandbox, fixture, until};
+use crate::sandbox::{Ran, Sandbox, fixture, until};
 
 const KEYS: &str = "tiny-keys";
 const QUEUE: &str = "tiny-queue";
-/// So many steps are passed over otherwise; a prime, so that both sides of a call are met.
-const STRIDE: u32 = 11;
+const PAIR: &str = "tiny-pair";
+const PAIRED: &str = "
+import redis
+r = redis.Redis('first', decode_responses=True)
+
+def put(key):
+    with r.client() as connection:
+        connection.set(key, 'here')
+        return connection.wait(1, 5000) == 1
+
+def yes():
+    return True
+";
+/// So many steps further is the next death, of a command with few and of one with many; odd, so that both sides of a
+/// call are met.
+pub const FEW: u32 = 11;
+pub const MANY: u32 = 37;
 
 /// Runs a command that is killed at a step; whether it came that far.
-fn dies(sandbox: &Sandbox, args: &[&str], step: u32) -> bool {
+pub fn dies(sandbox: &Sandbox, args: &[&str], step: u32) -> bool {
     let mut command = sandbox.command(args);
     command.env("LABS_DIE_AT", step.to_string()).stdout(Stdio::null()).stderr(Stdio::null());
     let status = command.status().unwrap();
@@ -25,21 +41,28 @@ fn dies(sandbox: &Sandbox, args: &[&str], step: u32) -> bool {
     status.signal() == Some(9)
 }
 
-/// Tries the steps of a command one after the other, until it is through before it dies.
-fn at_each_step(mut killed_at: impl FnMut(u32) -> bool) {
+/// Tries the steps of a command one after the other, until it is through before it dies. Of some of them it takes others
+/// each day.
+pub fn at_each_step(stride: u32, mut killed_at: impl FnMut(u32) -> bool) {
     let every = std::env::var_os("LABS_EVERY_STEP").is_some();
-    let mut tried = 0;
-    for step in (1..).step_by(if every { 1 } else { STRIDE as usize }) {
+    let (first, stride) = if every {
+        (1, 1)
+    } else {
+        let today = UNIX_EPOCH.elapsed().unwrap().as_secs() / (24 * 60 * 60);
+        (1 + u32::try_from(today % u64::from(stride)).unwrap(), stride)
+    };
+    let mut tried = Vec::new();
+    for step in (first..).step_by(stride as usize) {
         if !killed_at(step) {
             break;
         }
-        tried += 1;
+        tried.push(step);
     }
-    eprintln!("killed at {tried} steps");
-    assert!(tried > 1, "the command died at {tried} steps: is this a release build?");
+    eprintln!("killed at {} steps: {tried:?}", tried.len());
+    assert!(!tried.is_empty(), "the command never died: is this a release build?");
 }
 
-fn assert_nothing_left(sandbox: &Sandbox, when: &str) {
+pub fn assert_nothing_left(sandbox: &Sandbox, when: &str) {
     // What the engine was asked for just before a death can appear a little later.
     until(&format!("gc has removed everything ({when})"), || {
         sandbox.ok(&["gc"]);
@@ -55,14 +78,14 @@ fn assert_all_run(sandbox: &Sandbox, when: &str) {
     }
 }
 
-fn is_ready(sandbox: &Sandbox) -> bool {
+pub fn is_ready(sandbox: &Sandbox) -> bool {
     let ledger = sandbox.home().join(".local/share/labs/labs.db");
     let ready = "SELECT count(*) FROM seats WHERE ready";
     let count = rusqlite::Connection::open(ledger).unwrap().query_row(ready, [], |row| row.get(0));
     count == Ok(1)
 }
 
-fn passed(sandbox: &Sandbox, lab: &str, task: &str) -> bool {
+pub fn passed(sandbox: &Sandbox, lab: &str, task: &str) -> bool {
     let tasks = sandbox.json(&["tasks", lab, task]);
     tasks["tasks"][0]["progress"]["passed_at"] != Value::Null
 }
@@ -70,7 +93,7 @@ fn passed(sandbox: &Sandbox, lab: &str, task: &str) -> bool {
 #[test]
 fn run_killed_at_any_step_is_made_whole_by_the_next_and_leaves_nothing() {
     let sandbox = Sandbox::with_fixture("labs");
-    at_each_step(|step| {
+    at_each_step(FEW, |step| {
         let died = dies(&sandbox, &["run", QUEUE, "--detach"], step);
         let when = format!("run killed at step {step}");
         // What was not whole goes; a death after the last of it leaves a seat like any other.
@@ -85,6 +108,39 @@ fn run_killed_at_any_step_is_made_whole_by_the_next_and_leaves_nothing() {
     });
 }
 
+/// The other one waits for nothing: it does its work, or is told that somebody else is at it.
+#[test]
+fn of_two_runs_at_once_one_killed_at_any_step_leaves_a_seat_that_is_made_whole() {
+    let sandbox = Sandbox::with_fixture("labs");
+    let run = ["run", QUEUE, "--detach"];
+    let begin = |mut command: Command| {
+        command.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap()
+    };
+    let was_refused = |ran: &Ran, when: &str| {
+        let busy = ran.code == 3 && ran.stderr.contains("Another labs is changing this seat");
+        assert!(busy || matches!(ran.code, 0 | -1), "{when}: {ran:#?}");
+        busy
+    };
+    at_each_step(FEW, |step| {
+        let when = format!("one of two killed at step {step}");
+        loop {
+            let mut dying = sandbox.command(&run);
+            dying.env("LABS_DIE_AT", step.to_string());
+            let (dying, other) = (begin(dying), begin(sandbox.command(&run)));
+            let dying: Ran = dying.wait_with_output().unwrap().into();
+            was_refused(&other.wait_with_output().unwrap().into(), &when);
+            sandbox.ok(&run);
+            assert_eq!(sandbox.redis(QUEUE, &["LLEN", "fruits"]), "3\n", "{when}");
+            sandbox.ok(&["stop", QUEUE]);
+            assert_nothing_left(&sandbox, &when);
+            // The other was there first: once more.
+            if !was_refused(&dying, &when) {
+                break dying.code == -1;
+            }
+        }
+    });
+}
+
 #[test]
 fn a_check_killed_at_any_step_costs_nothing_and_the_next_is_right() {
     let sandbox = Sandbox::with_fixture("labs");
@@ -92,7 +148,7 @@ fn a_check_killed_at_any_step_costs_nothing_and_the_next_is_right() {
     let right = std::fs::read(fixture("labs/tiny-queue/solutions/list/queue.py")).unwrap();
     sandbox.write(QUEUE, "queue.py", right);
     sandbox.redis(QUEUE, &["SET", "count", "3"]);
-    at_each_step(|step| {
+    at_each_step(FEW, |step| {
         let died = dies(&sandbox, &["check", QUEUE], step);
         let when = format!("check killed at step {step}");
         let (result, code) = sandbox.json_and_code(&["check", QUEUE]);
@@ -105,13 +161,35 @@ fn a_check_killed_at_any_step_costs_nothing_and_the_next_is_right() {
     assert_nothing_left(&sandbox, "after all");
 }
 
+/// Its checks kill, freeze and restart services.
+#[test]
+fn a_check_that_does_harm_killed_at_any_step_leaves_none() {
+    let sandbox = Sandbox::with_fixture("drill");
+    sandbox.ok(&["run", PAIR, "--detach"]);
+    sandbox.write(PAIR, "pair.py", PAIRED);
+    at_each_step(FEW, |step| {
+        let died = dies(&sandbox, &["check", PAIR, "pair"], step);
+        let when = format!("check killed at step {step}");
+        let (result, code) = sandbox.json_and_code(&["check", PAIR, "pair"]);
+        assert_eq!(code, 0, "{when}: {result:#}");
+        assert_all_run(&sandbox, &when);
+        for (service, keys) in [("first", "1\n"), ("second", "0\n")] {
+            let ask = ["exec", "workbench", "--", "redis-cli", "-h", service, "DBSIZE"];
+            assert_eq!(sandbox.ok(&ask).stdout, keys, "{service}, {when}");
+        }
+        died
+    });
+    sandbox.ok(&["stop", PAIR]);
+    assert_nothing_left(&sandbox, "after all");
+}
+
 #[test]
 fn reset_and_stop_killed_at_any_step_lose_no_file_and_no_progress() {
     let sandbox = Sandbox::with_fixture("labs");
     sandbox.ok(&["run", KEYS, "--detach"]);
     sandbox.redis(KEYS, &["SET", "door", "open"]);
     sandbox.ok(&["check", KEYS, "door"]);
-    at_each_step(|step| {
+    at_each_step(FEW, |step| {
         let mine = format!("mine-{step}.txt");
         sandbox.write(KEYS, &mine, "mine");
         let died = dies(&sandbox, &["reset", KEYS, "--yes"], step);
@@ -123,7 +201,7 @@ fn reset_and_stop_killed_at_any_step_lose_no_file_and_no_progress() {
         assert!(passed(&sandbox, KEYS, "door"), "{when}");
         died
     });
-    at_each_step(|step| {
+    at_each_step(FEW, |step| {
         sandbox.ok(&["run", KEYS, "--detach"]);
         let died = dies(&sandbox, &["stop", KEYS], step);
         let when = format!("stop killed at step {step}");
@@ -146,10 +224,24 @@ fn a_grade_killed_at_any_step_leaves_nothing() {
     std::fs::copy(right, submission.join("queue.py")).unwrap();
     std::fs::write(submission.join("apply.sh"), "redis-cli -h redis SET count 3\n").unwrap();
     let grade = ["grade", QUEUE, "--submission", submission.to_str().unwrap()];
-    at_each_step(|step| {
+    at_each_step(MANY, |step| {
         let died = dies(&sandbox, &grade, step);
         assert_nothing_left(&sandbox, &format!("grade killed at step {step}"));
         died
     });
     sandbox.ok(&grade);
+}
+
+#[test]
+fn a_verification_killed_at_any_step_leaves_nothing() {
+    let sandbox = Sandbox::with_fixture("labs");
+    // Its record of what it made is asked for below.
+    sandbox.ok(&["progress"]);
+    let verify = ["author", "verify", KEYS, "--rule", "right", "--jobs", "1"];
+    at_each_step(MANY, |step| {
+        let died = dies(&sandbox, &verify, step);
+        assert_nothing_left(&sandbox, &format!("verify killed at step {step}"));
+        died
+    });
+    sandbox.ok(&[&verify[..], &["--anew"]].concat());
 }

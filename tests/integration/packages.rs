@@ -1,12 +1,14 @@
 //! A lab's Python packages: the same in its workbench and its runners, and in nobody else's; what is wrong is said.
 
+use std::collections::BTreeSet;
 use std::path::Path;
 
 use serde_json::Value;
 use tempfile::TempDir;
 
 use crate::docker;
-use crate::sandbox::{Ran, Sandbox, fixture};
+use crate::kill::{FEW, at_each_step, dies};
+use crate::sandbox::{Ran, Sandbox, fixture, until};
 
 const LAB: &str = "tiny-packages";
 /// The image of the lab's workbench, as people call it.
@@ -138,6 +140,48 @@ fn certificates_that_cannot_be_read_are_named() {
     let ran = Edited::new("inflection==0.4.0").refused(&[nowhere]);
     assert_eq!(ran.code, 2, "{ran:#?}");
     assert!(ran.stderr.contains("/nonexistent/certificates.pem"), "{ran:#?}");
+}
+
+/// Packages that no other step has asked for, so that the builder has no image of them yet.
+fn packages_of(step: u32) -> BTreeSet<String> {
+    let choose = |name: &str, versions: &[&str], number: u32| {
+        let version = versions.get(number as usize % (versions.len() + 1));
+        version.map(|version| format!("{name}=={version}"))
+    };
+    let six = ["1.12.0", "1.13.0", "1.14.0", "1.15.0", "1.16.0", "1.17.0"];
+    let all = [
+        choose("six", &six, step),
+        choose("inflection", &["0.5.0", "0.5.1"], step / 7),
+        choose("toml", &["0.10.1", "0.10.2"], step / 21),
+    ];
+    // With one that no other test has; in the order in which they are installed.
+    all.into_iter().flatten().chain(["pluggy==1.5.0".to_owned()]).collect()
+}
+
+/// The engine ends a build that nobody listens to.
+#[test]
+fn a_build_killed_at_any_step_leaves_nothing_and_the_next_makes_the_image() {
+    let edited = Edited::new("");
+    let sandbox = &edited.sandbox;
+    let mut at_work = 0;
+    at_each_step(FEW, |step| {
+        let packages: Vec<String> = packages_of(step).into_iter().collect();
+        edited.name(&packages.join(", "));
+        let argument = format!("PACKAGES={}", packages.join(" "));
+        let installs = || docker::is_there_with(&argument);
+        docker::forget_step(&argument);
+        let died = dies(sandbox, &["images", "build", IMAGE], step);
+        let when = format!("build killed at step {step}");
+        at_work += u32::from(installs());
+        until(&format!("nothing goes on ({when})"), || !installs());
+        sandbox.ok(&["images", "build", IMAGE]);
+        let image = listed(sandbox, IMAGE);
+        assert_eq!(image["present"], true, "{when}");
+        docker::remove_image(image["tag"].as_str().unwrap());
+        docker::forget_step(&argument);
+        died
+    });
+    eprintln!("{at_work} of them while packages were installed");
 }
 
 #[test]

@@ -1,14 +1,10 @@
 //! The screen of `labs run` in a terminal: keys are typed, and what stands on the screen is read.
 
-use std::io::{Read, Write};
-use std::num::NonZero;
-use std::sync::{Arc, Mutex};
-
-use rexpect::process::{PtyProcess, Signal, WaitStatus};
-use rustix::termios::{Winsize, tcsetwinsize};
+use rustix::process::Signal;
 use serde_json::Value;
 
-use crate::sandbox::{PATIENCE, Sandbox, until};
+use crate::sandbox::{Sandbox, until};
+use crate::terminal::Terminal;
 
 const KEYS: &str = "tiny-keys";
 const QUEUE: &str = "tiny-queue";
@@ -23,72 +19,17 @@ def take():
     return r.lpop('jobs')
 ";
 
-/// A terminal with labs on it.
-struct Terminal {
-    process: PtyProcess,
-    keyboard: std::fs::File,
-    screen: Arc<Mutex<vt100::Parser>>,
+/// A terminal with a lab's screen on it.
+fn open(sandbox: &Sandbox, lab: &str) -> Terminal {
+    let mut command = sandbox.command(&["run", lab]);
+    command.env("TERM", "xterm-256color");
+    Terminal::open(command, 24, 80)
 }
 
-impl Terminal {
-    fn open(sandbox: &Sandbox, lab: &str) -> Self {
-        let mut command = sandbox.after("stty rows 24 cols 80", &["run", lab]);
-        command.env("TERM", "xterm-256color");
-        let process = PtyProcess::new(command).unwrap();
-        let screen = Arc::new(Mutex::new(vt100::Parser::new(lines(24), lines(80), 0)));
-        let mut shown = process.get_file_handle().unwrap();
-        let drawn = screen.clone();
-        // Ends with the terminal.
-        std::thread::spawn(move || {
-            let mut bytes = [0; 4096];
-            while let Ok(count @ 1..) = shown.read(&mut bytes) {
-                drawn.lock().unwrap().process(&bytes[..count]);
-            }
-        });
-        let keyboard = process.get_file_handle().unwrap();
-        Self { process, keyboard, screen }
-    }
-
-    fn text(&self) -> String {
-        self.screen.lock().unwrap().screen().contents()
-    }
-
-    /// Waits until this stands on the screen.
-    fn sees(&self, text: &str) {
-        let end = std::time::Instant::now() + PATIENCE;
-        while !self.text().contains(text) {
-            assert!(std::time::Instant::now() < end, "no {text:?} on\n{}", self.text());
-            std::thread::sleep(std::time::Duration::from_millis(10));
-        }
-    }
-
-    fn types(&mut self, keys: &str) {
-        self.keyboard.write_all(keys.as_bytes()).unwrap();
-    }
-
-    fn resize(&self, rows: u16, columns: u16) {
-        self.screen.lock().unwrap().screen_mut().set_size(lines(rows), lines(columns));
-        let size = Winsize { ws_row: rows, ws_col: columns, ws_xpixel: 0, ws_ypixel: 0 };
-        tcsetwinsize(&self.keyboard, size).unwrap();
-    }
-
-    /// Leaves with the key for it.
-    fn leave(&mut self) {
-        self.types("q");
-        assert_eq!(self.end(), 0);
-    }
-
-    fn end(&self) -> i32 {
-        match self.process.wait().unwrap() {
-            WaitStatus::Exited(_, code) => code,
-            other => panic!("{other:?}"),
-        }
-    }
-}
-
-/// So many lines or columns.
-fn lines(count: u16) -> NonZero<u16> {
-    NonZero::new(count).unwrap()
+/// Leaves with the key for it.
+fn leave(terminal: &mut Terminal) {
+    terminal.types("q");
+    assert_eq!(terminal.end(), 0);
 }
 
 fn progress(sandbox: &Sandbox, lab: &str, task: &str) -> Value {
@@ -98,7 +39,7 @@ fn progress(sandbox: &Sandbox, lab: &str, task: &str) -> Value {
 #[test]
 fn checks_are_ticked_off_as_they_turn_true_and_a_pass_leads_on() {
     let sandbox = Sandbox::with_fixture("labs");
-    let mut terminal = Terminal::open(&sandbox, KEYS);
+    let mut terminal = open(&sandbox, KEYS);
     terminal.sees("1. Open the door  1 point");
     terminal.sees("○ The door is open");
     terminal.types("c");
@@ -114,7 +55,7 @@ fn checks_are_ticked_off_as_they_turn_true_and_a_pass_leads_on() {
     sandbox.redis(KEYS, &["SET", "shelf", "x"]);
     terminal.sees("That was the last one: every task has passed.");
     terminal.sees("3 of 3 points");
-    terminal.leave();
+    leave(&mut terminal);
     terminal.sees("The seat goes on running.");
     assert_eq!(sandbox.json(&["status"])["seats"][0]["passed"], 2);
 }
@@ -122,7 +63,7 @@ fn checks_are_ticked_off_as_they_turn_true_and_a_pass_leads_on() {
 #[test]
 fn a_service_that_has_stopped_is_noticed_and_started_by_a_key() {
     let sandbox = Sandbox::with_fixture("labs");
-    let mut terminal = Terminal::open(&sandbox, KEYS);
+    let mut terminal = open(&sandbox, KEYS);
     terminal.sees("○ The door is open");
     let redis = sandbox.on_engine().containers.into_iter().find(|name| name.ends_with("-redis"));
     crate::docker::kill(&redis.unwrap());
@@ -133,13 +74,13 @@ fn a_service_that_has_stopped_is_noticed_and_started_by_a_key() {
     terminal.sees("○ The door is open");
     sandbox.redis(KEYS, &["SET", "door", "open"]);
     terminal.sees("★ Passed: 1 point");
-    terminal.leave();
+    leave(&mut terminal);
 }
 
 #[test]
 fn what_was_found_is_dropped_when_it_is_no_longer_so_and_kept_for_each_task() {
     let sandbox = Sandbox::with_fixture("labs");
-    let mut terminal = Terminal::open(&sandbox, KEYS);
+    let mut terminal = open(&sandbox, KEYS);
     terminal.sees("○ The door is open");
     terminal.types("c");
     terminal.sees("redis answers nothing");
@@ -151,13 +92,13 @@ fn what_was_found_is_dropped_when_it_is_no_longer_so_and_kept_for_each_task() {
     sandbox.redis(KEYS, &["SET", "door", "open"]);
     terminal.sees("★ Passed: 1 point");
     assert!(!terminal.text().contains("redis answers nothing"), "{}", terminal.text());
-    terminal.leave();
+    leave(&mut terminal);
 }
 
 #[test]
 fn a_seat_is_in_use_as_long_as_its_screen_is_open() {
     let sandbox = Sandbox::with_fixture("labs");
-    let mut terminal = Terminal::open(&sandbox, KEYS);
+    let mut terminal = open(&sandbox, KEYS);
     terminal.sees("○ The door is open");
     let ledger = sandbox.home().join(".local/share/labs/labs.db");
     let ledger = rusqlite::Connection::open(ledger).unwrap();
@@ -167,26 +108,26 @@ fn a_seat_is_in_use_as_long_as_its_screen_is_open() {
         let lease = "SELECT lease_until FROM seats";
         ledger.query_row(lease, [], |row| row.get::<_, String>(0)).unwrap().as_str() > past
     });
-    terminal.leave();
+    leave(&mut terminal);
 }
 
 #[test]
 fn who_comes_back_is_at_the_task_that_was_left() {
     let sandbox = Sandbox::with_fixture("labs");
-    let mut terminal = Terminal::open(&sandbox, KEYS);
+    let mut terminal = open(&sandbox, KEYS);
     terminal.sees("1. Open the door");
     terminal.types("n");
     terminal.sees("2. Fill the shelf");
-    terminal.leave();
-    let mut terminal = Terminal::open(&sandbox, KEYS);
+    leave(&mut terminal);
+    let mut terminal = open(&sandbox, KEYS);
     terminal.sees("2. Fill the shelf");
-    terminal.leave();
+    leave(&mut terminal);
 }
 
 #[test]
 fn a_program_is_checked_when_it_is_saved_and_failing_so_costs_no_attempt() {
     let sandbox = Sandbox::with_fixture("labs");
-    let mut terminal = Terminal::open(&sandbox, QUEUE);
+    let mut terminal = open(&sandbox, QUEUE);
     terminal.sees("1. A queue");
     sandbox.write(QUEUE, "queue.py", RIGHT.replace("r.lpop", "r.rpop"));
     terminal.sees("do not pass after what you saved");
@@ -198,13 +139,13 @@ fn a_program_is_checked_when_it_is_saved_and_failing_so_costs_no_attempt() {
     terminal.sees("✓ A job that went in comes out");
     terminal.types("q");
     terminal.sees("★ Passed: 3 points");
-    terminal.leave();
+    leave(&mut terminal);
 }
 
 #[test]
 fn ctrl_c_ends_a_check_and_not_the_screen() {
     let sandbox = Sandbox::with_fixture("labs");
-    let mut terminal = Terminal::open(&sandbox, QUEUE);
+    let mut terminal = open(&sandbox, QUEUE);
     terminal.sees("1. A queue");
     sandbox.write(QUEUE, "queue.py", "import time\ntime.sleep(3600)\n");
     terminal.types("c");
@@ -215,13 +156,13 @@ fn ctrl_c_ends_a_check_and_not_the_screen() {
     terminal.types("\x03");
     terminal.sees("The check was ended: 'c' begins it again.");
     assert!(!runs().iter().any(|name| name.contains("runner")));
-    terminal.leave();
+    leave(&mut terminal);
 }
 
 #[test]
 fn keys_show_what_there_is_and_questions_are_answered() {
     let sandbox = Sandbox::with_fixture("labs");
-    let mut terminal = Terminal::open(&sandbox, KEYS);
+    let mut terminal = open(&sandbox, KEYS);
     terminal.sees("1. Open the door");
     terminal.types("h");
     terminal.sees("Hint 1 of 3");
@@ -250,14 +191,30 @@ fn keys_show_what_there_is_and_questions_are_answered() {
     terminal.sees("e evidence  ? all keys  q quit");
     terminal.types("p");
     terminal.sees("1. Open the door");
-    terminal.process.signal(Signal::SIGTERM).unwrap();
+    terminal.signal(Signal::TERM);
     assert_eq!(terminal.end(), 143);
+}
+
+/// Both wait at once to be read, and either may be first.
+#[test]
+fn a_key_typed_while_the_terminal_changes_its_size_is_not_lost() {
+    let sandbox = Sandbox::with_fixture("labs");
+    let mut terminal = open(&sandbox, KEYS);
+    for columns in 60..100 {
+        terminal.sees("? all keys");
+        terminal.types("?");
+        terminal.resize(24, columns);
+        terminal.sees("the whole lab afresh; it asks first");
+        terminal.types("q");
+    }
+    terminal.sees("? all keys");
+    leave(&mut terminal);
 }
 
 #[test]
 fn a_client_and_a_shell_have_the_terminal_and_the_screen_comes_back() {
     let sandbox = Sandbox::with_fixture("labs");
-    let mut terminal = Terminal::open(&sandbox, KEYS);
+    let mut terminal = open(&sandbox, KEYS);
     terminal.sees("1. Open the door");
     terminal.types("o");
     terminal.sees("redis:6379> ");
@@ -274,5 +231,5 @@ fn a_client_and_a_shell_have_the_terminal_and_the_screen_comes_back() {
     terminal.types("1");
     terminal.sees("2. Fill the shelf");
     assert_eq!(sandbox.redis(KEYS, &["EXISTS", "door"]).trim(), "0");
-    terminal.leave();
+    leave(&mut terminal);
 }

@@ -1,10 +1,9 @@
 //! What a person at a terminal sees: the shell, a service's client, the prompt loop of `run`.
 
-use rexpect::process::{Signal, WaitStatus};
-use rexpect::session::{PtySession, spawn_command};
-use rustix::termios::{LocalModes, Winsize, tcgetattr, tcsetwinsize};
+use rustix::process::Signal;
 
-use crate::sandbox::{PATIENCE, SLEEPS, Sandbox};
+use crate::sandbox::{SLEEPS, Sandbox};
+use crate::terminal::Terminal;
 
 const KEYS: &str = "tiny-keys";
 const QUEUE: &str = "tiny-queue";
@@ -17,106 +16,87 @@ fn seat_of(lab: &str) -> Sandbox {
 }
 
 /// A command on a terminal of 31 rows and 97 columns.
-fn terminal(sandbox: &Sandbox, args: &[&str]) -> PtySession {
-    let mut command = sandbox.after("stty rows 31 cols 97", args);
+fn on_terminal(sandbox: &Sandbox, args: &[&str]) -> Terminal {
+    let mut command = sandbox.command(args);
     command.env("TERM", "xterm").env("NO_COLOR", "1");
-    let patience = u64::try_from(PATIENCE.as_millis()).unwrap();
-    spawn_command(command, Some(patience)).unwrap()
+    Terminal::open(command, 31, 97)
 }
 
 /// A shell that has shown its prompt.
-fn shell(sandbox: &Sandbox) -> PtySession {
-    let mut session = terminal(sandbox, &["shell"]);
-    session.exp_string(PROMPT).unwrap();
-    session
-}
-
-/// Types a line and presses Enter.
-fn enter(session: &mut PtySession, line: &str) {
-    session.send(&format!("{line}\r")).unwrap();
-    session.flush().unwrap();
-}
-
-/// The exit code, after everything that is still said.
-fn end(session: &mut PtySession) -> i32 {
-    session.exp_eof().unwrap();
-    match session.process().wait().unwrap() {
-        WaitStatus::Exited(_, code) => code,
-        other => panic!("{other:?}"),
-    }
+fn shell(sandbox: &Sandbox) -> Terminal {
+    let mut terminal = on_terminal(sandbox, &["shell"]);
+    terminal.reads(PROMPT);
+    terminal
 }
 
 #[test]
 fn a_shell_shows_what_a_command_prints_and_passes_its_exit_code_on() {
     let sandbox = seat_of(KEYS);
-    let mut session = shell(&sandbox);
-    enter(&mut session, "echo $((40 + 2)); redis-cli -h redis ECHO 'from re''dis'");
-    session.exp_string("\r42\r\n").unwrap();
-    session.exp_string("\"from redis\"\r\n").unwrap();
-    session.exp_string(PROMPT).unwrap();
-    enter(&mut session, "exit 7");
-    assert_eq!(end(&mut session), 7);
+    let mut terminal = shell(&sandbox);
+    terminal.enters("echo $((40 + 2)); redis-cli -h redis ECHO 'from re''dis'");
+    terminal.reads("\r42\r\n");
+    terminal.reads("\"from redis\"\r\n");
+    terminal.reads(PROMPT);
+    terminal.enters("exit 7");
+    assert_eq!(terminal.end(), 7);
 }
 
 #[test]
 fn the_end_of_input_ends_a_shell() {
     let sandbox = seat_of(KEYS);
-    let mut session = shell(&sandbox);
-    session.send_control('d').unwrap();
-    assert_eq!(end(&mut session), 0);
+    let mut terminal = shell(&sandbox);
+    terminal.types("\x04");
+    assert_eq!(terminal.end(), 0);
 }
 
 #[test]
 fn ctrl_c_ends_the_command_in_a_shell_and_not_the_shell() {
     let sandbox = seat_of(KEYS);
-    let mut session = shell(&sandbox);
-    enter(&mut session, "sh -c 'echo be''gun; exec sleep 3600'");
-    session.exp_string("\rbegun\r\n").unwrap();
-    session.send_control('c').unwrap();
-    session.exp_string(PROMPT.trim_start_matches("/workspace ")).unwrap();
-    enter(&mut session, "echo status=$?");
-    session.exp_string("\rstatus=130\r\n").unwrap();
-    enter(&mut session, "exit");
-    assert_eq!(end(&mut session), 0);
+    let mut terminal = shell(&sandbox);
+    terminal.enters("sh -c 'echo be''gun; exec sleep 3600'");
+    terminal.reads("\rbegun\r\n");
+    terminal.types("\x03");
+    terminal.reads(PROMPT.trim_start_matches("/workspace "));
+    terminal.enters("echo status=$?");
+    terminal.reads("\rstatus=130\r\n");
+    terminal.enters("exit");
+    assert_eq!(terminal.end(), 0);
 }
 
 #[test]
 fn a_shell_has_the_size_of_the_terminal_and_follows_it() {
     let sandbox = seat_of(KEYS);
-    let mut session = shell(&sandbox);
-    enter(&mut session, "stty size");
-    session.exp_string("\r31 97\r\n").unwrap();
+    let mut terminal = shell(&sandbox);
+    terminal.enters("stty size");
+    terminal.reads("\r31 97\r\n");
     let wait = "while [ \"$(stty size)\" != '40 120' ]; do sleep 0.05; done; echo re''sized";
-    enter(&mut session, &format!("echo wait''ing; {wait}"));
-    session.exp_string("\rwaiting\r\n").unwrap();
-    let size = Winsize { ws_row: 40, ws_col: 120, ws_xpixel: 0, ws_ypixel: 0 };
-    tcsetwinsize(session.process().get_file_handle().unwrap(), size).unwrap();
-    session.exp_string("resized\r\n").unwrap();
-    enter(&mut session, "exit");
-    assert_eq!(end(&mut session), 0);
+    terminal.enters(&format!("echo wait''ing; {wait}"));
+    terminal.reads("\rwaiting\r\n");
+    terminal.resize(40, 120);
+    terminal.reads("resized\r\n");
+    terminal.enters("exit");
+    assert_eq!(terminal.end(), 0);
 }
 
 #[test]
 fn the_terminal_is_raw_in_a_shell_and_as_before_after_it() {
     let sandbox = seat_of(KEYS);
-    let mut session = shell(&sandbox);
-    let master = session.process().get_file_handle().unwrap();
-    let cooked = || tcgetattr(&master).unwrap().local_modes.contains(LocalModes::ICANON);
-    assert!(!cooked());
-    enter(&mut session, "exit");
-    assert_eq!(end(&mut session), 0);
-    assert!(cooked());
+    let mut terminal = shell(&sandbox);
+    assert!(!terminal.is_cooked());
+    terminal.enters("exit");
+    assert_eq!(terminal.end(), 0);
+    assert!(terminal.is_cooked());
 }
 
 #[test]
 fn the_shell_of_a_service_is_its_client() {
     let sandbox = seat_of(KEYS);
-    let mut session = terminal(&sandbox, &["shell", "redis"]);
-    session.exp_string("redis:6379> ").unwrap();
-    enter(&mut session, "INCRBY number 42");
-    session.exp_string("(integer) 42").unwrap();
-    enter(&mut session, "quit");
-    assert_eq!(end(&mut session), 0);
+    let mut terminal = on_terminal(&sandbox, &["shell", "redis"]);
+    terminal.reads("redis:6379> ");
+    terminal.enters("INCRBY number 42");
+    terminal.reads("(integer) 42");
+    terminal.enters("quit");
+    assert_eq!(terminal.end(), 0);
     assert_eq!(sandbox.redis(KEYS, &["GET", "number"]), "42\n");
 }
 
@@ -134,29 +114,29 @@ fn a_shell_without_a_terminal_takes_its_input_from_the_pipe() {
 #[test]
 fn a_lab_is_worked_through_at_its_prompt() {
     let sandbox = Sandbox::new();
-    let mut session = terminal(&sandbox, &["run", "redis-queues", "--plain"]);
-    session.exp_string("Queues on Redis").unwrap();
-    session.exp_string("task 1 of 8").unwrap();
-    session.exp_string("Three tickets wait").unwrap();
-    session.exp_string("by-hand > ").unwrap();
-    enter(&mut session, "hint");
-    session.exp_string("Hint 1 of 3").unwrap();
-    session.exp_string("by-hand > ").unwrap();
-    enter(&mut session, "check");
-    session.exp_string("redis answers nothing").unwrap();
-    session.exp_string("0 of 1 tasks pass").unwrap();
-    session.exp_string("by-hand > ").unwrap();
-    enter(&mut session, "next");
-    session.exp_string("task 2 of 8").unwrap();
-    session.exp_string("fifo > ").unwrap();
-    enter(&mut session, "previous");
-    session.exp_string("by-hand > ").unwrap();
-    enter(&mut session, "nonsense");
-    session.exp_string("There is no \"nonsense\" here").unwrap();
-    session.exp_string("by-hand > ").unwrap();
-    enter(&mut session, "quit");
-    session.exp_string("labs stop redis-queues").unwrap();
-    assert_eq!(end(&mut session), 0);
+    let mut terminal = on_terminal(&sandbox, &["run", "redis-queues", "--plain"]);
+    terminal.reads("Queues on Redis");
+    terminal.reads("task 1 of 8");
+    terminal.reads("Three tickets wait");
+    terminal.reads("by-hand > ");
+    terminal.enters("hint");
+    terminal.reads("Hint 1 of 3");
+    terminal.reads("by-hand > ");
+    terminal.enters("check");
+    terminal.reads("redis answers nothing");
+    terminal.reads("0 of 1 tasks pass");
+    terminal.reads("by-hand > ");
+    terminal.enters("next");
+    terminal.reads("task 2 of 8");
+    terminal.reads("fifo > ");
+    terminal.enters("previous");
+    terminal.reads("by-hand > ");
+    terminal.enters("nonsense");
+    terminal.reads("There is no \"nonsense\" here");
+    terminal.reads("by-hand > ");
+    terminal.enters("quit");
+    terminal.reads("labs stop redis-queues");
+    assert_eq!(terminal.end(), 0);
     assert_eq!(sandbox.json(&["status"])["seats"][0]["lab"], "redis-queues");
 }
 
@@ -193,65 +173,65 @@ fn the_prompt_reads_a_pipe_and_knows_what_the_screen_knows() {
 #[test]
 fn a_pass_at_the_prompt_leads_to_the_next_task() {
     let sandbox = Sandbox::with_fixture("labs");
-    let mut session = terminal(&sandbox, &["run", KEYS, "--plain"]);
-    session.exp_string("door > ").unwrap();
-    enter(&mut session, "shell");
-    session.exp_string(PROMPT).unwrap();
-    enter(&mut session, "redis-cli -h redis SET door open");
-    session.exp_string("\rOK\r\n").unwrap();
-    session.exp_string(PROMPT).unwrap();
-    enter(&mut session, "exit");
-    session.exp_string("door > ").unwrap();
-    enter(&mut session, "check");
-    session.exp_string("1 of 1 tasks pass").unwrap();
-    session.exp_string("Next: Fill the shelf").unwrap();
-    session.exp_string("shelf > ").unwrap();
-    enter(&mut session, "");
-    session.exp_string("task 2 of 2").unwrap();
-    session.exp_string("shelf > ").unwrap();
-    session.send_control('d').unwrap();
-    session.exp_string("The seat goes on running").unwrap();
-    assert_eq!(end(&mut session), 0);
+    let mut terminal = on_terminal(&sandbox, &["run", KEYS, "--plain"]);
+    terminal.reads("door > ");
+    terminal.enters("shell");
+    terminal.reads(PROMPT);
+    terminal.enters("redis-cli -h redis SET door open");
+    terminal.reads("\rOK\r\n");
+    terminal.reads(PROMPT);
+    terminal.enters("exit");
+    terminal.reads("door > ");
+    terminal.enters("check");
+    terminal.reads("1 of 1 tasks pass");
+    terminal.reads("Next: Fill the shelf");
+    terminal.reads("shelf > ");
+    terminal.enters("");
+    terminal.reads("task 2 of 2");
+    terminal.reads("shelf > ");
+    terminal.types("\x04");
+    terminal.reads("The seat goes on running");
+    assert_eq!(terminal.end(), 0);
 }
 
 #[test]
 fn ctrl_c_at_the_prompt_ends_a_check_and_not_the_prompt() {
     let sandbox = seat_of(QUEUE);
     sandbox.write(QUEUE, "queue.py", "import time\ntime.sleep(3600)\n");
-    let mut session = terminal(&sandbox, &["run", QUEUE, "--plain"]);
-    session.exp_string("queue > ").unwrap();
-    enter(&mut session, "check");
+    let mut terminal = on_terminal(&sandbox, &["run", QUEUE, "--plain"]);
+    terminal.reads("queue > ");
+    terminal.enters("check");
     let seat = sandbox.json(&["status"])["seats"][0]["seat"].as_str().unwrap().to_owned();
     crate::sandbox::until("a runner runs", || {
         let found = crate::docker::labelled(&format!("labs.seat={seat}"));
         found.containers.iter().any(|name| name.contains("runner"))
     });
-    session.send_control('c').unwrap();
-    session.exp_string("The check was interrupted.").unwrap();
-    session.exp_string("queue > ").unwrap();
-    enter(&mut session, "hint");
-    session.exp_string("Hint 1 of 1").unwrap();
-    session.exp_string("queue > ").unwrap();
-    enter(&mut session, "quit");
-    assert_eq!(end(&mut session), 0);
+    terminal.types("\x03");
+    terminal.reads("The check was interrupted.");
+    terminal.reads("queue > ");
+    terminal.enters("hint");
+    terminal.reads("Hint 1 of 1");
+    terminal.reads("queue > ");
+    terminal.enters("quit");
+    assert_eq!(terminal.end(), 0);
 }
 
 #[test]
 fn a_request_to_end_ends_a_shell_with_what_runs_in_it() {
     let sandbox = seat_of(KEYS);
     for (args, signal, code) in
-        [(&["shell"][..], Signal::SIGTERM, 143), (&["run", KEYS, "--plain"], Signal::SIGTERM, 143)]
+        [(&["shell"][..], Signal::TERM, 143), (&["run", KEYS, "--plain"], Signal::TERM, 143)]
     {
-        let mut session = terminal(&sandbox, args);
+        let mut terminal = on_terminal(&sandbox, args);
         if args[0] == "run" {
-            session.exp_string("door > ").unwrap();
-            enter(&mut session, "shell");
+            terminal.reads("door > ");
+            terminal.enters("shell");
         }
-        session.exp_string(PROMPT).unwrap();
-        enter(&mut session, "sh -c 'echo be''gun; exec sleep 3600'");
-        session.exp_string("\rbegun\r\n").unwrap();
-        session.process_mut().signal(signal).unwrap();
-        assert_eq!(end(&mut session), code, "{args:?}");
+        terminal.reads(PROMPT);
+        terminal.enters("sh -c 'echo be''gun; exec sleep 3600'");
+        terminal.reads("\rbegun\r\n");
+        terminal.signal(signal);
+        assert_eq!(terminal.end(), code, "{args:?}");
         let left = sandbox.run(&["exec", "workbench", "--", "sh", "-c", SLEEPS]);
         assert_ne!(left.code, 0, "{args:?}: {left:#?}");
     }
@@ -260,20 +240,18 @@ fn a_request_to_end_ends_a_shell_with_what_runs_in_it() {
 #[test]
 fn a_question_at_a_terminal_is_answered_with_a_key() {
     let sandbox = seat_of(KEYS);
-    let mut session = terminal(&sandbox, &["solution", KEYS, "door"]);
-    session.exp_string("Show the solution of door?").unwrap();
-    session.send("n").unwrap();
-    session.flush().unwrap();
-    assert_eq!(end(&mut session), 0);
+    let mut terminal = on_terminal(&sandbox, &["solution", KEYS, "door"]);
+    terminal.reads("Show the solution of door?");
+    terminal.types("n");
+    assert_eq!(terminal.end(), 0);
     let seen =
         || sandbox.json(&["tasks", KEYS, "door"])["tasks"][0]["progress"]["solution_seen"].clone();
     assert_eq!(seen(), false);
-    let mut session = terminal(&sandbox, &["solution", KEYS, "door"]);
-    session.exp_string("Show the solution of door?").unwrap();
-    session.send("y").unwrap();
-    session.flush().unwrap();
-    session.exp_string("redis-cli -h redis SET door open").unwrap();
-    assert_eq!(end(&mut session), 0);
+    let mut terminal = on_terminal(&sandbox, &["solution", KEYS, "door"]);
+    terminal.reads("Show the solution of door?");
+    terminal.types("y");
+    terminal.reads("redis-cli -h redis SET door open");
+    assert_eq!(terminal.end(), 0);
     assert_eq!(seen(), true);
 }
 
@@ -288,14 +266,14 @@ fn what_keeps_a_service_from_starting_is_mended_in_a_shell_at_its_data() {
     sandbox.ok(&["exec", "redis", "--", "sh", "-c", spoil]);
     let dead = sandbox.run(&["restart", "redis"]);
     assert!(dead.code == 3 && dead.stderr.contains("labs shell redis --repair"), "{dead:#?}");
-    let mut session = terminal(&sandbox, &repair);
-    session.exp_string("'exit' starts it again").unwrap();
-    session.exp_string("$ ").unwrap();
-    enter(&mut session, "sed -i /nonsense/d redis.conf");
-    session.exp_string("$ ").unwrap();
-    enter(&mut session, "exit");
-    session.exp_string("redis is ready again at").unwrap();
-    assert_eq!(end(&mut session), 0);
+    let mut terminal = on_terminal(&sandbox, &repair);
+    terminal.reads("'exit' starts it again");
+    terminal.reads("$ ");
+    terminal.enters("sed -i /nonsense/d redis.conf");
+    terminal.reads("$ ");
+    terminal.enters("exit");
+    terminal.reads("redis is ready again at");
+    assert_eq!(terminal.end(), 0);
     assert_eq!(sandbox.redis(KEYS, &["GET", "door"]), "open\n");
     let left = sandbox.on_engine();
     assert!(!left.containers.iter().any(|name| name.contains("repair")), "{left:?}");
@@ -308,7 +286,7 @@ fn a_service_that_the_lab_has_not_is_refused_with_those_it_has() {
         ("shell", &[][..], "redis, workbench"),
         ("exec", &["--", "true"], "redis, workbench"),
         ("logs", &[], "redis, workbench, gate"),
-        ("restart", &[], "redis"),
+        ("restart", &[], "redis, workbench"),
     ] {
         let ran = sandbox.run(&[&[command, "kafka"], rest].concat());
         let said = ran.stderr.contains("There is no service \"kafka\"")

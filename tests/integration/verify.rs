@@ -426,6 +426,29 @@ fn a_mistake_that_no_check_notices_breaks_mutants() {
     });
 }
 
+#[test]
+fn an_equivalent_that_a_check_tells_from_the_solution_breaks_mutants() {
+    let lasting = |text: String| {
+        replaced(&text, "SET ${key} ${value}\" }\nwrong", "SET ${key} ${value} EX 9000\" }\nwrong")
+    };
+    // The mutant that drops `EX 9000`: its id hangs on the command line and on the mistake.
+    let id = "set/colour/2ffd7cda";
+    let argued = format!("equivalent:\n  - {{ mutants: [{id}], reason: Nobody looks }}\n");
+    let mutants = ["--rule", "mutants", "--jobs", "1"];
+    let sandbox = edited(|text| lasting(text) + &argued);
+    let (lab, code) = verify(&sandbox, &mutants);
+    assert_eq!((code, &lab["mutants"]["equivalent"]), (0, &json!(1)), "{lab:#}");
+
+    let looks = "checks:\n      - id: lasts\n        claim: It lasts\n        state: \
+                 { on: redis, send: [TTL, colour], expect: { at_least: 1 } }\n";
+    let sandbox = edited(|text| replaced(&lasting(text), "checks:\n", looks) + &argued);
+    let (lab, code) = verify(&sandbox, &mutants);
+    let breach = &lab["breaches"][0];
+    assert_eq!((code, &breach["case"]), (1, &json!(format!("equivalent {id}"))), "{lab:#}");
+    let what = breach["what"].as_str().unwrap();
+    assert!(what.starts_with("does not pass: colour/lasts: value"), "{what}");
+}
+
 #[tokio::test]
 async fn a_digest_sees_all_databases_and_functions_and_leaves_the_session_as_it_was() {
     let sandbox = edited(|text| text);

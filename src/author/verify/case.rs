@@ -64,7 +64,7 @@ impl<'a> Case<'a> {
             trials.extend(trial::left_out(lab)?);
         }
         trials.extend(trial::baselines(lab, &trials)?);
-        cases.extend(trial::rounds(trials).into_iter().map(Self::Together));
+        cases.extend(trial::rounds(lab, trials).into_iter().map(Self::Together));
         Ok(cases)
     }
 

@@ -109,16 +109,25 @@ pub fn right(found: &Found) -> Option<String> {
 }
 
 /// A wrong solution fails just what it names, for the reason it names. What depends on a failed check is blocked, and
-/// says nothing of its own.
-pub fn wrong(promised: &BTreeMap<String, String>, found: &Found) -> Option<String> {
+/// says nothing of its own: so may what was promised, where another check has noticed the mistake by chance.
+pub fn wrong(
+    promised: &BTreeMap<String, String>,
+    by_chance: &BTreeMap<String, String>,
+    found: &Found,
+) -> Option<String> {
+    let is_chance = |name: &str, said: &Said| by_chance.get(name) == Some(&said.short());
+    let chance = found.iter().any(|(name, said)| is_chance(name, said));
     let failed = only(found, |name, said| match said.verdict {
         Verdict::Pass => false,
-        Verdict::Blocked => promised.contains_key(name),
-        Verdict::Fail | Verdict::Error => true,
+        Verdict::Blocked => promised.contains_key(name) && !chance,
+        Verdict::Fail | Verdict::Error => !is_chance(name, said),
     });
+    let is_blocked = |name: &String| found.get(name).is_some_and(|s| s.verdict == Verdict::Blocked);
     let short = |name: &String| failed.get(name).map(Said::short);
-    let missing: BTreeMap<_, _> =
-        promised.iter().filter(|(name, code)| short(name).as_ref() != Some(code)).collect();
+    let missing: BTreeMap<_, _> = promised
+        .iter()
+        .filter(|(name, code)| short(name).as_ref() != Some(code) && !(chance && is_blocked(name)))
+        .collect();
     let surplus = only(&failed, |name, said| promised.get(name) != Some(&said.short()));
     (!missing.is_empty() || !surplus.is_empty()).then(|| {
         format!("promised and not so: {}; not promised: {}", listed(&missing), listed(&surplus))

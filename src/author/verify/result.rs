@@ -76,7 +76,9 @@ impl Rule {
             }
             Self::Impostor => "Nothing passes while something else answers in a service's place",
             Self::Reset => "A reset brings the lab back to its beginning",
-            Self::Mutants => "Every mutant of a right solution is caught",
+            Self::Mutants => {
+                "Every mutant of a right solution is caught, and none that is called equivalent"
+            }
         }
     }
 
@@ -92,7 +94,9 @@ impl Rule {
             Self::Wrong => "the lab has no wrong solution",
             Self::Steps => "no solution has several steps for a task",
             Self::Guards => "no check is a guard",
-            Self::Mutants => "the right solutions have nothing to mutate",
+            Self::Mutants => {
+                "the right solutions have nothing to mutate, or all of it is called equivalent"
+            }
             Self::ShutDown => "the lab has no service",
             Self::Fresh
             | Self::Right

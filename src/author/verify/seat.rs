@@ -13,12 +13,15 @@ use crate::event::Events;
 use crate::probe::fresh;
 use crate::seed::Seed;
 use crate::session::Session;
-use crate::session::plan::{LANES, Plan, WORKBENCH};
+use crate::session::plan::{Plan, WORKBENCH};
 use crate::session::put::{Old, put};
 use crate::session::reset::Workspace;
 use crate::session::scratch::Scratch;
 use crate::session::start::{Started, Wanted};
 use crate::session::workspace;
+
+/// Several seats are at work: more lanes would cost what they save.
+const LANES: u8 = 2;
 
 pub struct Seat {
     scratch: Scratch,
@@ -174,26 +177,21 @@ impl Seat {
         put(self.plan.workspace(), name, content, Old::Removed, self.plan.owner()).map(drop)
     }
 
-    /// Checks as `labs check` does on a seat where nothing has passed yet.
+    /// Checks as `labs check` does on a seat where nothing has passed yet, in fewer lanes.
     pub async fn check(&self, lab: &Lab) -> Result<Found> {
-        self.check_in(LANES, lab).await
-    }
-
-    /// As [`Seat::check`], some tasks alone, one after the other; what they need counts as passed.
-    pub async fn check_only(&self, tasks: &BTreeSet<&str>) -> Result<Found> {
-        // Several seats are at work: more lanes would cost what they save.
-        self.check_in(1, &narrowed(&self.lab, tasks)).await
-    }
-
-    async fn check_in(&self, lanes: u8, lab: &Lab) -> Result<Found> {
         let session = self.session();
         session.store.forget_progress()?;
-        Ok(judge::found(&session.check_in(lanes, lab, &self.plan.seat, None).await?))
+        Ok(judge::found(&session.check_in(LANES, lab, &self.plan.seat, None).await?))
+    }
+
+    /// As [`Seat::check`], some tasks alone; what they need counts as passed.
+    pub async fn check_only(&self, tasks: &BTreeSet<&str>) -> Result<Found> {
+        self.check(&narrowed(&self.lab, tasks)).await
     }
 }
 
 /// The lab with some of its tasks alone; what they need counts as passed.
-fn narrowed(lab: &Lab, tasks: &BTreeSet<&str>) -> Lab {
+pub fn narrowed(lab: &Lab, tasks: &BTreeSet<&str>) -> Lab {
     let mut narrow = lab.clone();
     narrow.tasks.retain(|task| tasks.contains(task.id.value.as_str()));
     for task in &mut narrow.tasks {

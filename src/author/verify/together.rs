@@ -70,20 +70,19 @@ async fn round(seat: &mut Seat, trials: &[Trial<'_>], options: &Options) -> Resu
     }
     let tried = |trial: &Trial| {
         let mine = |found: &Found| judge::of_tasks(found, &trial.tasks);
-        let first = mine(&first);
+        let fault = trial.fault(&mine(&first));
+        let again = rounds.iter().map(|found| trial.fault(&mine(found)));
         let again =
-            rounds.iter().find_map(|found| judge::same("checked again", &first, &mine(found)));
-        Tried {
-            fault: trial.fault(&first),
-            again: (is_wrong(trial) && !rounds.is_empty()).then(|| Finding::of(again)),
-        }
+            again.into_iter().find(|again| again.is_some() != fault.is_some()).map(|again| {
+                format!("checked again: {}", again.unwrap_or_else(|| "as it should be".to_owned()))
+            });
+        Tried { fault, again: (is_wrong(trial) && !rounds.is_empty()).then(|| Finding::of(again)) }
     };
     Ok(trials.iter().map(tried).collect())
 }
 
-/// A baseline is no case of its rule, but may break it.
 fn said(seat: &Seat, trial: &Trial, tried: Tried) -> Vec<Outcome> {
-    let says_nothing = matches!(trial.what, What::Baseline(..)) && tried.fault.is_none();
+    let says_nothing = trial.only_speaks_of_faults() && tried.fault.is_none();
     let found =
         (!says_nothing).then(|| outcome(seat, trial, trial.rule(), Finding::of(tried.fault)));
     let again = tried.again.map(|finding| outcome(seat, trial, Rule::Flakes, finding));

@@ -5,11 +5,12 @@
 
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
 
 use super::judge::{self, Found};
 use super::result::Rule;
 use crate::author::mutants::Mutant;
-use crate::catalog::lab::{Lab, Solution, Wrong};
+use crate::catalog::lab::{Check, Lab, Solution, Wrong};
 use crate::catalog::solution::{self, Placed};
 use crate::error::Result;
 
@@ -19,6 +20,8 @@ pub enum What<'a> {
     /// A solution without one of its own steps.
     LeftOut(&'a Solution, usize),
     Mutant(Box<Mutant>),
+    /// One that its author argues to be right: no check may tell it from the solution.
+    Equivalent(Box<Mutant>),
     /// A right solution: it must pass before a mistake in it can be said to be noticed. The rule that needs it.
     Baseline(&'a Solution, Rule),
 }
@@ -68,7 +71,10 @@ pub fn mutants<'a>(lab: &'a Lab, of: &'a Solution, all: Vec<Mutant>) -> Result<V
     all.into_iter()
         .map(|mutant| {
             let tasks = tasks(lab, |id| mutant.tasks.iter().any(|task| task == id));
-            Ok(Trial::new(lab, What::Mutant(Box::new(mutant)), tasks, solution::steps(lab, of)?))
+            let argued = mutant.equivalent(lab).is_some();
+            let mutant = Box::new(mutant);
+            let what = if argued { What::Equivalent(mutant) } else { What::Mutant(mutant) };
+            Ok(Trial::new(lab, what, tasks, solution::steps(lab, of)?))
         })
         .collect()
 }
@@ -79,7 +85,7 @@ pub fn baselines<'a>(lab: &'a Lab, trials: &[Trial<'a>]) -> Result<Vec<Trial<'a>
     for trial in trials {
         let (id, rule) = match &trial.what {
             What::LeftOut(of, _) => (&of.id.value, Rule::Steps),
-            What::Mutant(mutant) => (&mutant.solution, Rule::Mutants),
+            What::Mutant(mutant) | What::Equivalent(mutant) => (&mutant.solution, Rule::Mutants),
             What::Wrong(_) | What::Baseline(..) => continue,
         };
         let known = |t: &Trial| matches!(t.what, What::Baseline(of, _) if of.id.value == *id);
@@ -93,8 +99,8 @@ pub fn baselines<'a>(lab: &'a Lab, trials: &[Trial<'a>]) -> Result<Vec<Trial<'a>
 }
 
 /// Trials that are checked together: each goes to the smallest round that it fits in. Those that fit with fewest
-/// come first.
-pub fn rounds(mut trials: Vec<Trial>) -> Vec<Vec<Trial>> {
+/// come first; of the rounds that which takes longest.
+pub fn rounds<'a>(lab: &Lab, mut trials: Vec<Trial<'a>>) -> Vec<Vec<Trial<'a>>> {
     trials.sort_by_key(|trial| Reverse(trial.applied.len()));
     let mut rounds: Vec<Vec<Trial>> = Vec::new();
     for trial in trials {
@@ -104,7 +110,9 @@ pub fn rounds(mut trials: Vec<Trial>) -> Vec<Vec<Trial>> {
             None => rounds.push(vec![trial]),
         }
     }
-    rounds.sort_by_key(|round| Reverse(round.len()));
+    rounds.sort_by_cached_key(|round| {
+        Reverse(round.iter().map(|t| t.takes(lab)).fold(Duration::ZERO, Duration::saturating_add))
+    });
     rounds
 }
 
@@ -121,7 +129,9 @@ impl What<'_> {
 
     fn in_place_of(&self, place: usize, placed: &Placed) -> Option<String> {
         match self {
-            Self::Mutant(mutant) => mutant.in_place_of(place, placed).map(str::to_owned),
+            Self::Mutant(mutant) | Self::Equivalent(mutant) => {
+                mutant.in_place_of(place, placed).map(str::to_owned)
+            }
             _ => None,
         }
     }
@@ -154,11 +164,20 @@ impl<'a> Trial<'a> {
         Self { what, tasks, applied, steps, files }
     }
 
+    /// About how long its checks take.
+    fn takes(&self, lab: &Lab) -> Duration {
+        let tasks = lab.tasks.iter().filter(|t| self.tasks.contains(t.id.value.as_str()));
+        let probes = tasks.flat_map(|task| &task.checks).filter_map(Check::probe);
+        probes
+            .map(|probe| probe.takes(&lab.variables))
+            .fold(Duration::ZERO, Duration::saturating_add)
+    }
+
     pub fn rule(&self) -> Rule {
         match &self.what {
             What::Wrong(_) => Rule::Wrong,
             What::LeftOut(..) => Rule::Steps,
-            What::Mutant(_) => Rule::Mutants,
+            What::Mutant(_) | What::Equivalent(_) => Rule::Mutants,
             What::Baseline(_, rule) => *rule,
         }
     }
@@ -171,6 +190,7 @@ impl<'a> Trial<'a> {
                 format!("solution {} without step {} ({task})", of.id.value, step + 1)
             }
             What::Mutant(mutant) => format!("mutant {}", mutant.id),
+            What::Equivalent(mutant) => format!("equivalent {}", mutant.id),
             What::Baseline(of, _) => {
                 let tasks: Vec<&str> = self.tasks.iter().copied().collect();
                 format!("solution {} for {} alone", of.id.value, tasks.join(", "))
@@ -180,20 +200,31 @@ impl<'a> Trial<'a> {
 
     /// Whether commands that fail are what is tried: what is left of a solution may fail without what is missing.
     pub fn may_fail(&self) -> bool {
-        matches!(self.what, What::LeftOut(..) | What::Mutant(_))
+        matches!(self.what, What::LeftOut(..) | What::Mutant(_) | What::Equivalent(_))
+    }
+
+    /// Whether it is there for the sake of others: no case of its rule, though it may break it.
+    pub fn only_speaks_of_faults(&self) -> bool {
+        matches!(self.what, What::Equivalent(_) | What::Baseline(..))
     }
 
     /// What is wrong with what its tasks' checks came to.
     pub fn fault(&self, found: &Found) -> Option<String> {
         let missed = || (!judge::noticed(found)).then_some(());
         match &self.what {
-            What::Wrong(wrong) => judge::wrong(&wrong.fails, found),
+            What::Wrong(wrong) => judge::wrong(&wrong.fails, &wrong.may_fail, found),
             What::LeftOut(..) => {
                 missed().map(|()| "no check notices that the step is missing".to_owned())
             }
             What::Mutant(mutant) => {
                 missed().map(|()| format!("survives: {}\n{}", mutant.description, mutant.diff))
             }
+            What::Equivalent(mutant) => judge::right(found).map(|fault| {
+                format!(
+                    "{fault}. Either a check refuses what is right, or the reason is wrong and the id has to go: {}\n{}",
+                    mutant.description, mutant.diff
+                )
+            }),
             What::Baseline(..) => judge::right(found).map(|fault| {
                 format!("with nothing but its steps and those of the tasks it needs it {fault}")
             }),
@@ -202,11 +233,10 @@ impl<'a> Trial<'a> {
 
     /// Whether neither can make a difference to the other: other tasks that do not need each other, nothing but files
     /// in the learner's workspace, and no file that the two want otherwise. A baseline is to show that it
-    /// needs nobody.
+    /// needs nobody, and what must pass is not to suffer from a neighbour that hangs or floods.
     fn goes_with(&self, other: &Self) -> bool {
         let mixes = |t: &Self| {
-            !matches!(t.what, What::Baseline(..))
-                && t.steps.iter().all(|(s, _)| s.step.run.is_none())
+            !t.only_speaks_of_faults() && t.steps.iter().all(|(s, _)| s.step.run.is_none())
         };
         let same = |(name, source)| other.files.get(name).is_none_or(|others| others == source);
         mixes(self)

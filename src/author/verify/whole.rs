@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use super::judge;
 use super::result::{Finding, Rule};
-use super::seat::Seat;
+use super::seat::{Seat, narrowed};
 use super::trial::with_needs;
 use super::{Options, shuffle};
 use crate::catalog::lab::{Check, Lab, Solution, Task};
@@ -28,7 +28,8 @@ const STOPPED_WITHIN: Duration = Duration::from_secs(20);
 const NO_PROGRAM: &str = "no check runs a program";
 const NO_COMMAND: &str = "its service.yaml names no command by which a client shuts it down";
 
-/// A right solution passes, checked twice with equal verdicts and data, and however often and in whatever order.
+/// A right solution passes, checked twice with equal verdicts and data, and however often and in whatever order. Of one
+/// that is laid over another, which is tried too, only its own tasks' programs are run.
 pub async fn right(
     seat: &Seat,
     lab: &Lab,
@@ -39,7 +40,8 @@ pub async fn right(
         return Ok(vec![(Rule::Right, Finding::of([fault]))]);
     }
     let before = seat.digest().await?;
-    let first = seat.check(&seat.lab).await?;
+    let lab = own_part(&seat.lab, right);
+    let first = seat.check(&lab).await?;
     let fault = judge::right(&first);
     let passes = fault.is_none();
     let mut found = vec![(Rule::Right, Finding::of(fault))];
@@ -47,7 +49,7 @@ pub async fn right(
         return Ok(found);
     }
     if options.tries(Rule::Twice) {
-        let again = judge::same("checked again", &first, &seat.check(&seat.lab).await?);
+        let again = judge::same("checked again", &first, &seat.check(&lab).await?);
         let changed = (seat.digest().await? != before)
             .then(|| "checking changed what a service keeps".to_owned());
         found.push((Rule::Twice, Finding::of(again.into_iter().chain(changed))));
@@ -55,17 +57,28 @@ pub async fn right(
     if options.tries(Rule::Flakes) {
         let mut fault = None;
         for _ in 0..options.repeat {
-            let again = seat.check(&seat.lab).await?;
+            let again = seat.check(&lab).await?;
             fault = fault.or(judge::same("checked again", &first, &again));
         }
         found.push((Rule::Flakes, Finding::of(fault)));
     }
     if options.tries(Rule::Order) {
-        let shuffled = seat.check(&shuffle::shuffled(&seat.lab)).await?;
+        let shuffled = seat.check(&shuffle::shuffled(&lab)).await?;
         let fault = judge::same("checked in another order", &first, &shuffled);
         found.push((Rule::Order, Finding::of(fault)));
     }
     Ok(found)
+}
+
+/// The lab without the checks that run programs which are another solution's.
+fn own_part(lab: &Lab, right: &Solution) -> Lab {
+    let own = |task: &Task| right.steps.iter().any(|step| step.task.value == task.id.value);
+    let mut part = lab.clone();
+    for task in part.tasks.iter_mut().filter(|task| right.over.is_some() && !own(task)) {
+        task.checks.retain(Check::only_looks);
+    }
+    let left = part.tasks.iter().filter(|task| !task.checks.is_empty());
+    narrowed(&part, &left.map(|task| task.id.value.as_str()).collect())
 }
 
 /// Nothing passes before anything is done, nor after what a right solution did was reset.

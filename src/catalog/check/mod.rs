@@ -56,6 +56,7 @@ const RULES: &[Rule] = &[
     solutions::steps,
     solutions::fails,
     tasks::markdown,
+    texts::printable,
 ];
 
 /// Far more than a person writes; few enough to compare each with each.
@@ -150,7 +151,8 @@ pub fn is_of_sane_size(lab: &Lab) -> bool {
     let of_tasks: usize = lab.tasks.iter().map(|t| 1 + t.checks.len() + t.needs.len()).sum();
     let of_checks: usize = checks.map(|check| check.needs.len() + check.misconceptions.len()).sum();
     let right: usize = lab.solutions.iter().map(|s| 1 + s.steps.len()).sum();
-    let wrong: usize = lab.wrong.iter().map(|w| 1 + w.steps.len() + w.fails.len()).sum();
+    let wrong: usize =
+        lab.wrong.iter().map(|w| 1 + w.steps.len() + w.fails.len() + w.may_fail.len()).sum();
     let lists = lab.services.len() + lab.setup.len() + lab.questions.len() + lab.declared.len();
     let packages = lab.packages.python.len();
     of_tasks + of_checks + right + wrong + lists + packages <= MAX_PARTS

@@ -88,8 +88,10 @@ pub fn fails(subject: &Subject, problems: &mut Vec<Problem>) {
             let problem = subject.source.problem(&format!("/wrong/{w}/fails"), what);
             problems.push(problem.help("name what catches the mistake: task/check: code"));
         }
-        for (name, code) in &wrong.fails {
-            let pointer = format!("/wrong/{w}/fails/{}", escape(name));
+        let named = [("fails", &wrong.fails), ("may_fail", &wrong.may_fail)];
+        let named = named.into_iter().flat_map(|(key, named)| named.iter().map(move |n| (key, n)));
+        for (key, (name, code)) in named {
+            let pointer = format!("/wrong/{w}/{key}/{}", escape(name));
             let Some((_, codes)) = checks.iter().find(|(check, _)| check == name) else {
                 let what = format!("There is no check {name:?}");
                 let problem = subject.source.problem_of_key(&pointer, what);

@@ -8,6 +8,7 @@ use crate::catalog::problem::{MAX_PROBLEMS, Problem};
 use crate::catalog::rendered;
 use crate::catalog::text::Text;
 use crate::template;
+use crate::term::escape::visible;
 
 /// The parts of `lab.yaml` in which variables are put.
 const RENDERED: [&str; 4] = ["/setup", "/tasks", "/solutions", "/wrong"];
@@ -20,6 +21,21 @@ pub fn defined(subject: &Subject, problems: &mut Vec<Problem>) {
     for text in files(subject, problems) {
         undefined(subject, &text, 0..text.as_str().len(), problems);
     }
+}
+
+/// What is shown as it is, and what comes into it.
+const SHOWN: [&str; 5] = ["title", "topic", "summary", "claim", "mistake"];
+
+/// Nothing that is shown speaks to the terminal, or reads other than it is.
+pub fn printable(subject: &Subject, problems: &mut Vec<Problem>) {
+    let Some(node) = subject.source.node("") else { return };
+    node.scalars("", &mut |pointer, _, text| {
+        let is_shown = pointer.rsplit('/').next().is_some_and(|key| SHOWN.contains(&key));
+        if (is_shown || pointer.starts_with("/variables/")) && visible(text) != *text {
+            let what = format!("A control character in \"{}\"", visible(text));
+            problems.push(subject.source.problem(pointer, what).expected("a text for people"));
+        }
+    });
 }
 
 /// Whether a text below a JSON pointer refers to a variable that is not there.

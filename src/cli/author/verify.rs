@@ -95,8 +95,8 @@ fn failed(lab: &str, error: &Error) -> Verification {
     Verification { lab: lab.to_owned(), error, ..Verification::default() }
 }
 
-/// Checks wait half of the time: two seats for each core.
+/// Checks wait much of the time: with five seats two cores are kept busy best.
 fn jobs() -> u16 {
     let cores = std::thread::available_parallelism().map_or(2, usize::from);
-    u16::try_from(2 * cores).unwrap_or(4).min(32)
+    u16::try_from(5 * cores / 2).unwrap_or(5).clamp(2, 32)
 }

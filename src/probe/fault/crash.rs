@@ -26,20 +26,29 @@ const RESCUER: &str = "worker-3";
 
 /// Repeats the crash for every moment that the fault names.
 pub async fn observe(spec: &workload::Spec, kill: &Kill, scene: &Scene<'_>) -> Result<Finding> {
-    sweep(kill.at, async |number| trial(spec, kill.role, scene, number).await).await
+    sweep(kill.at, async |death| trial(spec, kill.role, scene, death).await).await
 }
 
-/// Repeats a trial with a kill before the 1st, 2nd, … command of a call, until the call sends no more; or once, with
-/// a kill after it.
+/// When somebody dies who makes a call.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Death {
+    /// Just before its command of this number is sent on, from 1; handshakes do not count.
+    Before(usize),
+    /// When it has returned.
+    After,
+}
+
+/// Repeats a trial with a death before the 1st, 2nd, … command of a call, until the call sends no more; or once, with
+/// a death after it.
 pub async fn sweep(
     at: Moment,
-    mut trial: impl AsyncFnMut(usize) -> Result<Trial>,
+    mut trial: impl AsyncFnMut(Death) -> Result<Trial>,
 ) -> Result<Finding> {
     if at == Moment::Holding {
-        return trial(usize::MAX).await.map(|trial| trial.finding);
+        return trial(Death::After).await.map(|trial| trial.finding);
     }
     for number in 1..=MAX_COMMANDS {
-        let trial = trial(number).await?;
+        let trial = trial(Death::Before(number)).await?;
         if !trial.struck || !matches!(trial.finding, Finding::Pass(_)) {
             return Ok(trial.finding);
         }
@@ -56,20 +65,19 @@ pub struct Trial {
     pub struck: bool,
 }
 
-/// Jobs go in; somebody dies before the `number`th command of a call, or after it; another recovers
-/// what was held and finishes everything.
+/// Jobs go in; somebody dies; another recovers what was held and finishes everything.
 async fn trial(
     spec: &workload::Spec,
     role: Victim,
     scene: &Scene<'_>,
-    number: usize,
+    death: Death,
 ) -> Result<Trial> {
     let (twin, relay) = scene.stand()?.twin(None)?;
     twin.wipe().await?;
     let recorder = Recorder::default();
     let crew = Crew { spec, scene, recorder: &recorder };
     let mut struck = false;
-    let finding = match play(&crew, role, number, relay, &mut struck).await? {
+    let finding = match play(&crew, role, death, relay, &mut struck).await? {
         Some(finding) => finding,
         None => workload::judge(spec.model, recorder.history()).await?,
     };
@@ -80,7 +88,7 @@ async fn trial(
 async fn play(
     crew: &Crew<'_>,
     role: Victim,
-    number: usize,
+    death: Death,
     relay: &Relay,
     struck: &mut bool,
 ) -> Result<Option<Finding>> {
@@ -99,13 +107,17 @@ async fn play(
         Ok(victim) => victim,
         Err(finding) => return Ok(Some(finding)),
     };
-    // Who acknowledges or is recovered holds two jobs: the other one must survive too.
+    // Who acknowledges or is recovered holds two jobs: the other one must survive too. Who dies with work in hand, and is
+    // recovered by name, has a half of all in hand.
+    let holds = match role {
+        Victim::Take if death != Death::After || !crew.spec.roles.has(RoleKind::Recover) => 0,
+        Victim::Take => (jobs / 2).saturating_sub(1),
+        _ => 2,
+    };
     let mut held = None;
-    if role != Victim::Take {
-        for _ in 0..2 {
-            if let Taken::Job(job) = crew.take(&victim).await? {
-                held.get_or_insert(job);
-            }
+    for _ in 0..holds {
+        if let Taken::Job(job) = crew.take(&victim).await? {
+            held.get_or_insert(job);
         }
     }
     if role == Victim::Recover {
@@ -126,7 +138,7 @@ async fn play(
     };
     let values = [("worker", VICTIM), ("value", job.as_str())];
     let call = crew.spec.roles.call(kind, &values, crew.scene.variables)?;
-    let assassin = Assassin::new(&victim.process, number);
+    let assassin = Assassin::new(&victim.process, death);
     relay.set_gatekeeper(Some(assassin.clone()));
     let died = die(&victim, call, action, crew.recorder).await;
     relay.set_gatekeeper(None);
@@ -221,19 +233,23 @@ pub async fn die(
 /// Kills a process just before a command of its own is sent on.
 pub struct Assassin {
     victim: Process,
-    /// Which of its commands, from 1, handshakes not counted.
-    number: usize,
+    death: Death,
     seen: AtomicUsize,
 }
 
 impl Assassin {
-    pub fn new(victim: &Process, number: usize) -> Arc<Self> {
-        Arc::new(Self { victim: victim.clone(), number, seen: AtomicUsize::new(0) })
+    pub fn new(victim: &Process, death: Death) -> Arc<Self> {
+        Arc::new(Self { victim: victim.clone(), death, seen: AtomicUsize::new(0) })
     }
 
-    /// Whether the victim sent so many commands.
+    /// Whether the victim sent the command that it was to die of.
     pub fn struck(&self) -> bool {
-        self.seen.load(Ordering::SeqCst) >= self.number
+        self.is_due(self.seen.load(Ordering::SeqCst))
+    }
+
+    /// Whether it is to be dead with so many commands.
+    fn is_due(&self, seen: usize) -> bool {
+        matches!(self.death, Death::Before(number) if number <= seen)
     }
 }
 
@@ -243,7 +259,7 @@ impl Gatekeeper for Assassin {
         if !of_victim || moment.command.handshake {
             return Verdict::Forward;
         }
-        if self.seen.fetch_add(1, Ordering::SeqCst) + 1 < self.number {
+        if !self.is_due(self.seen.fetch_add(1, Ordering::SeqCst) + 1) {
             return Verdict::Forward;
         }
         let victim = self.victim.clone();

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::crash::{Assassin, Trial, client, die, sweep};
+use super::crash::{Assassin, Death, Trial, client, die, sweep};
 use super::{Kill, Victim};
 use crate::error::Result;
 use crate::probe::finding::Finding;
@@ -19,16 +19,15 @@ const HEIR: &str = "worker-2";
 
 /// Repeats the death for every moment that the fault names.
 pub async fn observe(spec: &workload::Spec, kill: &Kill, scene: &Scene<'_>) -> Result<Finding> {
-    sweep(kill.at, async |number| trial(spec, kill.role, scene, number).await).await
+    sweep(kill.at, async |death| trial(spec, kill.role, scene, death).await).await
 }
 
-/// Somebody dies before the `number`th command of a call, or after it; another one must get the lock when the
-/// lease is over.
+/// Somebody dies; another one must get the lock when the lease is over.
 async fn trial(
     spec: &workload::Spec,
     role: Victim,
     scene: &Scene<'_>,
-    number: usize,
+    death: Death,
 ) -> Result<Trial> {
     for twin in scene.stand()?.twins.values() {
         twin.wipe().await?;
@@ -37,7 +36,7 @@ async fn trial(
     let recorder = Recorder::default();
     let crew = Crew::new(spec, scene, &recorder, &setting.key)?;
     let mut struck = false;
-    let finding = match play(&crew, role, number, scene, &recorder, &mut struck).await? {
+    let finding = match play(&crew, role, death, scene, &recorder, &mut struck).await? {
         Some(finding) => finding,
         None => workload::judge(spec.model, recorder.history()).await?,
     };
@@ -52,7 +51,7 @@ async fn trial(
 async fn play(
     crew: &Crew<'_>,
     role: Victim,
-    number: usize,
+    death: Death,
     scene: &Scene<'_>,
     recorder: &Recorder,
     struck: &mut bool,
@@ -70,7 +69,7 @@ async fn play(
         return Ok(Some(finding));
     }
     let (call, action) = crew.call(kind, VICTIM)?;
-    let assassin = Assassin::new(&victim.process, number);
+    let assassin = Assassin::new(&victim.process, death);
     let gatekeeper: Arc<dyn Gatekeeper> = assassin.clone();
     scene.stand()?.set_gatekeeper(Some(&gatekeeper));
     let died = die(&victim, call, action, recorder).await;

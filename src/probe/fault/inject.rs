@@ -15,18 +15,33 @@ const MAX_COMMANDS: usize = 12;
 /// More takes than values show that something is handed out twice.
 const MAX_TAKES: usize = 16;
 
-/// Repeats the injection before each command in turn, on an empty service and on one that holds a value.
+/// What others do between two commands.
+#[derive(Debug, Clone, Copy)]
+enum Others {
+    Put,
+    Take,
+    /// They take what is there, and put.
+    Both,
+}
+
+/// Repeats the injection before the 2nd, 3rd, … command, on an empty service and on one that holds a value: others put,
+/// or take, or both. Before the 1st it would come between nothing.
 pub async fn observe(spec: &workload::Spec, inject: &Inject, scene: &Scene<'_>) -> Result<Finding> {
     let middle = spec.priorities.len() / 2;
     for backlog in [None, Some(middle)] {
-        for number in 1..=MAX_COMMANDS {
-            let trial = Trial { spec, inject, scene, recorder: Recorder::default() };
-            let (struck, finding) = trial.run(number, backlog).await?;
-            if !matches!(finding, Finding::Pass(_)) {
-                return Ok(finding);
-            }
-            if !struck {
-                break;
+        // Up to the injection all calls are alike, so they send as many commands.
+        let mut last = MAX_COMMANDS;
+        for others in [Others::Put, Others::Take, Others::Both] {
+            for number in 2..=last {
+                let trial = Trial { spec, inject, scene, recorder: Recorder::default() };
+                let (struck, finding) = trial.run(number, others, backlog).await?;
+                if !matches!(finding, Finding::Pass(_)) {
+                    return Ok(finding);
+                }
+                if !struck {
+                    last = number - 1;
+                    break;
+                }
             }
         }
     }
@@ -42,7 +57,12 @@ struct Trial<'a> {
 
 impl Trial<'_> {
     /// One take, with the injection before its `number`th command. Answers whether it sent so many.
-    async fn run(&self, number: usize, backlog: Option<usize>) -> Result<(bool, Finding)> {
+    async fn run(
+        &self,
+        number: usize,
+        others: Others,
+        backlog: Option<usize>,
+    ) -> Result<(bool, Finding)> {
         let (twin, relay) = self.scene.stand()?.twin(None)?;
         twin.wipe().await?;
         let mut processes = match call::spawn(self.scene, 2).await? {
@@ -58,16 +78,23 @@ impl Trial<'_> {
             self.put(&putter, rank).await?;
         }
 
-        let others = async || {
-            for rank in self.ranks() {
-                self.put(&putter, rank).await?;
+        let act = async || {
+            if !matches!(others, Others::Put) {
+                self.take(&putter).await?;
+            }
+            if !matches!(others, Others::Take) {
+                for rank in self.ranks() {
+                    self.put(&putter, rank).await?;
+                }
             }
             Ok(())
         };
         let name = taker.process.name();
         let (took, injected) =
-            boundary::disturbed(relay, name, number..=number, self.take(&taker), others).await?;
+            boundary::disturbed(relay, name, number..=number, self.take(&taker), act).await?;
         took?;
+        // What is put when all is over must come out as well.
+        self.put(&putter, self.spec.priorities.len() / 2).await?;
         for _ in 0..MAX_TAKES {
             if self.recorder.trouble_seen() || !self.take(&taker).await? {
                 break;
@@ -82,10 +109,14 @@ impl Trial<'_> {
         Ok((!injected.is_empty(), finding))
     }
 
-    /// The ranks of what is put, in order.
-    fn ranks(&self) -> impl Iterator<Item = usize> {
+    /// The ranks of what is put, in order; one value where there are no priorities.
+    fn ranks(&self) -> Vec<usize> {
         let names = &self.spec.priorities;
-        self.inject.put.iter().filter_map(move |name| names.iter().position(|n| n == name))
+        if names.is_empty() {
+            return vec![0];
+        }
+        let rank = |put: &String| names.iter().position(|name| name == put);
+        self.inject.put.iter().filter_map(rank).collect()
     }
 
     async fn put(&self, client: &Client, rank: usize) -> Result<()> {
@@ -93,7 +124,8 @@ impl Trial<'_> {
         let priority = self.spec.priorities.get(rank).map_or("", String::as_str);
         let values = [("value", value.as_str()), ("priority", priority)];
         let call = self.spec.roles.call(RoleKind::Put, &values, self.scene.variables)?;
-        let action = Action::Put { value, priority: i64::try_from(rank).ok() };
+        let priority = (!priority.is_empty()).then(|| i64::try_from(rank).ok()).flatten();
+        let action = Action::Put { value, priority };
         self.recorder.act(client, call, action).await;
         Ok(())
     }

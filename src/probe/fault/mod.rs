@@ -69,12 +69,13 @@ pub enum Moment {
     Holding,
 }
 
-/// Lets another client put values before each command of a call in turn.
+/// Lets another client put and take values before each command of a call in turn.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Inject {
     pub before: Victim,
-    /// The priorities of what is put, in order.
+    /// The priorities of what is put, in order. Where there are none, one value is put.
+    #[serde(default)]
     pub put: Vec<String>,
 }
 
@@ -173,9 +174,22 @@ fn lint_inject(inject: &Inject, workload: &workload::Spec) -> Result<()> {
     if inject.before != Victim::Take {
         return Err(Error::usage("An injection comes before the commands of take"));
     }
-    if workload.model != Model::Priority {
-        return Err(Error::usage("An injection needs a workload with the model priority")
+    match workload.model {
+        Model::Fifo | Model::Lifo if inject.put.is_empty() => {}
+        Model::Fifo | Model::Lifo => {
+            return Err(Error::usage("The injection puts priorities, and the model has none")
+                .help("leave put out"));
+        }
+        Model::Priority if inject.put.is_empty() => {
+            return Err(Error::usage("The injection puts nothing").help("give it put: [PRIORITY]"));
+        }
+        Model::Priority => {}
+        _ => {
+            return Err(Error::usage(
+                "An injection needs a workload with the model fifo, lifo or priority",
+            )
             .help("for other calls use interleave"));
+        }
     }
     match inject.put.iter().find(|p| !workload.priorities.contains(p)) {
         Some(unknown) => {

@@ -58,6 +58,13 @@ enum Over {
 
 pub(super) type Load = Result<Vec<String>, Raised>;
 
+/// What a process takes, in bytes.
+#[derive(Debug, Clone, Copy)]
+pub struct Memory {
+    pub now: u64,
+    pub most: u64,
+}
+
 impl Process {
     /// Wires a process up; the receiver gets how its load went, or nothing
     /// when it ended before that.
@@ -196,6 +203,23 @@ impl Process {
         let request = json!({ "do": "clock", "process": self.0.id, "ahead": ahead.as_secs() });
         let answer = self.0.link.request(&request).await?;
         answer.expect("the clock of a process in the runner cannot be moved").await.map(drop)
+    }
+
+    /// The limits under which threads of the process wait for their descriptors just now.
+    pub async fn patience(&self) -> Result<Vec<Duration>> {
+        let request = json!({ "do": "patience", "process": self.0.id });
+        let answer = self.0.link.request(&request).await?;
+        let answer = answer.expect("what a process in the runner waits for cannot be seen").await?;
+        let seconds = answer["seconds"].as_array().into_iter().flatten().filter_map(Value::as_f64);
+        Ok(seconds.filter_map(|s| Duration::try_from_secs_f64(s).ok()).collect())
+    }
+
+    /// The memory that the process has, and has had at most, in bytes; `None` where it is over.
+    pub async fn memory(&self) -> Result<Option<Memory>> {
+        let request = json!({ "do": "memory", "process": self.0.id });
+        let answer = self.0.link.request(&request).await?.wait().await?;
+        let bytes = |name: &str| answer[name].as_u64();
+        Ok(bytes("now").zip(bytes("most")).map(|(now, most)| Memory { now, most }))
     }
 
     /// Asks a held iterator for so many items more; `true`: for all.

@@ -353,6 +353,51 @@ async fn a_hanging_call_times_out_and_its_process_can_be_killed() {
     assert_eq!(end.cause, Cause::Killed);
 }
 
+/// Four waits, each in a thread of its own: two under limits, one under none, and one that is no wait for a descriptor.
+const WAITING: &str = "
+import select, socket, threading, time
+ours, theirs = socket.socketpair()
+def limited():
+    other = socket.socket(fileno=theirs.detach())
+    other.settimeout(30)
+    other.recv(1)
+waits = [limited, lambda: select.select([ours], [], [], 11), lambda: select.select([ours], [], []),
+    lambda: time.sleep(7)]
+def wait():
+    for call in waits:
+        threading.Thread(target=call, daemon=True).start()
+";
+
+#[tokio::test]
+async fn the_limits_are_seen_under_which_threads_wait_for_descriptors() {
+    let stand = Stand::start().await;
+    let process = stand.program(WAITING).await;
+    assert_eq!(process.patience().await.unwrap(), []);
+    returned(&process, "wait", vec![]).await;
+    let seen = async {
+        loop {
+            let mut seen = process.patience().await.unwrap();
+            seen.sort();
+            if seen.len() >= 2 {
+                return seen;
+            }
+        }
+    };
+    let seen = timeout(10 * SECOND, seen).await.unwrap();
+    assert_eq!(seen, [11 * SECOND, 30 * SECOND]);
+}
+
+#[tokio::test]
+async fn what_a_call_had_in_memory_is_seen_after_it() {
+    let stand = Stand::start().await;
+    let process = stand.program("def fill(n):\n    return len(bytearray(n))").await;
+    let before = process.memory().await.unwrap().unwrap();
+    returned(&process, "fill", vec![json!(50_000_000)]).await;
+    let after = process.memory().await.unwrap().unwrap();
+    assert!(after.most - before.now >= 49_000_000, "{before:?} {after:?}");
+    assert!(after.now < before.now + 25_000_000, "{before:?} {after:?}");
+}
+
 #[tokio::test]
 async fn a_process_that_ends_itself_says_how_and_what_it_printed() {
     let stand = Stand::start().await;

@@ -2,7 +2,7 @@
 
 use std::net::SocketAddr;
 use std::sync::{Mutex, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use async_trait::async_trait;
 use redis::aio::MultiplexedConnection;
@@ -17,6 +17,8 @@ use crate::term::shell_line;
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(10);
+/// A machine's clock may be off by minutes; a clock that was moved is off by more.
+const ABOUT_RIGHT: Duration = Duration::from_secs(3600);
 /// How many keys a digest asks for at a time, about.
 const SCANNED: usize = 500;
 
@@ -98,6 +100,13 @@ impl Redis {
             pipe.cmd(command).arg(key);
         }
         pipe.query_async(&mut self.connection()).await.map_err(|e| self.unreadable(e))
+    }
+
+    async fn tells_the_time(&self) -> Result<bool> {
+        let said = self.demand(&["TIME"]).await?;
+        let theirs = said[0].as_str().and_then(|seconds| seconds.parse().ok());
+        let ours = SystemTime::UNIX_EPOCH.elapsed().unwrap_or_default();
+        Ok(theirs.is_some_and(|s| ours.abs_diff(Duration::from_secs(s)) < ABOUT_RIGHT))
     }
 
     fn unreadable(&self, why: redis::RedisError) -> Error {
@@ -209,7 +218,7 @@ impl Service for Redis {
         Ok(())
     }
 
-    /// Configuration, users, role.
+    /// Configuration, users, role, whether its clock is about right.
     async fn fingerprint(&self) -> Result<String> {
         let config = self.demand(&["CONFIG", "GET", "*"]).await?;
         let words = config.as_array().map(Vec::as_slice).unwrap_or_default();
@@ -219,6 +228,7 @@ impl Service for Redis {
         parts.sort();
         parts.push(self.demand(&["ACL", "LIST"]).await?.to_string());
         parts.push(self.demand(&["ROLE"]).await?[0].to_string());
+        parts.push(self.tells_the_time().await?.to_string());
         Ok(parts.join("\n"))
     }
 

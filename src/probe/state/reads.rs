@@ -9,6 +9,7 @@ const READS: &[&str] = &[
     "CONFIG|GET",
     "DBSIZE",
     "DUMP",
+    "EVAL_RO",
     "EXISTS",
     "EXPIRETIME",
     "GET",

@@ -6,6 +6,8 @@ mod scenario;
 mod seen;
 mod slow_log;
 
+use std::time::Duration;
+
 use schemars::JsonSchema;
 use serde::Deserialize;
 
@@ -77,6 +79,12 @@ impl Spec {
     /// Whether a step calls the learner's program; else the checker alone acts on the twin.
     pub fn calls_program(&self) -> bool {
         self.steps.iter().any(Step::calls_program)
+    }
+
+    /// The time that passes in its steps even where nothing is slow.
+    pub fn passes(&self, variables: &Variables) -> Duration {
+        let spans = self.steps.iter().map(|step| step.passes(variables));
+        spans.fold(Duration::ZERO, Duration::saturating_add)
     }
 
     pub fn lint(&self, variables: &Variables) -> Result<()> {

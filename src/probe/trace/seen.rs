@@ -32,8 +32,22 @@ pub struct Seen {
     pub patience: Option<Matcher>,
     /// The same of each of them alone.
     pub each_patience: Option<Matcher>,
-    /// For how much of the watched time one of the commands was waiting for its answer, in percent.
+    /// For how much of the time of `watch` and `outlast` steps one of the commands was waiting for its answer, in percent.
     pub waiting: Option<Matcher>,
+    /// The longest time of such a step in which none of them was, in milliseconds.
+    pub gap: Option<Matcher>,
+}
+
+/// Begin and end, in microseconds on the relay's clock.
+pub type Window = (u64, u64);
+
+/// The time of a scenario in which the program was left alone.
+#[derive(Debug, Default)]
+pub struct Watched {
+    /// The `watch` steps.
+    pub watches: Vec<Window>,
+    /// The `outlast` steps.
+    pub outlasted: Vec<Window>,
 }
 
 #[derive(Debug, Clone, Copy, Deserialize, JsonSchema)]
@@ -42,18 +56,22 @@ pub enum During {
     Watch,
 }
 
-/// `any`, or a list of command names.
+/// `any`, `waiting`, or a list of command names.
 #[derive(Debug, Clone)]
 pub enum Commands {
     Any,
+    /// Those that keep the client waiting.
+    Waiting,
     OneOf(Vec<String>),
 }
 
 impl<'de> Deserialize<'de> for Commands {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let wrong = || serde::de::Error::custom("expected `any` or a list of command names");
+        let wrong =
+            || serde::de::Error::custom("expected `any`, `waiting` or a list of command names");
         match Value::deserialize(deserializer)? {
             Value::String(word) if word == "any" => Ok(Self::Any),
+            Value::String(word) if word == "waiting" => Ok(Self::Waiting),
             Value::Array(names) => {
                 let name = |n: Value| n.as_str().map(str::to_uppercase).ok_or_else(wrong);
                 names.into_iter().map(name).collect::<Result<_, _>>().map(Self::OneOf)
@@ -72,9 +90,9 @@ impl JsonSchema for Commands {
     }
     fn json_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
         schemars::json_schema!({
-            "title": "any, or a list of command names",
+            "title": "any, waiting, or a list of command names",
             "type": ["string", "array"],
-            "pattern": "^any$",
+            "pattern": "^(any|waiting)$",
             "items": { "type": "string" },
         })
     }
@@ -84,6 +102,7 @@ impl Commands {
     fn includes(&self, record: &Record) -> bool {
         match self {
             Self::Any => true,
+            Self::Waiting => record.blocks,
             Self::OneOf(names) => names.contains(&record.command),
         }
     }
@@ -91,6 +110,7 @@ impl Commands {
     fn describe(&self) -> String {
         match self {
             Self::Any => "commands".to_owned(),
+            Self::Waiting => "commands that wait".to_owned(),
             Self::OneOf(names) => names.join(", "),
         }
     }
@@ -98,8 +118,8 @@ impl Commands {
 
 impl Seen {
     pub fn lint(&self, variables: &Variables) -> Result<()> {
-        let Self { reply_items, reply_bytes, waiting, patience, each_patience, .. } = self;
-        let matchers = [reply_items, reply_bytes, waiting, patience, each_patience];
+        let Self { reply_items, reply_bytes, waiting, gap, patience, each_patience, .. } = self;
+        let matchers = [reply_items, reply_bytes, waiting, gap, patience, each_patience];
         matchers.into_iter().flatten().try_for_each(|m| m.lint(variables))?;
         self.at_least.iter().chain(&self.at_most).try_for_each(|n| n.get(variables).map(drop))
     }
@@ -108,13 +128,13 @@ impl Seen {
 pub fn judge(
     seen: &Seen,
     records: &[Record],
-    watched: &[(u64, u64)],
+    watched: &Watched,
     variables: &Variables,
 ) -> Result<Option<Finding>> {
     let in_time = |r: &&Record| match seen.during {
         None => true,
         Some(During::Watch) => {
-            watched.iter().any(|(begin, end)| (*begin..=*end).contains(&r.start_us))
+            watched.watches.iter().any(|(begin, end)| (*begin..=*end).contains(&r.start_us))
         }
     };
     let counted: Vec<&Record> =
@@ -142,17 +162,25 @@ pub fn judge(
     {
         return Ok(broken(format!("at most {n} {names}")));
     }
-    if let Some(matcher) = &seen.waiting {
-        // A command sent before the watch began may wait through all of it.
-        let sent: Vec<&Record> = records.iter().filter(|r| seen.commands.includes(r)).collect();
-        let percent = waiting(&sent, watched);
-        if let Some(mismatch) = matcher.resolve(variables)?.compare(&Value::from(percent)) {
-            let summary = format!(
+    // A command sent before the watch began may wait through all of it.
+    let sent: Vec<&Record> = records.iter().filter(|r| seen.commands.includes(r)).collect();
+    let alone = watched.watches.iter().chain(&watched.outlasted);
+    let (percent, gap) = waiting(&sent, alone);
+    let told = [
+        (
+            &seen.waiting,
+            percent,
+            format!(
                 "For {percent} % of the time that was watched the service was waiting to answer"
-            );
+            ),
+        ),
+        (&seen.gap, gap, format!("For {gap} ms on end no command was waiting for the service")),
+    ];
+    for (matcher, value, summary) in told {
+        let Some(matcher) = matcher else { continue };
+        if let Some(mismatch) = matcher.resolve(variables)?.compare(&Value::from(value)) {
             let mut evidence = Evidence::new(summary).mismatch(mismatch);
-            let shown: Vec<&Record> = records.iter().collect();
-            evidence.history = lines(&shown);
+            evidence.history = lines(&records.iter().collect::<Vec<_>>());
             return Ok(Some(evidence.fail("commands")));
         }
     }
@@ -207,23 +235,24 @@ pub fn judge(
     Ok(None)
 }
 
-/// How much of the watched time was covered by commands under way, in percent.
-fn waiting(records: &[&Record], watched: &[(u64, u64)]) -> u64 {
-    let mut total = 0;
-    let mut covered = 0;
-    for (begin, end) in watched {
+/// How much of the time was covered by commands under way, in percent, and the longest gap, in milliseconds.
+fn waiting<'a>(records: &[&Record], windows: impl Iterator<Item = &'a Window>) -> (u64, u64) {
+    let (mut total, mut covered, mut gap) = (0, 0, 0);
+    for (begin, end) in windows {
         total += end - begin;
         let mut reached = *begin;
         for record in records {
             let from = record.start_us.max(reached);
             let to = record.end_us.unwrap_or(u64::MAX).min(*end);
             if to > from {
+                gap = gap.max(from - reached);
                 covered += to - from;
                 reached = to;
             }
         }
+        gap = gap.max(end - reached);
     }
-    (100 * covered).checked_div(total).unwrap_or(0)
+    ((100 * covered).checked_div(total).unwrap_or(0), gap / 1000)
 }
 
 /// The first commands, with their times from the first one on.

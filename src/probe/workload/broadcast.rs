@@ -8,7 +8,7 @@ use serde_json::Value;
 use tokio::time::Instant;
 
 use super::Spec;
-use super::lag::Lag;
+use super::lag::{LAG, LONG_LAG, Lag};
 use super::recorder::{Client, Recorder};
 use super::roles::RoleKind;
 use crate::error::{Error, Result};
@@ -65,7 +65,8 @@ pub async fn drive(spec: &Spec, scene: &Scene<'_>, recorder: &Recorder) -> Resul
         }
         // A subscription is in place when the call returns: not when the service gets round to it,
         // nor when somebody begins to read.
-        let lag = Lag::new(clients.iter().map(|client| client.process.name()));
+        let lag = if kind == RoleKind::Late { LONG_LAG } else { LAG };
+        let lag = Lag::new(lag, clients.iter().map(|client| client.process.name()));
         relay.set_gatekeeper(Some(lag.clone()));
         let tried = async {
             let opened = stage.subscribe(clients, kind, expected, &lag).await?;

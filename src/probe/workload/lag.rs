@@ -10,19 +10,22 @@ use tokio::sync::watch;
 use crate::probe::relay::{self, After, Gatekeeper, Verdict};
 
 /// Who waits for an answer waits this long; who does not has returned by then.
-const LAG: Duration = Duration::from_millis(100);
+pub const LAG: Duration = Duration::from_millis(100);
+/// Who sleeps instead of waiting has returned by then too. Much shorter than the second that some wait for an answer at most.
+pub const LONG_LAG: Duration = Duration::from_millis(450);
 
 /// Holds back what some processes send: for a while, and where the call has returned meanwhile, until
 /// [`Lag::over`] says that what it promised has been tried.
 pub struct Lag {
+    wait: Duration,
     returned: BTreeMap<String, Arc<AtomicBool>>,
     over: watch::Sender<bool>,
 }
 
 impl Lag {
-    pub fn new<'a>(processes: impl Iterator<Item = &'a str>) -> Arc<Self> {
+    pub fn new<'a>(lag: Duration, processes: impl Iterator<Item = &'a str>) -> Arc<Self> {
         let returned = processes.map(|name| (name.to_owned(), Arc::default())).collect();
-        Arc::new(Self { returned, over: watch::Sender::new(false) })
+        Arc::new(Self { wait: lag, returned, over: watch::Sender::new(false) })
     }
 
     /// The process's call has returned: what it has sent must have been answered.
@@ -44,9 +47,10 @@ impl Gatekeeper for Lag {
         let Some(returned) = returned.cloned().filter(|_| !moment.command.handshake) else {
             return Verdict::Forward;
         };
+        let wait = self.wait;
         let mut over = self.over.subscribe();
         Verdict::After(Box::pin(async move {
-            tokio::time::sleep(LAG).await;
+            tokio::time::sleep(wait).await;
             if returned.load(Ordering::SeqCst) {
                 // With nobody left to say so it is over as well.
                 let _ = over.wait_for(|over| *over).await;

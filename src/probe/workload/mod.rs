@@ -80,6 +80,11 @@ fn model_names(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
 }
 
 impl Spec {
+    /// The time that passes in it even where nothing is slow.
+    pub fn passes(&self) -> Duration {
+        if self.roles.has(RoleKind::Late) { lag::LONG_LAG } else { Duration::ZERO }
+    }
+
     pub fn lint(&self, variables: &Variables) -> Result<()> {
         let needed: &[RoleKind] = match self.model {
             Model::Fifo | Model::Lifo | Model::Priority => &[RoleKind::Put, RoleKind::Take],

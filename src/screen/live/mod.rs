@@ -175,9 +175,9 @@ async fn sit(session: &Session, started: &Started, happened: &mut Happened) -> R
             Act::Start => {
                 stop(session, started, &mut work).await?;
                 state.says("what has stopped is started …");
-                canvas.draw(state.draw(Canvas::size(), None))?;
                 state.count_time()?;
-                match session.start(&started.lab, Wanted::default()).await {
+                let start = session.start(&started.lab, Wanted::default());
+                match shown(&mut canvas, &mut state, happened, start).await? {
                     Ok(again) => return Ok(End::Anew(again.services)),
                     Err(error) => state.failed(&error),
                 }
@@ -198,13 +198,30 @@ async fn sit(session: &Session, started: &Started, happened: &mut Happened) -> R
             Act::Reset(files) => {
                 stop(session, started, &mut work).await?;
                 state.says("everything is made anew …");
-                canvas.draw(state.draw(Canvas::size(), None))?;
                 state.count_time()?;
-                match session.reset(&started.lab, started.seat.clone(), files).await {
+                let reset = session.reset(&started.lab, started.seat.clone(), files);
+                match shown(&mut canvas, &mut state, happened, reset).await? {
                     Ok(done) => return Ok(End::Anew(done.services)),
                     Err(error) => state.failed(&error),
                 }
             }
+        }
+    }
+}
+
+/// Shows what longer work says of itself, until it is over.
+async fn shown<T>(
+    canvas: &mut Canvas,
+    state: &mut State<'_>,
+    happened: &mut Happened,
+    work: impl Future<Output = T>,
+) -> Result<T> {
+    let mut work = std::pin::pin!(work);
+    loop {
+        canvas.draw(state.draw(Canvas::size(), None))?;
+        tokio::select! {
+            done = &mut work => return Ok(done),
+            Some(event) = happened.recv() => state.goes_on(event),
         }
     }
 }

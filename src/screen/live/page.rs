@@ -207,7 +207,7 @@ mod tests {
             at: 1,
             progress: &BTreeMap::new(),
             minutes: 7,
-            marks: &[Mark::Known(Verdict::Pass), Mark::Open, Mark::Unknown],
+            marks: &[Mark::Known(Verdict::Pass), Mark::Open, Mark::Unknown, Mark::Unknown],
             news,
             sheet: None,
             reach: "  workspace ~/labs/redis-queues, redis 127.0.0.1:36062\n",
@@ -236,16 +236,16 @@ mod tests {
 
         • Several processes call both at the same time; what they share is Redis,
           nothing else.
-        • Every job goes to exactly one taker. Two jobs of the same text are two jobs.
+        • Every job goes to exactly one taker. Two jobs of the same text are two jobs,
+          and any text is a job, the empty one too.
         • take does not wait: it returns None when the queue is empty.
 
         The names of the keys are yours.
 
           ✓ With nothing there it answers None at once
-          ◌ Two equal jobs are two jobs
+          ◌ Two equal jobs are two jobs, and any text comes back as it was
           ○ Jobs leave in the order they came, each one once, also with several workers
-
-
+          ○ No job is lost or doubled, whatever happens between the commands of take
 
 
           workspace ~/labs/redis-queues, redis 127.0.0.1:36062

@@ -8,7 +8,7 @@ use async_trait::async_trait;
 use tokio::sync::Mutex;
 
 use super::twin::Starting;
-use crate::catalog::service::Configured;
+use crate::catalog::service::{CLOCK, Configured};
 use crate::digest;
 use crate::engine::{Engine, ExecSpec};
 use crate::error::{Error, Result};
@@ -25,6 +25,9 @@ const SPEAKS_WITHIN: Duration = Duration::from_secs(5);
 const RUNS_WITHIN: Duration = Duration::from_secs(10);
 /// Puts an archive in place of what a folder holds.
 const UNPACK: &str = r#"find "$1" -mindepth 1 -delete; tar -x -o -C "$1""#;
+
+/// In one step: the service may read it at any moment.
+const SET_CLOCK: &str = r#"echo "$1" > "$2.new"; mv "$2.new" "$2""#;
 
 /// The engine's hold on the twins of a stand. What a check leaves dead or frozen is replaced before the next one.
 pub struct OfEngine {
@@ -116,6 +119,18 @@ impl Hands for OfEngine {
 
     fn folder(&self, service: &str) -> Result<&str> {
         self.twin(service)?.files().map(|(folder, _)| folder)
+    }
+
+    async fn set_clock(&self, service: &str, ahead: Duration) -> Result<()> {
+        let twin = self.twin(service)?;
+        if twin.member.definition.clock.is_none() {
+            return Err(Error::usage(format!("The clock of {service} cannot be moved")));
+        }
+        let seconds = ahead.as_secs().to_string();
+        let set = ExecSpec::new(["sh", "-ec", SET_CLOCK, "sh", &seconds, CLOCK]);
+        self.run(twin, set, &[]).await?.map_err(|why| {
+            Error::infrastructure(format!("The clock of {service} cannot be moved")).because(why)
+        })
     }
 
     async fn pause(&self, service: &str) -> Result<()> {

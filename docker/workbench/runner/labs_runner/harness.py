@@ -124,7 +124,8 @@ class Server:
             if isinstance(value, collections.abc.Awaitable):
                 value = self.loop().run(value)
             if hasattr(value, "__aiter__") and not hasattr(value, "__iter__"):
-                value = streams.from_async(value, self.loop())
+                ahead = 1 if number in self.held else streams.AHEAD
+                value = streams.from_async(value, self.loop(), ahead)
             if values.is_stream(value):
                 streams.send(number, value, self.replies, self.held.get(number))
             else:

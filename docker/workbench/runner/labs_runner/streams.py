@@ -8,6 +8,8 @@ from labs_runner import values
 
 MAX_ITEMS = 1000
 MAX_WAIT = 0.02
+# How far an asynchronous iterator may be ahead of what is asked for: waking its loop for each item takes long.
+AHEAD = 1000
 # A batch above this is sent in halves, so that a line keeps its bound.
 MAX_BATCH = 1024 * 1024
 
@@ -67,21 +69,36 @@ class Granted:
             yield item
 
 
-def from_async(items, loop):
-    """An asynchronous iterator as an ordinary one; it runs on the loop, as one task."""
+def from_async(items, loop, ahead=AHEAD):
+    """An asynchronous iterator as an ordinary one; it runs on the loop, as one task, at most so many items ahead."""
+    import asyncio
+
     arrived = queue.SimpleQueue()
+    asked = asyncio.Semaphore(0)
 
     async def pump():
         try:
+            await asked.acquire()
             async for item in items:
                 arrived.put((item, None))
+                await asked.acquire()
             arrived.put((None, StopIteration()))
         except BaseException as error:
             arrived.put((None, error))
 
+    def ask(count):
+        for _ in range(count):
+            asked.release()
+
     loop.start(pump())
+    asked_for = taken = 0
     while True:
+        # By halves: each time the loop is woken.
+        if asked_for - taken <= ahead // 2:
+            loop.loop.call_soon_threadsafe(ask, taken + ahead - asked_for)
+            asked_for = taken + ahead
         item, error = arrived.get()
+        taken += 1
         if isinstance(error, StopIteration):
             return
         if error is not None:

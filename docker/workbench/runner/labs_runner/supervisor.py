@@ -10,7 +10,7 @@ import struct
 import sys
 import time
 
-from labs_runner import clock, descendants, frames, processes, tunnels, workspace
+from labs_runner import clock, descendants, frames, memory, patience, processes, tunnels, workspace
 
 PROTOCOL = 1
 PR_SET_DUMPABLE = 4
@@ -248,6 +248,14 @@ class Supervisor:
     def do_clock(self, _number, process, ahead):
         clock.move(process, ahead)
         return {}
+
+    def do_patience(self, _number, process):
+        target = self.processes.get(process)
+        return {"seconds": patience.of(target.pid) if target else []}
+
+    def do_memory(self, _number, process):
+        target = self.processes.get(process)
+        return memory.of(target.pid) if target else {}
 
     def do_kill(self, _number, process, cause="killed"):
         target = self.processes.get(process)

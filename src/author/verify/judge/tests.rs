@@ -62,6 +62,7 @@ fn a_right_solution_passes_everything() {
 #[test]
 fn a_wrong_solution_fails_what_it_names_and_nothing_else() {
     let promised = BTreeMap::from([("a/x".to_owned(), "order".to_owned())]);
+    let wrong = |promised: &_, found: &_| wrong(promised, &BTreeMap::new(), found);
     assert_eq!(wrong(&promised, &found([("a/x", "order"), ("a/y", "pass")])), None);
     assert_eq!(wrong(&promised, &found([("a/x", "order"), ("a/y", "blocked")])), None);
     complains(
@@ -81,6 +82,19 @@ fn a_wrong_solution_fails_what_it_names_and_nothing_else() {
         wrong(&promised, &found([("a/x", "blocked"), ("a/y", "pass")])),
         "not promised: a/x: blocked",
     );
+}
+
+#[test]
+fn a_mistake_that_is_noticed_by_chance_may_block_what_was_promised() {
+    let promised = BTreeMap::from([("a/x".to_owned(), "lost".to_owned())]);
+    let by_chance = BTreeMap::from([("a/w".to_owned(), "lost".to_owned())]);
+    let wrong = |said: [(&str, &str); 2]| wrong(&promised, &by_chance, &found(said));
+    assert_eq!(wrong([("a/w", "pass"), ("a/x", "lost")]), None);
+    assert_eq!(wrong([("a/w", "lost"), ("a/x", "blocked")]), None);
+    assert_eq!(wrong([("a/w", "lost"), ("a/x", "lost")]), None);
+    complains(wrong([("a/w", "pass"), ("a/x", "blocked")]), "not so: a/x: lost");
+    complains(wrong([("a/w", "lost"), ("a/x", "pass")]), "not so: a/x: lost");
+    complains(wrong([("a/w", "order"), ("a/x", "lost")]), "not promised: a/w: order");
 }
 
 #[test]

@@ -69,7 +69,7 @@ fn what_is_checked_together_cannot_meet() {
     all.extend(left_out(&lab).unwrap());
     all.extend(baselines(&lab, &all).unwrap());
     let mut names: Vec<String> = all.iter().map(Trial::name).collect();
-    let rounds = rounds(all);
+    let rounds = rounds(&lab, all);
     let mut tried: Vec<String> = rounds.iter().flatten().map(Trial::name).collect();
     names.sort();
     tried.sort();

@@ -40,6 +40,7 @@ impl Cast {
             .steps
             .iter()
             .filter_map(|step| if let Step::Clock(clock) = step { Some(clock) } else { None })
+            .filter(|clock| clock.on.is_none())
             .map(|clock| clock.of.as_deref().unwrap_or(SHARED))
             .collect();
         let (moved, right): (Vec<&str>, Vec<&str>) =

@@ -5,6 +5,7 @@ mod opened;
 mod play;
 
 use std::collections::BTreeSet;
+use std::time::Duration;
 
 use schemars::JsonSchema;
 use serde::Deserialize;
@@ -41,15 +42,27 @@ pub enum Step {
     Watch(Var<Span>),
     /// Until the program has sent nothing for so long.
     Quiet(Var<Span>),
+    /// Until the time limits have passed under which a started call waits.
+    Outlast(Outlast),
     /// The end of what was started.
     Finish(Finish),
-    /// The clock of a process is moved.
+    /// The clock of a process or a service is moved.
     Clock(Clock),
 }
 
 impl Step {
     pub fn calls_program(&self) -> bool {
         matches!(self, Self::Call(_) | Self::Open(_) | Self::Start(Start { call: Some(_), .. }))
+    }
+
+    /// The time that passes in it even where nothing is slow.
+    pub fn passes(&self, variables: &Variables) -> Duration {
+        let span = match self {
+            Self::Watch(span) | Self::Quiet(span) => Some(span),
+            Self::Finish(finish) => finish.not_before.as_ref(),
+            _ => None,
+        };
+        span.and_then(|span| span.get(variables).ok()).map_or(Duration::ZERO, |span| span.0)
     }
 }
 
@@ -67,6 +80,8 @@ pub struct Made {
     pub expect: Option<Matcher>,
     /// It must return within so long, where less than usual is to be enough.
     pub within: Option<Var<Span>>,
+    /// Its process may take so many megabytes more meanwhile than before.
+    pub memory_mb: Option<Var<u64>>,
 }
 
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
@@ -103,13 +118,24 @@ pub struct Start {
     pub name: String,
 }
 
-/// Moves the clock of a process, as its program reads it.
+/// Waits until a started call must have given up, where it waits under limits that are short enough.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Outlast {
+    pub of: String,
+    /// Limits that would take longer to pass are left alone.
+    pub at_most: Var<Span>,
+}
+
+/// Moves the clock of a process, as its program reads it, or of a service.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 #[schemars(rename = "ScenarioClock")]
 pub struct Clock {
     /// The process, or the call that is started later; left out, the one that calls share.
     pub of: Option<String>,
+    /// In the place of a process: the service.
+    pub on: Option<String>,
     /// So long has passed at once.
     pub ahead: Var<Span>,
 }
@@ -123,6 +149,9 @@ pub struct Finish {
     pub not_before: Option<Var<Span>>,
     pub expect: Option<Matcher>,
 }
+
+/// A clock that is so far ahead is seen to be wrong.
+const SEEN_AHEAD: Duration = Duration::from_secs(2 * 3600);
 
 pub fn lint(spec: &Spec, variables: &Variables) -> Result<()> {
     let resolved = |args: &[Value]| args.iter().try_for_each(|a| variables.resolve(a).map(drop));
@@ -160,6 +189,12 @@ pub fn lint(spec: &Spec, variables: &Variables) -> Result<()> {
                 started.insert(&start.name);
             }
             Step::Watch(span) | Step::Quiet(span) => drop(span.get(variables)?),
+            Step::Outlast(outlast) => {
+                if !started.contains(&outlast.of) {
+                    return unknown("the started call", &outlast.of);
+                }
+                outlast.at_most.get(variables)?;
+            }
             Step::Finish(finish) => {
                 if !started.contains(&finish.of) {
                     return unknown("the started call", &finish.of);
@@ -168,8 +203,17 @@ pub fn lint(spec: &Spec, variables: &Variables) -> Result<()> {
                 finish.expect.iter().try_for_each(|m| m.lint(variables))?;
             }
             Step::Clock(clock) => {
-                clock.ahead.get(variables)?;
-                if !cast::names(spec).contains(clock.of.as_deref().unwrap_or_default()) {
+                let ahead = clock.ahead.get(variables)?.0;
+                if clock.on.is_some() && ahead < SEEN_AHEAD {
+                    return Err(Error::usage("A service's clock is moved by too little")
+                        .help("so little could stay unseen afterwards: move it by 2 h or more"));
+                }
+                if clock.of.is_some() && clock.on.is_some() {
+                    return Err(Error::usage("A step moves one clock").help("make two steps of it"));
+                }
+                if clock.on.is_none()
+                    && !cast::names(spec).contains(clock.of.as_deref().unwrap_or_default())
+                {
                     return Err(Error::usage(
                         "The clock of a process is moved in which nothing runs",
                     )
@@ -186,6 +230,7 @@ impl Made {
     fn lint(&self, variables: &Variables) -> Result<()> {
         self.args.iter().try_for_each(|a| variables.resolve(a).map(drop))?;
         self.within.iter().try_for_each(|within| within.get(variables).map(drop))?;
+        self.memory_mb.iter().try_for_each(|most| most.get(variables).map(drop))?;
         self.expect.iter().try_for_each(|m| m.lint(variables))
     }
 }
@@ -203,8 +248,19 @@ pub async fn observe(spec: &Spec, scene: &Scene<'_>) -> Result<Finding> {
         Err(finding) => return Ok(finding),
     };
     let mark = relay.mark();
-    let writes = twin.writes().await?;
     let mut play = Play::new(spec, scene, cast, fresh, mark);
+    let finding = played(spec, scene, &mut play).await;
+    for service in play.moved {
+        // A twin whose clock stays wrong does not come clean, and is replaced.
+        let _ = stand.hands.set_clock(service, Duration::ZERO).await;
+    }
+    finding
+}
+
+async fn played<'a>(spec: &'a Spec, scene: &Scene<'_>, play: &mut Play<'a>) -> Result<Finding> {
+    let (twin, relay) = scene.stand()?.twin(spec.on.as_deref())?;
+    let mark = play.mark;
+    let writes = twin.writes().await?;
     let limits = seen::limits(&spec.expect, scene.variables)?;
     let mut cut_short = false;
     for step in &spec.steps {
@@ -245,7 +301,7 @@ pub async fn observe(spec: &Spec, scene: &Scene<'_>) -> Result<Finding> {
             return Ok(evidence);
         }
     }
-    Ok(Finding::PASS)
+    Ok(play.grown.take().unwrap_or(Finding::PASS))
 }
 
 #[cfg(test)]
@@ -271,16 +327,24 @@ mod tests {
         assert_eq!(fault(&json!([open, start, finish])), "");
         assert!(fault(&json!([start, finish])).contains("the iterator \"items\""));
         assert!(fault(&json!([open, finish])).contains("the started call \"asked\""));
+        let outlast = json!({ "outlast": { "of": "asked", "at_most": "9s" } });
+        assert_eq!(fault(&json!([open, start, outlast, finish])), "");
+        assert!(fault(&json!([open, outlast])).contains("the started call \"asked\""));
         let both = json!({ "start": { "call": "walk", "next": "items", "as": "asked" } });
         assert!(fault(&json!([open, both])).contains("begins one thing"));
     }
 
     #[test]
-    fn a_clock_is_that_of_a_process() {
+    fn a_clock_is_that_of_a_process_or_a_service() {
         let call = json!({ "call": { "call": "take", "in": "later" } });
         let clock = |clock: Value| fault(&json!([{ "clock": clock }, call]));
         assert_eq!(clock(json!({ "of": "later", "ahead": "180m" })), "");
         assert!(clock(json!({ "ahead": "180m" })).contains("in which nothing runs"));
+        assert_eq!(clock(json!({ "on": "redis", "ahead": "180m" })), "");
+        let little = json!({ "on": "redis", "ahead": "30m" });
+        assert!(clock(little).contains("by too little"));
+        let both = json!({ "of": "later", "on": "redis", "ahead": "180m" });
+        assert!(clock(both).contains("moves one clock"));
         assert!(clock(json!({ "of": "never", "ahead": "180m" })).contains("in which nothing runs"));
     }
 }

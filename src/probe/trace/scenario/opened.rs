@@ -15,7 +15,7 @@ const OPEN_FOR: Duration = Duration::from_secs(50);
 pub struct Opened {
     /// The call, as a person writes it.
     pub line: String,
-    process: Process,
+    pub process: Process,
     stream: Stream,
 }
 

@@ -77,6 +77,8 @@ pub struct State<'a> {
     /// Whether the news are the evidence of a check that failed.
     news_is_evidence: bool,
     busy: bool,
+    /// How many checks of the round that goes on are decided, and of how many.
+    decided: (usize, usize),
     /// The workspace when it was last looked at, and when it was last checked.
     seen: u64,
     checked: u64,
@@ -109,6 +111,7 @@ impl<'a> State<'a> {
             last: BTreeMap::new(),
             news_is_evidence: false,
             busy: false,
+            decided: (0, 0),
             seen,
             checked: seen,
             took: Duration::ZERO,
@@ -164,7 +167,9 @@ impl<'a> State<'a> {
             _ if question.is_some() => String::new(),
             Some((what, began)) if what != What::Look => {
                 let which = if what == What::Lab { "every task" } else { "this task" };
-                format!("{} checking {which}  {} s", style("◌").cyan(), began.elapsed().as_secs())
+                let (sign, (done, all)) = (style("◌").cyan(), self.decided);
+                let seconds = began.elapsed().as_secs();
+                format!("{sign} checking {which}: {done} of {all} checks  {seconds} s")
             }
             _ => self.says.clone(),
         };
@@ -244,6 +249,7 @@ impl<'a> State<'a> {
     /// Shows a text in place of the task.
     pub fn read(&mut self, title: String, text: String) {
         self.sheet = Some((title, text));
+        self.says.clear();
         self.scroll = 0;
     }
 

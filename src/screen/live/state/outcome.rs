@@ -20,6 +20,11 @@ impl State<'_> {
     /// Something was begun.
     pub fn begun(&mut self, what: What) {
         self.busy = what != What::Look;
+        let tasks = match what {
+            What::Lab => self.lab().tasks.as_slice(),
+            _ => std::slice::from_ref(self.task()),
+        };
+        self.decided = (0, tasks.iter().map(|task| task.checks.len()).sum());
         self.looked = Some(Instant::now());
         if let What::Task { .. } | What::Lab = what {
             // What was saved up to now is what is checked.
@@ -54,11 +59,23 @@ impl State<'_> {
     /// What work that goes on says of itself.
     pub fn happened(&mut self, event: Event) {
         match event {
-            Event::CheckDone { task, result } if self.busy && task == self.task_id() => {
-                self.mark(&result.id, Mark::Known(result.verdict));
+            Event::CheckDone { task, result } if self.busy => {
+                self.decided.0 += 1;
+                if task == self.task_id() {
+                    self.mark(&result.id, Mark::Known(result.verdict));
+                }
             }
             Event::Shown(shown) => shown.notify_one(),
             _ => {}
+        }
+    }
+
+    /// What is said while something is made.
+    pub fn goes_on(&mut self, event: Event) {
+        match event {
+            Event::Begun { step } => self.says = format!("{step} …"),
+            Event::Progress { step, text, .. } => self.says = format!("{step}: {text}"),
+            event => self.happened(event),
         }
     }
 
