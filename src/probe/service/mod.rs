@@ -1,5 +1,6 @@
 //! Quiet sessions with services, one file a protocol: what the checker sends must not change what it observes.
 
+mod bounded;
 mod http;
 mod mysql;
 mod rabbitmq;

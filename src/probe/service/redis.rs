@@ -1,14 +1,17 @@
 //! Redis and what speaks its protocol.
 
 use std::net::SocketAddr;
-use std::sync::{Mutex, PoisonError};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, SystemTime};
 
 use async_trait::async_trait;
 use redis::aio::MultiplexedConnection;
-use redis::{AsyncConnectionConfig, Client, ErrorKind, FromRedisValue};
+use redis::{AsyncConnectionConfig, ErrorKind, FromRedisValue, RedisConnectionInfo};
 use serde_json::Value;
+use tokio::net::TcpStream;
 
+use super::bounded::{Bounded, TOO_LONG};
 use super::{Answer, Books, Service, down, gone};
 use crate::digest;
 use crate::error::{Error, Result};
@@ -27,6 +30,8 @@ pub struct Redis {
     name: String,
     address: SocketAddr,
     connection: Mutex<MultiplexedConnection>,
+    /// Whether an answer was too long, so that the connection is no good any more.
+    broken: Arc<AtomicBool>,
 }
 
 impl Redis {
@@ -35,8 +40,9 @@ impl Redis {
     /// # Errors
     /// Nothing answers at the address within two seconds.
     pub async fn connect(name: &str, address: SocketAddr) -> Result<Self> {
-        let connection = Mutex::new(open(name, address).await?);
-        let session = Self { name: name.to_owned(), address, connection };
+        let broken = Arc::new(AtomicBool::new(false));
+        let connection = Mutex::new(open(name, address, &broken).await?);
+        let session = Self { name: name.to_owned(), address, connection, broken };
         session.hush().await?;
         Ok(session)
     }
@@ -114,16 +120,30 @@ impl Redis {
     }
 }
 
-async fn open(name: &str, address: SocketAddr) -> Result<MultiplexedConnection> {
-    let url = format!("redis://{address}/");
-    let client = Client::open(url).map_err(|e| down(name, address, e))?;
-    let config = AsyncConnectionConfig::new()
-        .set_connection_timeout(Some(CONNECT_TIMEOUT))
-        .set_response_timeout(Some(ANSWER_TIMEOUT));
-    client
-        .get_multiplexed_async_connection_with_config(&config)
-        .await
-        .map_err(|e| down(name, address, e))
+async fn open(
+    name: &str,
+    address: SocketAddr,
+    broken: &Arc<AtomicBool>,
+) -> Result<MultiplexedConnection> {
+    broken.store(false, Ordering::Relaxed);
+    let info = RedisConnectionInfo::default();
+    let work = async {
+        let stream = TcpStream::connect(address).await.map_err(|e| down(name, address, e))?;
+        stream.set_nodelay(true).map_err(|e| down(name, address, e))?;
+        let config = AsyncConnectionConfig::new().set_response_timeout(Some(ANSWER_TIMEOUT));
+        let stream = Bounded::new(stream, Arc::clone(broken));
+        MultiplexedConnection::new_with_config(&info, stream, config)
+            .await
+            .map_err(|e| down(name, address, e))
+    };
+    match tokio::time::timeout(CONNECT_TIMEOUT, work).await {
+        Ok(Ok((connection, driver))) => {
+            tokio::spawn(driver);
+            Ok(connection)
+        }
+        Ok(Err(error)) => Err(error),
+        Err(_) => Err(down(name, address, "no connection in time")),
+    }
 }
 
 #[async_trait]
@@ -140,6 +160,10 @@ impl Service for Redis {
         match command.query_async::<redis::Value>(&mut self.connection()).await {
             Ok(value) => Ok(Answer::Value(to_json(value))),
             Err(e) if is_reply(&e) => Ok(Answer::Refused(reply_text(&e))),
+            Err(_) if self.broken.load(Ordering::Relaxed) => {
+                self.renew().await?;
+                Ok(Answer::Refused(TOO_LONG.to_owned()))
+            }
             Err(e) => Err(gone(&self.name, e)),
         }
     }
@@ -154,7 +178,7 @@ impl Service for Redis {
     }
 
     async fn renew(&self) -> Result<()> {
-        let connection = open(&self.name, self.address).await?;
+        let connection = open(&self.name, self.address, &self.broken).await?;
         *self.connection.lock().unwrap_or_else(PoisonError::into_inner) = connection;
         self.hush().await
     }

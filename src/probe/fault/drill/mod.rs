@@ -98,7 +98,7 @@ pub struct Ask {
     pub refused: Option<String>,
     /// Asked again and again for so long, until the answer is as expected.
     pub within: Option<Var<Span>>,
-    /// It must be answered within so long, and is given up then.
+    /// It must be answered within so long, each time, and is given up then.
     pub answered: Option<Var<Span>>,
     /// It must not be answered for so long, and is given up then.
     pub unanswered: Option<Var<Span>>,
@@ -206,12 +206,14 @@ impl Step {
                     )
                     .help("add as_client: true"));
                 }
-                let many = ask.within.is_some() || ask.times.is_some() || !ask.each.is_empty();
-                if many && (ask.answered.is_some() || ask.unanswered.is_some()) {
-                    return Err(Error::usage(
-                        "What is to be answered in time, or not at all, is asked once",
-                    )
-                    .help("leave each, times and within out"));
+                let again = ask.within.is_some() || !ask.each.is_empty();
+                if again && ask.answered.is_some() {
+                    return Err(Error::usage("What is to be answered in time is asked of one")
+                        .help("leave each and within out"));
+                }
+                if (again || ask.times.is_some()) && ask.unanswered.is_some() {
+                    return Err(Error::usage("What is not to be answered is asked once")
+                        .help("leave each, times and within out"));
                 }
                 let matched = ask.expect.is_some() || ask.refused.is_some();
                 if ask.unanswered.is_some() && (matched || ask.answered.is_some()) {

@@ -217,17 +217,17 @@ impl Play<'_, '_> {
             field: ask.field.as_deref(),
             expected: step::expectation(ask.expect.as_ref(), variables, &mut self.fresh)?,
             refused: ask.refused.as_deref(),
+            patience: ask.answered.as_ref().map(|v| v.get(variables)).transpose()?,
         };
         let within = ask.within.as_ref().map(|v| v.get(variables)).transpose()?.unwrap_or_default();
         let deadline = Instant::now() + within.0;
         if let ([twin], Some(silence)) = (&twins[..], &ask.unanswered) {
             return self.unanswered(*twin, &question, silence.get(variables)?, ask.code).await;
         }
-        let patience = ask.answered.as_ref().map(|v| v.get(variables)).transpose()?;
         let (answer, mismatch) = loop {
             let (answer, mismatch) = match (&twins[..], ask.times) {
                 ([twin], Some(times)) => question.often(*twin, times).await?,
-                ([twin], None) if ask.each.is_empty() => question.once(*twin, patience).await?,
+                ([twin], None) if ask.each.is_empty() => question.once(*twin).await?,
                 (twins, _) => question.of_each(twins).await?,
             };
             if mismatch.is_none() || Instant::now() >= deadline {

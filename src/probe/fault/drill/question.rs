@@ -20,6 +20,8 @@ pub(super) struct Question<'a> {
     pub field: Option<&'a str>,
     pub expected: Expectation,
     pub refused: Option<&'a str>,
+    /// Each answer must be there in this time.
+    pub patience: Option<Span>,
 }
 
 impl Question<'_> {
@@ -58,13 +60,16 @@ impl Question<'_> {
         }
     }
 
-    /// The answer to a question that is asked once, for which there may be only so much time.
-    pub async fn once(
-        &self,
-        twin: &dyn Service,
-        patience: Option<Span>,
-    ) -> Result<(Value, Option<Mismatch>)> {
-        let Some(Span(patience)) = patience else { return Ok(self.judge(self.send(twin).await?)) };
+    /// The same question, of whose answers not each alone is matched.
+    fn one_of_many(&self) -> Self {
+        Self { words: self.words.clone(), expected: Expectation::default(), ..*self }
+    }
+
+    /// The answer to a question that is asked once, and how it differs from what is expected.
+    pub async fn once(&self, twin: &dyn Service) -> Result<(Value, Option<Mismatch>)> {
+        let Some(Span(patience)) = self.patience else {
+            return Ok(self.judge(self.send(twin).await?));
+        };
         let Ok(answer) = tokio::time::timeout(patience, self.send(twin)).await else {
             let expected = format!("an answer within {} ms", patience.as_millis());
             let mismatch = Mismatch { expected, observed: "none".to_owned(), difference: None };
@@ -79,10 +84,10 @@ impl Question<'_> {
         twin: &dyn Service,
         times: NonZeroU16,
     ) -> Result<(Value, Option<Mismatch>)> {
-        let one = Self { words: Vec::new(), expected: Expectation::default(), ..*self };
+        let one = self.one_of_many();
         let mut answers = BTreeMap::new();
         for _ in 0..times.get() {
-            let (answer, refusal) = one.judge(self.send(twin).await?);
+            let (answer, refusal) = one.once(twin).await?;
             if refusal.is_some() {
                 return Ok((answer, refusal));
             }
@@ -100,10 +105,10 @@ impl Question<'_> {
 
     /// What several answer, in their order, and how the list differs from what is expected.
     pub async fn of_each(&self, twins: &[&dyn Service]) -> Result<(Value, Option<Mismatch>)> {
-        let one = Self { words: Vec::new(), expected: Expectation::default(), ..*self };
+        let one = self.one_of_many();
         let mut answers = Vec::new();
         for twin in twins {
-            let (answer, refusal) = one.judge(self.send(*twin).await?);
+            let (answer, refusal) = one.once(*twin).await?;
             if refusal.is_some() {
                 return Ok((answer, refusal));
             }
@@ -135,6 +140,7 @@ mod tests {
             field: None,
             expected: Expectation::default(),
             refused,
+            patience: None,
         };
         let refusal = || Answer::Refused("READONLY You can't write".to_owned());
         assert!(question(Some("READONLY")).judge(refusal()).1.is_none());

@@ -10,6 +10,7 @@ use mysql_async::prelude::Queryable;
 use mysql_async::{Conn, OptsBuilder, Pool, PoolConstraints, PoolOpts, Row};
 use serde_json::Value;
 
+use super::bounded::{MAX_ANSWER, TOO_LONG};
 use super::{Answer, Service, down, gone};
 use crate::digest;
 use crate::error::Result;
@@ -98,7 +99,7 @@ impl Mysql {
     async fn rows(&self, statement: &str) -> Result<std::result::Result<Vec<Row>, String>> {
         self.answered(async {
             let mut connection: Conn = self.pool.get_conn().await?;
-            connection.query::<Row, _>(statement).await
+            read(&mut connection, statement).await
         })
         .await
     }
@@ -111,6 +112,9 @@ impl Mysql {
         match tokio::time::timeout(ANSWER_TIMEOUT, work).await {
             Ok(Ok(rows)) => Ok(Ok(rows)),
             Ok(Err(mysql_async::Error::Server(refused))) => Ok(Err(refused.to_string())),
+            Ok(Err(mysql_async::Error::Other(why))) if why.is::<TooLong>() => {
+                Ok(Err(why.to_string()))
+            }
             Ok(Err(error)) => Err(gone(&self.name, error)),
             Err(_) => {
                 Err(gone(&self.name, format!("no answer within {} s", ANSWER_TIMEOUT.as_secs())))
@@ -164,8 +168,7 @@ impl Service for Mysql {
     async fn ask_as_client(&self, words: &[&str]) -> Result<Answer> {
         let mut client = self.client().await?;
         let statement = words.join(" ");
-        let answered = self.answered(client.query::<Row, _>(statement)).await?;
-        Ok(answer(answered))
+        Ok(answer(self.answered(read(&mut client, &statement)).await?))
     }
 
     /// Closed connections are replaced when one is needed.
@@ -312,6 +315,38 @@ impl Mysql {
     async fn texts_of(&self, statement: &str) -> Result<Vec<String>> {
         Ok(self.all(statement).await?.iter().map(Value::to_string).collect())
     }
+}
+
+/// More than is read of one answer.
+#[derive(Debug, thiserror::Error)]
+#[error("{TOO_LONG}")]
+struct TooLong;
+
+/// The rows of the first result.
+async fn read(
+    connection: &mut Conn,
+    statement: &str,
+) -> std::result::Result<Vec<Row>, mysql_async::Error> {
+    let mut answer = connection.query_iter(statement).await?;
+    let (mut rows, mut bytes) = (Vec::new(), 0);
+    while let Some(row) = answer.next().await? {
+        bytes += size(&row);
+        if bytes > MAX_ANSWER {
+            return Err(mysql_async::Error::Other(Box::new(TooLong)));
+        }
+        rows.push(row);
+    }
+    Ok(rows)
+}
+
+/// How much memory a row takes, about.
+fn size(row: &Row) -> usize {
+    let values = (0..row.len()).filter_map(|n| row.as_ref(n));
+    let bytes = |value: &mysql_async::Value| match value {
+        mysql_async::Value::Bytes(bytes) => bytes.len(),
+        _ => 0,
+    };
+    values.map(|value| size_of_val(value) + bytes(value)).sum()
 }
 
 fn answer(answered: std::result::Result<Vec<Row>, String>) -> Answer {

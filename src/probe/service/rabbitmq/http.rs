@@ -4,12 +4,14 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use bytes::Bytes;
-use http_body_util::{BodyExt, Full};
+use http_body_util::{BodyExt, Full, Limited};
 use hyper::{Method, Request};
 use hyper_util::client::legacy::Client;
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::TokioExecutor;
 use serde_json::Value;
+
+use crate::probe::service::bounded::MAX_ANSWER;
 
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(20);
 /// The checker's own account, `labs` with password `labs`, which the image makes: the learner's may change.
@@ -68,7 +70,8 @@ impl Http {
         let work = async {
             let response = self.client.request(request).await.map_err(|e| deepest(&e))?;
             let status = response.status().as_u16();
-            let body = response.into_body().collect().await.map_err(|e| deepest(&e))?;
+            let body = Limited::new(response.into_body(), MAX_ANSWER);
+            let body = body.collect().await.map_err(|e| deepest(&*e))?;
             Ok(Said { status, body: body.to_bytes() })
         };
         let late = |_| format!("no answer within {} s", ANSWER_TIMEOUT.as_secs());

@@ -31,7 +31,7 @@ def amount(order: int) -> int | None:
     select = ("SELECT amount FROM shop.orders WHERE id = %s", order)
     for replica in REPLICAS:
         try:
-            ask(replica, ("SELECT WAIT_FOR_EXECUTED_GTID_SET(%s)", (written,)))
+            ask(replica, ("SELECT WAIT_FOR_EXECUTED_GTID_SET(%s, 10)", (written,)))
             return ask(replica, select)
         except pymysql.MySQLError:
             pass
