@@ -34,6 +34,8 @@ impl Args {
         } else {
             session.must_run(&container, &self.service).await?;
         }
-        shell::plain(&session.engine, &container, &ExecSpec::new(self.command)).await
+        let command = ExecSpec::new(self.command);
+        let runs = shell::plain(&session.engine, &container, &command);
+        session.mindful_of_disk(&plan.seat, runs).await
     }
 }

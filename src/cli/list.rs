@@ -64,9 +64,8 @@ impl Args {
                     e.tasks
                 );
                 // Where there is little room the title says more.
-                if wide {
-                    line.push_str(&format!("{:<12} ", e.level.to_string()));
-                }
+                let level = e.level.to_string();
+                line.push_str(&if wide { format!("{level:<12} ") } else { format!("{level:.3} ") });
                 line.push_str(&format!(
                     "{:>3} min {:>3} points  {}",
                     e.minutes,

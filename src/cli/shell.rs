@@ -41,7 +41,8 @@ impl Args {
             }
         };
         let container = session.workbench(&plan).await?;
-        let code = shell::run(&session.engine, &container, ExecSpec::new(command)).await;
+        let shell = shell::run(&session.engine, &container, ExecSpec::new(command));
+        let code = session.mindful_of_disk(&plan.seat, shell).await;
         output::print_text("");
         code
     }

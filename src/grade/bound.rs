@@ -6,7 +6,8 @@ use std::time::Duration;
 use rustix::fd::{AsFd, BorrowedFd};
 use rustix::fs::{AtFlags, CWD, Dir, FileType, Mode, OFlags};
 
-use crate::error::{Error, Result};
+use crate::error::Result;
+use crate::session::disk;
 
 /// No file may grow larger, in bytes.
 pub const FILE: u64 = 32 << 20;
@@ -14,8 +15,6 @@ pub const FILE: u64 = 32 << 20;
 const SPACE: u64 = 64 << 20;
 const ENTRIES: usize = 20_000;
 const DEPTH: usize = 64;
-/// A disk with less room, in bytes, is as good as full.
-const ROOM: u64 = 512 << 20;
 const LOOK_EVERY: Duration = Duration::from_millis(200);
 /// What `st_blocks` counts, in bytes.
 const BLOCK: u64 = 512;
@@ -25,27 +24,18 @@ const BLOCK: u64 = 512;
 /// # Errors
 /// The disk is nearly full. Not all that takes room can be seen: a file that is removed while it is open, others' files.
 pub async fn overgrown(workspace: &Path) -> Result<String> {
-    let before = room(workspace);
+    let before = disk::room(workspace);
     loop {
         let folder = workspace.to_owned();
         let measured = tokio::task::spawn_blocking(move || Measured::of(&folder)).await;
         if let Ok(Err(why)) = measured {
             return Ok(why);
         }
-        let room = room(workspace);
-        if room < ROOM && before >= 2 * ROOM {
-            return Err(Error::infrastructure("The disk is nearly full")
-                .at(workspace.display().to_string())
-                .because(format!("of {} MiB there are {} left", before >> 20, room >> 20))
-                .help("free some disk"));
+        if let Some(error) = disk::filled(workspace, before) {
+            return Err(error.help("free some disk"));
         }
         tokio::time::sleep(LOOK_EVERY).await;
     }
-}
-
-/// What is free on a folder's disk, in bytes. One that cannot say has room.
-fn room(folder: &Path) -> u64 {
-    rustix::fs::statvfs(folder).map_or(u64::MAX, |disk| disk.f_bavail.saturating_mul(disk.f_frsize))
 }
 
 #[derive(Default)]

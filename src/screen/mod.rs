@@ -14,7 +14,11 @@ use crate::session::start::Started;
 /// # Errors
 /// The store, the engine or the terminal fails in a way that ends the session.
 pub async fn run(session: Session, started: Started, plain: bool) -> Result<u8> {
-    if plain { prompt::run(&session, &started).await } else { live::run(session, started).await }
+    if plain {
+        session.mindful_of_disk(&started.seat, prompt::run(&session, &started)).await
+    } else {
+        live::run(session, started).await
+    }
 }
 
 /// Whether the terminal can be drawn upon.

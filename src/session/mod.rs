@@ -2,6 +2,7 @@
 
 mod board;
 pub mod check;
+pub mod disk;
 pub mod harm;
 pub mod lease;
 mod ledger;

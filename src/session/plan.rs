@@ -33,6 +33,8 @@ const SERVICE_VARIABLE: &str = "LABS_SERVICE";
 pub const LANES: u8 = 5;
 
 const MIB: u64 = 1 << 20;
+/// No file grows larger, in bytes, and who crashes leaves no image of its memory.
+const LIMITS: [(&str, u64); 2] = [("fsize", 1 << 30), ("core", 0)];
 const LOG_BYTES: u64 = 4 * MIB;
 
 /// Where the parts of a seat stand on its network, counted from the subnet's first address.
@@ -452,6 +454,7 @@ impl Plan {
             pids: Some(definition.pids),
             nano_cpus: Some(nano_cpus(definition.cpus)),
             log_bytes: Some(LOG_BYTES),
+            ulimits: LIMITS.map(|(name, most)| (name.to_owned(), most, most)).to_vec(),
             ..ContainerSpec::default()
         }
     }

@@ -25,6 +25,8 @@ pub struct Portable {
     pub attempts: Vec<Tried>,
     pub hints: Vec<Hints>,
     pub solutions: Vec<Looked>,
+    #[serde(default)]
+    pub times: Vec<Spent>,
 }
 
 /// A check of a task that counted.
@@ -57,6 +59,14 @@ pub struct Looked {
     pub at: Timestamp,
 }
 
+/// How long a lab was worked on, in seconds.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Spent {
+    pub lab: String,
+    pub seconds: u32,
+}
+
 /// What every version has.
 #[derive(Deserialize)]
 struct Version {
@@ -87,7 +97,8 @@ impl Portable {
     /// It is of another version, or holds what no labs would have written.
     fn check(&self) -> Result<()> {
         understood(self.labs_progress)?;
-        let entries = self.attempts.len() + self.hints.len() + self.solutions.len();
+        let entries =
+            self.attempts.len() + self.hints.len() + self.solutions.len() + self.times.len();
         if entries > MOST {
             return Err(Error::usage(format!(
                 "The progress has {entries} entries; {MOST} are read"
@@ -97,7 +108,7 @@ impl Portable {
         let hints = self.hints.iter().map(|h| (&h.lab, &h.task));
         let solutions = self.solutions.iter().map(|s| (&s.lab, &s.task));
         let names = attempts.chain(hints).chain(solutions).flat_map(|(lab, task)| [lab, task]);
-        for name in names {
+        for name in names.chain(self.times.iter().map(|t| &t.lab)) {
             let fits = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
             if name.is_empty() || name.len() > LONGEST_NAME || !name.chars().all(fits) {
                 return Err(Error::usage(format!("{name:?} is no name of a lab or a task"))
@@ -139,6 +150,11 @@ impl Store {
                     &self.connection,
                     "SELECT lab, task, at FROM solutions ORDER BY lab, task",
                     |row| Ok(Looked { lab: row.get(0)?, task: row.get(1)?, at: time(row, 2)? }),
+                )?,
+                times: rows(
+                    &self.connection,
+                    "SELECT lab, seconds FROM times ORDER BY lab",
+                    |row| Ok(Spent { lab: row.get(0)?, seconds: row.get(1)? }),
                 )?,
             })
         };
@@ -187,6 +203,14 @@ impl Store {
                     params![lab, task, at.to_string()],
                 )?;
             }
+            // Of time spent here and there nobody knows how much is the same: the longer one counts.
+            for Spent { lab, seconds } in &progress.times {
+                transaction.execute(
+                    "INSERT INTO times (lab, seconds) VALUES (?, ?)
+                     ON CONFLICT (lab) DO UPDATE SET seconds = max(seconds, excluded.seconds)",
+                    params![lab, seconds],
+                )?;
+            }
             transaction.commit()?;
             Ok(new)
         };
@@ -228,6 +252,8 @@ fn time(row: &rusqlite::Row<'_>, column: usize) -> rusqlite::Result<Timestamp> {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
     use crate::store::Attempt;
 
@@ -246,6 +272,7 @@ mod tests {
         there.show_hint("l", "t", 5).unwrap();
         there.show_hint("l", "t", 5).unwrap();
         there.show_solution("l", "u").unwrap();
+        there.add_time("l", Duration::from_secs(90)).unwrap();
         let moved = there.export().unwrap();
         let text = serde_json::to_string(&moved).unwrap();
         let moved: Portable = serde_json::from_str(&text).unwrap();
@@ -258,6 +285,7 @@ mod tests {
         let mut expected = there.progress("l").unwrap();
         expected.entry("v".to_owned()).or_default().attempts = 1;
         assert_eq!(here.progress("l").unwrap(), expected);
+        assert_eq!(here.time("l").unwrap(), Duration::from_secs(90));
     }
 
     #[test]
@@ -275,6 +303,7 @@ mod tests {
             attempts: vec![good.clone()],
             hints: vec![],
             solutions: vec![],
+            times: vec![],
         };
         let other_version = r#"{"labs_progress": 2, "labs": []}"#;
         assert!(Portable::read(other_version).unwrap_err().to_string().contains("version 2"));

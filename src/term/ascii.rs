@@ -22,8 +22,18 @@ pub fn fitted(text: &str) -> Cow<'_, str> {
 }
 
 fn plain(text: &str) -> String {
-    // Three dots for the one: alone it would pass for the end of a sentence.
-    text.replace('…', "...").chars().map(sign_in_ascii).collect()
+    let mut plain = String::with_capacity(text.len());
+    for sign in text.chars() {
+        match sign {
+            // Three dots for the one: alone it would pass for the end of a sentence.
+            '…' => plain.push_str("..."),
+            '≥' => plain.push_str(">="),
+            '≤' => plain.push_str("<="),
+            '≠' => plain.push_str("!="),
+            _ => plain.push(sign_in_ascii(sign)),
+        }
+    }
+    plain
 }
 
 fn sign_in_ascii(sign: char) -> char {
@@ -65,7 +75,7 @@ mod tests {
 
     #[test]
     fn every_sign_of_the_screen_has_one_in_ascii() {
-        let signs = "✓✗●○◌★›→…·↑↓─━│█░▁▇•–“”’";
+        let signs = "✓✗●○◌★›→…·↑↓─━│█░▁▇•–“”’≥≤≠";
         let plain = plain(signs);
         assert!(plain.is_ascii(), "{plain}");
     }

@@ -1,6 +1,7 @@
 //! A full disk: what is said about it, and what is left there.
 
-use std::process::Command;
+use std::io::Read;
+use std::process::{Command, Stdio};
 
 use crate::sandbox::{Ran, Sandbox};
 
@@ -61,4 +62,55 @@ fn a_workspace_on_a_full_disk_keeps_no_half_of_a_file() {
     for said in ["The workspace cannot be written", "disk/work/queue.py", "df -h"] {
         assert!(ran.stderr.contains(said), "{said:?}: {ran:#?}");
     }
+}
+
+/// A disk of its own at a place that the engine sees too; gone when this is dropped.
+struct Disk(std::path::PathBuf);
+
+impl Disk {
+    /// None where this user may not mount one.
+    fn mount(at: std::path::PathBuf, mib: u32) -> Option<Self> {
+        std::fs::create_dir_all(&at).unwrap();
+        let size = format!("size={mib}m");
+        let mount =
+            Command::new("mount").args(["-t", "tmpfs", "-o", &size, "tmpfs"]).arg(&at).output();
+        mount.is_ok_and(|ran| ran.status.success()).then_some(Self(at))
+    }
+}
+
+impl Drop for Disk {
+    fn drop(&mut self) {
+        let _ = Command::new("umount").arg("--lazy").arg(&self.0).status();
+    }
+}
+
+#[test]
+fn a_seat_that_fills_its_disk_is_stopped_before_it_is_full() {
+    let sandbox = Sandbox::with_fixture("labs");
+    let Some(disk) = Disk::mount(sandbox.home().join("disk"), 1200) else { return };
+    let work = disk.0.display().to_string();
+    sandbox.ok(&["run", LAB, "--detach", "--workspace", &work]);
+    let mut works =
+        sandbox.command(&["exec", "workbench", "--", "sh", "-c", "echo here; sleep 100"]);
+    let works = works.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut works = works.spawn().unwrap();
+    let mut here = [0; 4];
+    works.stdout.as_mut().unwrap().read_exact(&mut here).unwrap();
+    // Written from outside: what a container writes to memory counts as its own.
+    let filler = disk.0.join("filler");
+    let file = std::fs::File::create(&filler).unwrap();
+    rustix::fs::fallocate(&file, rustix::fs::FallocateFlags::empty(), 0, 900 << 20).unwrap();
+    let ran: Ran = works.wait_with_output().unwrap().into();
+    assert_eq!(ran.code, 3, "{ran:#?}");
+    for said in ["The disk is nearly full", &work, "free some disk"] {
+        assert!(ran.stderr.contains(said), "{said:?}: {ran:#?}");
+    }
+    let (status, _) = sandbox.json_and_code(&["status"]);
+    assert!(status.to_string().contains("stopped (exit code"), "{status:#}");
+    assert!(!status.to_string().contains("\"running\""), "{status:#}");
+    std::fs::remove_file(filler).unwrap();
+    // It goes on where it was.
+    sandbox.ok(&["run", LAB, "--detach"]);
+    sandbox.ok(&["exec", "workbench", "--", "test", "-f", "/workspace/queue.py"]);
+    sandbox.ok(&["stop", LAB]);
 }

@@ -143,7 +143,7 @@ fn a_lab_is_worked_through_at_its_prompt() {
 #[test]
 fn the_prompt_reads_a_pipe_and_knows_what_the_screen_knows() {
     let sandbox = seat_of(KEYS);
-    let typed = "evidence\nc\nevidence\nS\nlogs redis\n2\nreset data\nup\nlogs kafka\nq\n";
+    let typed = "evidence\nc\nevidence\nS\nS yes\nlogs redis\n2\nreset data\nup\nlogs kafka\nq\n";
     let mut labs = sandbox.command(&["run", KEYS, "--plain"]);
     let mut child = labs
         .stdin(std::process::Stdio::piped())
@@ -159,6 +159,7 @@ fn the_prompt_reads_a_pipe_and_knows_what_the_screen_knows() {
         "has not been checked yet",
         "redis answers nothing",
         "redis answers nothing",
+        "'solution yes' shows a right solution",
         "SET door open",
         "Ready to accept connections",
         "Mind the shelf.",
@@ -181,6 +182,8 @@ fn a_pass_at_the_prompt_leads_to_the_next_task() {
     terminal.reads("\rOK\r\n");
     terminal.reads(PROMPT);
     terminal.enters("exit");
+    // What the shell has brought about is seen without being asked for.
+    terminal.reads("✓ The door is open");
     terminal.reads("door > ");
     terminal.enters("check");
     terminal.reads("1 of 1 tasks pass");

@@ -59,8 +59,10 @@ enum What {
 pub async fn run(mut session: Session, mut started: Started) -> Result<u8> {
     let (events, mut happened) = Events::channel();
     session.events = events;
+    let seat = started.seat.clone();
     loop {
-        let end = sit(&session, &started, &mut happened).await?;
+        let sits = sit(&session, &started, &mut happened);
+        let end = session.mindful_of_disk(&seat, sits).await?;
         match end {
             End::Left(code) => {
                 let runs = session.store.seat_of(&started.lab.slug)?.is_some();
@@ -131,7 +133,12 @@ async fn sit(session: &Session, started: &Started, happened: &mut Happened) -> R
                 if state.time_is_due() {
                     state.count_time()?;
                 }
-                if work.is_none() { state.tick() } else { Act::Nothing }
+                if work.is_none() {
+                    state.follow()?;
+                    state.tick()
+                } else {
+                    Act::Nothing
+                }
             }
         };
         match act {

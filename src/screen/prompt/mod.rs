@@ -3,14 +3,16 @@
 mod keys;
 mod task;
 
+use std::cell::Cell;
 use std::collections::BTreeMap;
 use std::path::Path;
+use std::time::{Duration, Instant};
 
 use console::style;
 use keys::Key;
 
 use super::visit;
-use crate::catalog::lab::{Lab, Task};
+use crate::catalog::lab::{Check, Lab, Task};
 use crate::error::{Error, Result};
 use crate::report::text::{self, Detail};
 use crate::report::{reach, solution};
@@ -23,6 +25,9 @@ use crate::term::signal::{Ending, interrupted};
 use crate::term::{self, markdown, print};
 use crate::verdict::{TaskResult, Verdict};
 
+/// Less time than this is not recorded at once.
+const COUNTED_EVERY: Duration = Duration::from_secs(60);
+
 /// Shows a task and does what is typed, until the learner leaves.
 ///
 /// # Errors
@@ -31,7 +36,8 @@ pub async fn run(session: &Session, started: &Started) -> Result<u8> {
     let Started { lab, seat, services, .. } = started;
     let last = BTreeMap::new();
     let services = services.clone();
-    let mut screen = Screen { session, started, lab, seat, services, at: 0, last };
+    let counted = Cell::new(Instant::now());
+    let mut screen = Screen { session, started, lab, seat, services, at: 0, last, counted };
     // Listened to all the time: it ends what goes on, and then the prompt too.
     let mut ending = Ending::listen();
     let mut code = 0;
@@ -47,6 +53,9 @@ pub async fn run(session: &Session, started: &Started) -> Result<u8> {
             line = screen.read() => line,
         };
         let Some(line) = line else { break };
+        if screen.counted.get().elapsed() >= COUNTED_EVERY {
+            screen.count_time()?;
+        }
         let parsed = keys::parse(&line);
         let word = parsed.as_ref().map_or("", |(_, word)| word);
         let outcome = match parsed.as_ref().map(|(key, _)| *key) {
@@ -57,7 +66,7 @@ pub async fn run(session: &Session, started: &Started) -> Result<u8> {
             Ok(Key::Next) => screen.go(screen.at + 1),
             Ok(Key::Previous) => screen.go(screen.at.saturating_sub(1)),
             Ok(Key::Jump(at)) => screen.go(at),
-            Ok(Key::Shell) => visit::workbench(session, started, None).await.map(drop),
+            Ok(Key::Shell) => screen.shell().await,
             Ok(Key::Client) => screen.client(word).await,
             Ok(Key::Logs) => screen.logs(word).await,
             Ok(Key::Repair) => screen.repair(word).await,
@@ -66,7 +75,7 @@ pub async fn run(session: &Session, started: &Started) -> Result<u8> {
                 screen.evidence();
                 Ok(())
             }
-            Ok(Key::Solution) => screen.solution(),
+            Ok(Key::Solution) => screen.solution(word),
             Ok(Key::Reset) => screen.reset(word).await,
             Ok(Key::Help) => {
                 screen.help();
@@ -86,6 +95,7 @@ pub async fn run(session: &Session, started: &Started) -> Result<u8> {
             ));
         }
     }
+    screen.count_time()?;
     print(&super::left(&lab.slug));
     Ok(code)
 }
@@ -99,6 +109,8 @@ struct Screen<'a> {
     at: usize,
     /// What came of the last check of each task.
     last: BTreeMap<String, TaskResult>,
+    /// Since when the time spent is not recorded yet.
+    counted: Cell<Instant>,
 }
 
 impl Screen<'_> {
@@ -108,16 +120,26 @@ impl Screen<'_> {
 
     /// What is shown first: a terminal of the usual size has room for it above the prompt.
     fn open(&self) -> Result<()> {
-        let progress = self.session.store.progress(&self.lab.slug)?;
-        let task = task::view(self.lab, self.at, &progress, term::width());
-        print(&opening(&self.seat.workspace, &self.services, &task, term::width()));
+        print(&opening(&self.seat.workspace, &self.services, &self.view()?, term::width()));
         Ok(())
     }
 
     fn show_task(&self) -> Result<()> {
-        let progress = self.session.store.progress(&self.lab.slug)?;
-        print(&format!("{}\n", task::view(self.lab, self.at, &progress, term::width())));
+        print(&format!("{}\n", self.view()?));
         Ok(())
+    }
+
+    fn view(&self) -> Result<String> {
+        let store = &self.session.store;
+        let progress = store.progress(&self.lab.slug)?;
+        let spent = store.time(&self.lab.slug)? + self.counted.get().elapsed();
+        Ok(task::view(self.lab, self.at, &progress, spent, term::width()))
+    }
+
+    /// Records the time that was spent.
+    fn count_time(&self) -> Result<()> {
+        let spent = self.counted.replace(Instant::now()).elapsed();
+        self.session.store.add_time(&self.lab.slug, spent)
     }
 
     fn help(&self) {
@@ -182,12 +204,18 @@ impl Screen<'_> {
         }
     }
 
-    fn solution(&self) -> Result<()> {
+    fn solution(&self, word: &str) -> Result<()> {
         let Some(style) = self.lab.solutions.first() else {
             print("The lab ships no solution.\n");
             return Ok(());
         };
         let task = &self.task().id.value;
+        let progress = self.session.store.progress(&self.lab.slug)?;
+        let known = progress.get(task).is_some_and(|p| p.solution_seen || p.passed_at.is_some());
+        if !known && word != "yes" {
+            print("'solution yes' shows a right solution; that you looked is recorded.\n");
+            return Ok(());
+        }
         self.session.store.show_solution(&self.lab.slug, task)?;
         let steps = solution::of_task(&self.session.catalog, self.lab, style, task)?;
         print(&solution::text(&steps));
@@ -209,9 +237,32 @@ impl Screen<'_> {
         }
     }
 
+    async fn shell(&self) -> Result<()> {
+        visit::workbench(self.session, self.started, None).await?;
+        self.look().await
+    }
+
     async fn client(&self, word: &str) -> Result<()> {
         let service = self.service(word)?;
-        visit::workbench(self.session, self.started, Some(service)).await.map(drop)
+        visit::workbench(self.session, self.started, Some(service)).await?;
+        self.look().await
+    }
+
+    /// Shows what checks that disturb nobody see after the learner was somewhere.
+    async fn look(&self) -> Result<()> {
+        if self.task().checks.iter().any(Check::only_looks) {
+            let task = &self.task().id.value;
+            let result = self.session.look(self.lab, self.seat, task).await?;
+            self.session.events.shown().await;
+            print(
+                &result
+                    .tasks
+                    .iter()
+                    .map(|task| task::seen(task, term::width()))
+                    .collect::<String>(),
+            );
+        }
+        Ok(())
     }
 
     async fn logs(&self, word: &str) -> Result<()> {
@@ -284,7 +335,7 @@ mod tests {
         let service = "redis".to_owned();
         let address = "127.0.0.1:35228".parse().unwrap();
         let services = [Reach { service, address, ports: BTreeMap::new() }];
-        let task = task::view(&lab, 0, &BTreeMap::new(), 80);
+        let task = task::view(&lab, 0, &BTreeMap::new(), Duration::ZERO, 80);
         let first = opening(Path::new("/home/somebody/labs/redis-queues"), &services, &task, 80);
         let first = console::strip_ansi_codes(&first);
         assert!(first.lines().all(|line| console::measure_text_width(line) <= 80), "{first}");

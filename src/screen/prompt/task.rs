@@ -1,18 +1,21 @@
 //! A task as the prompt shows it.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use console::style;
 
 use crate::catalog::lab::{Lab, Task};
 use crate::store::TaskProgress;
 use crate::term::{self, markdown};
+use crate::verdict::{TaskResult, Verdict};
 
 /// The task at a place of the lab: where in the lab it is, what is to be done, and what will be checked.
 pub fn view(
     lab: &Lab,
     at: usize,
     progress: &BTreeMap<String, TaskProgress>,
+    spent: Duration,
     width: usize,
 ) -> String {
     let task = &lab.tasks[at];
@@ -20,16 +23,36 @@ pub fn view(
     let dots: String = lab.tasks.iter().map(|t| if passed(t) { '●' } else { '○' }).collect();
     let state =
         if passed(task) { style("passed").green().to_string() } else { term::points(task.points) };
-    let mut text = format!(
-        "\n{}  task {} of {}  {dots}  {state}\n\n",
+    let won: u32 = lab.tasks.iter().filter(|t| passed(t)).map(|t| t.points).sum();
+    let all: u32 = lab.tasks.iter().map(|t| t.points).sum();
+    let head = format!(
+        "{}  task {} of {}  {dots}  {state}",
         style(&lab.title).bold(),
         at + 1,
         lab.tasks.len()
     );
+    let so_far = format!("{won}/{all} points, {} min", spent.as_secs() / 60);
+    let fits = console::measure_text_width(&head) + 2 + so_far.len() <= width;
+    let between = if fits { "  " } else { "\n" };
+    let mut text = format!("\n{head}{between}{}\n\n", style(so_far).dim());
     text.push_str(&format!("{}\n", markdown::render(&task.prompt, width)));
     for check in &task.checks {
         let claim = term::wrapped(&check.claim, 4, width);
         text.push_str(&format!("  {} {}\n", style("○").dim(), claim.trim_start()));
+    }
+    text
+}
+
+/// Which checks hold by the look of it: what is not true yet is no fault.
+pub fn seen(result: &TaskResult, width: usize) -> String {
+    let mut text = String::from("\n");
+    for check in &result.checks {
+        let sign = match check.verdict {
+            Verdict::Pass => style("✓").green(),
+            _ => style("○").dim(),
+        };
+        let claim = term::wrapped(&check.claim, 4, width);
+        text.push_str(&format!("  {sign} {}\n", claim.trim_start()));
     }
     text
 }

@@ -19,6 +19,7 @@ use crate::session::reset::Workspace;
 use crate::session::start::Started;
 use crate::session::status::place;
 use crate::store::TaskProgress;
+use crate::template::Variables;
 use crate::term;
 use crate::term::escape::visible;
 use crate::verdict::{TaskResult, Verdict};
@@ -61,6 +62,8 @@ pub struct State<'a> {
     spent: Duration,
     counted: Instant,
     at: usize,
+    /// The task that is recorded as the place where the learner is.
+    place: Option<String>,
     progress: BTreeMap<String, TaskProgress>,
     marks: Vec<Mark>,
     news: String,
@@ -82,7 +85,7 @@ pub struct State<'a> {
     /// The workspace when it was last looked at, and when it was last checked.
     seen: u64,
     checked: u64,
-    /// How long the last check of the task took.
+    /// How long the last check of the task took, or how long it must take at least.
     took: Duration,
     stirred: Instant,
     looked: Option<Instant>,
@@ -98,6 +101,7 @@ impl<'a> State<'a> {
             spent: session.store.time(&started.lab.slug)?,
             counted: Instant::now(),
             at: place(&session.store, &started.lab)?,
+            place: session.store.place(&started.lab.slug)?,
             progress,
             marks: Vec::new(),
             news: String::new(),
@@ -218,6 +222,35 @@ impl<'a> State<'a> {
         self.session.store.add_time(&self.lab().slug, spent)
     }
 
+    /// Goes where another labs went meanwhile, and sees what it has found.
+    ///
+    /// # Errors
+    /// The store cannot be read.
+    pub fn follow(&mut self) -> Result<()> {
+        if self.sheet.is_some() || self.asks.is_some() {
+            return Ok(());
+        }
+        let (store, lab) = (&self.session.store, self.lab());
+        let (progress, place) = (store.progress(&lab.slug)?, store.place(&lab.slug)?);
+        if progress != self.progress {
+            let before = self.passed();
+            self.progress = progress;
+            if self.passed() && !before {
+                self.show(self.at);
+                self.says("Passed: it was checked elsewhere.");
+            }
+        }
+        if place != self.place {
+            self.place = place;
+            let there = |task: &Task| self.place.as_ref() == Some(&task.id.value);
+            if let Some(at) = lab.tasks.iter().position(there).filter(|at| *at != self.at) {
+                self.show(at);
+                self.says("'labs goto' came here.");
+            }
+        }
+        Ok(())
+    }
+
     /// What time makes of it: a file was saved, or services are looked at again.
     pub fn tick(&mut self) -> Act {
         let before = self.seen;
@@ -265,7 +298,13 @@ impl<'a> State<'a> {
             self.to = None;
         }
         self.scroll = 0;
-        self.took = Duration::ZERO;
+        self.took = at_least(self.task(), &self.lab().variables);
         self.looked = None;
     }
+}
+
+/// How long a check of a task must take: as long as the longest of its checks.
+fn at_least(task: &Task, variables: &Variables) -> Duration {
+    let probes = task.checks.iter().filter_map(Check::probe);
+    probes.map(|probe| probe.takes(variables)).max().unwrap_or_default()
 }

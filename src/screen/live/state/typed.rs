@@ -82,6 +82,7 @@ impl<'a> State<'a> {
     /// To another task, which is where the learner comes back to.
     fn go(&mut self, to: usize) -> Result<()> {
         self.show(to);
+        self.place = Some(self.task_id().to_owned());
         self.session.store.set_place(&self.lab().slug, self.task_id())
     }
 

@@ -1,0 +1,75 @@
+//! The disk that a seat lies on. What a learner writes has no quota, and yet must not fill the machine.
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use super::Session;
+use super::plan::SEAT_LABEL;
+use crate::error::{Error, Result};
+use crate::store::SeatRow;
+
+/// A disk with less room, in bytes, is as good as full.
+pub const ROOM: u64 = 512 << 20;
+const LOOK_EVERY: Duration = Duration::from_millis(500);
+/// How long a service may take to end well when the disk is nearly full.
+const STOPS_WITHIN: Duration = Duration::from_secs(5);
+
+/// What is free on a folder's disk, in bytes. One that cannot say has room.
+pub fn room(folder: &Path) -> u64 {
+    rustix::fs::statvfs(folder).map_or(u64::MAX, |disk| disk.f_bavail.saturating_mul(disk.f_frsize))
+}
+
+/// Why to stop, when a disk that had `before` bytes of room has hardly any left. One that was nearly full already says nothing of
+/// those who write now.
+pub fn filled(folder: &Path, before: u64) -> Option<Error> {
+    let room = room(folder);
+    (room < ROOM && before >= 2 * ROOM).then(|| {
+        Error::infrastructure("The disk is nearly full")
+            .at(folder.display().to_string())
+            .because(format!("of {} MiB there are {} left", before >> 20, room >> 20))
+    })
+}
+
+impl Session {
+    /// Does something while the disks that a seat lies on are looked at. When one of them is nearly full, the seat's containers
+    /// are stopped; their data stays.
+    ///
+    /// # Errors
+    /// Those of the work; the disk was nearly full.
+    pub async fn mindful_of_disk<T>(
+        &self,
+        seat: &SeatRow,
+        work: impl Future<Output = Result<T>>,
+    ) -> Result<T> {
+        let workspace = (seat.workspace.clone(), room(&seat.workspace));
+        let error = tokio::select! {
+            done = work => return done,
+            error = self.disk_is_filled(workspace) => error,
+        };
+        let label = format!("{SEAT_LABEL}={}", seat.id);
+        let containers = self.engine.list(&[&label]).await?;
+        let stops = containers.iter().map(|c| self.engine.stop(&c.name, STOPS_WITHIN));
+        futures_util::future::join_all(stops).await.into_iter().collect::<Result<()>>()?;
+        let lab = &seat.lab;
+        Err(error.help(format!(
+            "the seat was stopped before it is full: free some disk, then 'labs run {lab}' goes on"
+        )))
+    }
+
+    /// Returns when one of the disks is nearly full: the workspace's, or the engine's where that is on this machine.
+    async fn disk_is_filled(&self, workspace: (PathBuf, u64)) -> Error {
+        let root = self.engine.info().await.ok().and_then(|info| info.root);
+        let root = root.map(|root| {
+            let before = room(&root);
+            (root, before)
+        });
+        let folders: Vec<(PathBuf, u64)> = [workspace].into_iter().chain(root).collect();
+        loop {
+            tokio::time::sleep(LOOK_EVERY).await;
+            if let Some(error) = folders.iter().find_map(|(folder, before)| filled(folder, *before))
+            {
+                return error;
+            }
+        }
+    }
+}
