@@ -10,7 +10,15 @@ use crate::term::signal::interrupted;
 use crate::verdict::Verdict;
 
 /// Check your work against the live services
+///
+/// All tasks, or those of one name. Checks leave your data as it is: they drive your program against a copy of the
+/// service. A task that has passed once stays passed. Exit code 0 when all pass, 1 when some check fails, 3 when one
+/// could not be made.
+///
+///   labs check                    every task of the lab that runs
+///   labs check redis-queues fifo --verbose
 #[derive(Debug, clap::Args)]
+#[command(verbatim_doc_comment)]
 pub struct Args {
     #[command(flatten)]
     target: Target,

@@ -9,6 +9,7 @@ use crate::catalog::Catalog;
 use crate::engine::{Engine, EngineInfo};
 use crate::error::Result;
 use crate::image::{self, Images};
+use crate::session::disk::room;
 use crate::store::Store;
 use crate::term::{self, ascii};
 use crate::verdict::ErrorReport;
@@ -19,6 +20,8 @@ const API: (u32, u32) = (1, 41);
 const MEMORY_MIB: u64 = 2048;
 /// What is written besides images: layers of containers, logs, data.
 const ROOM_MIB: u64 = 1024;
+/// What the record of progress may grow to, in MiB.
+const RECORD_MIB: u64 = 64;
 /// How far two clocks may be apart, in seconds.
 const APART: i64 = 5;
 /// The least that the screen needs, lines and columns.
@@ -77,19 +80,19 @@ fn text(Finding { name, state, detail, mend, .. }: &Finding) -> String {
         State::Fail => style("✗").red(),
     };
     let hanging = |text: &str| {
-        let lines = term::wrapped(text, 12, term::width());
+        let lines = term::wrapped(text, 13, term::width());
         lines.trim_start().to_owned()
     };
-    let mut text = format!("{mark} {name:<9} {}\n", hanging(detail));
+    let mut text = format!("{mark} {name:<10} {}\n", hanging(detail));
     if let Some(mend) = mend {
-        text.push_str(&format!("{}{}\n", " ".repeat(12), hanging(&format!("→ {mend}"))));
+        text.push_str(&format!("{}{}\n", " ".repeat(13), hanging(&format!("→ {mend}"))));
     }
     text
 }
 
 async fn findings(catalog: &Catalog) -> Vec<Finding> {
     let mut findings =
-        vec![tried("record", Store::glance().map(|s| s.folder().display().to_string()))];
+        vec![Store::glance().map_or_else(|e| tried("record", Err(e)), |s| record(s.folder()))];
     let engine = match Engine::connect() {
         Ok(engine) => engine,
         Err(error) => {
@@ -109,6 +112,7 @@ async fn findings(catalog: &Catalog) -> Vec<Finding> {
         Err(error) => (tried("images", Err(error)), 0),
     };
     findings.push(of_engine(&engine, &info));
+    findings.push(permission());
     findings.push(limits(&info));
     findings.push(memory(&info));
     findings.extend(info.root.as_deref().and_then(|root| disk(root, missing_mib)));
@@ -144,6 +148,23 @@ fn tried(name: &'static str, result: Result<String>) -> Finding {
             }
         }
     }
+}
+
+/// Where progress and seats are recorded, and what is free there.
+fn record(folder: &Path) -> Finding {
+    let free = room(folder) >> 20;
+    let detail = format!("{}, {free} MiB free", folder.display());
+    if free < RECORD_MIB {
+        return warn("record", detail, "progress cannot be recorded on a full disk: free some");
+    }
+    ok("record", detail)
+}
+
+/// The engine has answered, so this user may use it.
+fn permission() -> Finding {
+    let user = rustix::process::getuid();
+    let user = if user.is_root() { "root".to_owned() } else { format!("user {}", user.as_raw()) };
+    ok("permission", format!("{user} may use the engine"))
 }
 
 fn of_engine(engine: &Engine, info: &EngineInfo) -> Finding {
@@ -189,8 +210,7 @@ fn memory(info: &EngineInfo) -> Finding {
 
 /// Only where the engine's folder is on this machine.
 fn disk(root: &Path, missing_mib: u64) -> Option<Finding> {
-    let found = rustix::fs::statvfs(root).ok()?;
-    let free = found.f_bavail.saturating_mul(found.f_frsize) >> 20;
+    let free = root.exists().then(|| room(root) >> 20)?;
     let detail = format!("{free} MiB free at {}", root.display());
     let needed = missing_mib + ROOM_MIB;
     Some(if free < needed {

@@ -10,7 +10,14 @@ use crate::session::Session;
 use crate::session::plan::WORKBENCH;
 
 /// Run a command in a service's container or in the workbench; stdin is passed on
+///
+/// The exit code is that of the command.
+///
+///   labs exec workbench -- redis-cli -h redis LLEN jobs
+///   labs exec mysql -- ls -l /var/lib/mysql
+///   labs exec workbench -- mysql -h mysql -u root -plabs < dump.sql
 #[derive(Debug, clap::Args)]
+#[command(verbatim_doc_comment)]
 pub struct Args {
     /// A service of the lab, or 'workbench'
     #[arg(add = ArgValueCompleter::new(completions::services))]

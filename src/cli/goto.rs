@@ -15,7 +15,10 @@ use crate::term::{self, markdown};
 use crate::verdict::Verdict;
 
 /// Go to a task of the lab; with --solve the tasks before it are solved for you
+///
+///   labs goto failover --solve    as if all before it were done
 #[derive(Debug, clap::Args)]
+#[command(verbatim_doc_comment)]
 pub struct Args {
     #[command(flatten)]
     target: Target,

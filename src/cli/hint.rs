@@ -8,7 +8,10 @@ use crate::store::Store;
 use crate::term;
 
 /// Show the next hint of a task; each call shows one more
+///
+/// From a nudge to nearly the solution. How many you have seen is recorded.
 #[derive(Debug, clap::Args)]
+#[command(verbatim_doc_comment)]
 pub struct Args {
     #[command(flatten)]
     target: Target,

@@ -1,3 +1,5 @@
+use std::collections::BTreeMap;
+
 use console::style;
 use serde::{Deserialize, Serialize};
 
@@ -7,7 +9,7 @@ use crate::catalog::lab::Level;
 use crate::catalog::summary::{Known, Summary};
 use crate::digest;
 use crate::error::{Error, Result};
-use crate::store::Store;
+use crate::store::{Store, TaskProgress};
 use crate::term::{self, escape::visible};
 
 /// List the labs by topic, with your progress
@@ -33,7 +35,11 @@ struct Entry {
 
 impl Args {
     pub fn run(self, catalog: &Catalog) -> u8 {
-        let store = Store::glance().ok();
+        // Labs can be listed all the same; that their progress is unknown is said.
+        let (mut unread, store) = match Store::glance() {
+            Ok(store) => (None, Some(store)),
+            Err(error) => (Some(error), None),
+        };
         let (mut labs, mut faulty): (Vec<Summary>, Option<Error>) = (Vec::new(), None);
         for (_, lab) in summaries(catalog, store.as_ref()) {
             match lab {
@@ -45,7 +51,18 @@ impl Args {
             }
         }
         let code = faulty.map_or(0, |error| error.exit_code());
-        let entries: Vec<Entry> = labs.into_iter().map(|lab| entry(lab, store.as_ref())).collect();
+        let mut entries = Vec::new();
+        for lab in labs {
+            let progress = store.as_ref().map(|store| store.progress(&lab.lab)).transpose();
+            let progress = progress.unwrap_or_else(|error| {
+                unread.get_or_insert(error);
+                None
+            });
+            entries.push(entry(lab, &progress.unwrap_or_default()));
+        }
+        if let Some(error) = unread {
+            output::error(&error, false);
+        }
         if self.json {
             output::json(&serde_json::json!({ "labs": entries }));
             return code;
@@ -63,7 +80,7 @@ impl Args {
                     e.passed,
                     e.tasks
                 );
-                // Where there is little room the title says more.
+                // Where there is little room its first letters are enough.
                 let level = e.level.to_string();
                 line.push_str(&if wide { format!("{level:<12} ") } else { format!("{level:.3} ") });
                 line.push_str(&format!(
@@ -106,8 +123,7 @@ pub(super) fn summaries(
     found
 }
 
-fn entry(lab: Summary, store: Option<&Store>) -> Entry {
-    let progress = store.and_then(|s| s.progress(&lab.lab).ok()).unwrap_or_default();
+fn entry(lab: Summary, progress: &BTreeMap<String, TaskProgress>) -> Entry {
     let passed = |id: &&String| progress.get(*id).is_some_and(|p| p.passed_at.is_some());
     Entry {
         passed: lab.tasks.iter().filter(passed).count(),

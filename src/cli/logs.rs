@@ -13,7 +13,11 @@ use crate::term::escape::visible;
 use crate::term::signal::interrupted;
 
 /// Show the log of a service
+///
+///   labs logs redis --follow
+///   labs logs mysql --tail 20
 #[derive(Debug, clap::Args)]
+#[command(verbatim_doc_comment)]
 pub struct Args {
     /// A service of the lab, 'workbench' or 'gate'
     #[arg(add = ArgValueCompleter::new(completions::services))]

@@ -152,7 +152,7 @@ async fn dispatch(command: Command, catalog: Catalog) -> Result<u8> {
         result = execute(command, catalog, progress.events()) => result,
         signal = async { interrupted().await }, if !cleans_up => Ok(signal),
     };
-    if let (Some(catalog), Ok(0 | 1)) = (sweeps, &result) {
+    if let (Some(catalog), Ok(_)) = (sweeps, &result) {
         sweep(catalog, progress.events()).await;
     }
     progress.finish().await;
@@ -229,12 +229,13 @@ impl Command {
         )
     }
 
-    /// Whether it talks to the engine about seats anyway.
+    /// Whether it talks to the engine anyway.
     fn asks_the_engine(&self) -> bool {
         matches!(
             self,
             Self::Run(_)
                 | Self::Status(_)
+                | Self::Goto(_)
                 | Self::Check(_)
                 | Self::Shell(_)
                 | Self::Exec(_)
@@ -243,6 +244,8 @@ impl Command {
                 | Self::Reset(_)
                 | Self::Stop(_)
                 | Self::Grade(_)
+                | Self::Images(_)
+                | Self::Author(_)
         )
     }
 

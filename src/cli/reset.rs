@@ -10,7 +10,10 @@ use crate::session::Session;
 use crate::session::reset::Workspace;
 
 /// Start a lab afresh: services and data anew, your files moved aside, passed tasks kept
+///
+/// It asks first. Nothing of yours is deleted: the old workspace is moved aside, and where to is said.
 #[derive(Debug, clap::Args)]
+#[command(verbatim_doc_comment)]
 pub struct Args {
     /// The lab, left out inside its workspace or when only one runs
     #[arg(add = ArgValueCompleter::new(completions::labs))]

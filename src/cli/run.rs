@@ -17,7 +17,16 @@ use crate::store::Store;
 use crate::term::signal::interrupted;
 
 /// Start a lab, or go on with it
+///
+/// In a terminal it becomes the place to work in: the task, its checks as they turn true, the keys at the bottom. With
+/// --detach or --json, or where there is no terminal, it says how everything is reached and returns. Leaving the screen
+/// leaves the seat running; 'labs stop' ends it. Images that are missing are built first; how long that takes is said
+/// before.
+///
+///   labs run redis-queues
+///   labs run redis-queues --detach --workspace ~/work
 #[derive(Debug, clap::Args)]
+#[command(verbatim_doc_comment)]
 pub struct Args {
     /// The lab, as 'labs list' names it
     #[arg(add = ArgValueCompleter::new(completions::labs))]

@@ -11,7 +11,16 @@ use crate::session::Session;
 use crate::session::plan::{Member, Plan, WORKBENCH};
 
 /// Open a shell beside the services, or a service's own client
+///
+/// The shell is in the workbench: a container on the seat's network with your workspace and the clients of the
+/// services. From there services are reached by their names, such as 'redis-cli -h redis'. Its exit code is that of the
+/// shell.
+///
+///   labs shell                    the workbench
+///   labs shell redis              redis-cli, connected
+///   labs shell redis --repair     at the data of a redis that does not start
 #[derive(Debug, clap::Args)]
+#[command(verbatim_doc_comment)]
 pub struct Args {
     /// The service whose client to open [default: a shell in the workbench]
     #[arg(add = ArgValueCompleter::new(completions::services))]
@@ -31,7 +40,8 @@ impl Args {
         let plan = session.plan(&lab, seat)?;
         if let (true, Some(service)) = (self.repair, &self.service) {
             let member = plan.expect_member(service)?;
-            return repair(&session, &plan, member).await;
+            let repairs = repair(&session, &plan, member);
+            return session.mindful_of_disk(&plan.seat, repairs).await;
         }
         let command = match self.service.as_deref() {
             None | Some(WORKBENCH) => vec!["bash".to_owned(), "-l".to_owned()],

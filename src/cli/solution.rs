@@ -11,7 +11,10 @@ use crate::store::Store;
 use crate::term;
 
 /// Show a right solution of a task; that you looked is recorded
+///
+/// It asks first. A lab may have several styles; --style names another one.
 #[derive(Debug, clap::Args)]
+#[command(verbatim_doc_comment)]
 pub struct Args {
     #[command(flatten)]
     target: Target,

@@ -8,7 +8,11 @@ use crate::event::Events;
 use crate::session::Session;
 
 /// End a lab: its containers and their data go, your workspace and progress stay
+///
+/// 'labs run' begins again with fresh services and your files. To leave for a while there is no need to stop: a seat
+/// that is not used for 30 days is removed by itself.
 #[derive(Debug, clap::Args)]
+#[command(verbatim_doc_comment)]
 pub struct Args {
     /// The lab, left out inside its workspace or when only one runs
     #[arg(add = ArgValueCompleter::new(completions::labs))]

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 
 use bollard::models::{
     ContainerCreateBody, EndpointIpamConfig, EndpointSettings, HostConfig, HostConfigLogConfig,
-    Mount as ApiMount, MountType, NetworkingConfig, PortBinding,
+    Mount as ApiMount, MountType, MountVolumeOptions, NetworkingConfig, PortBinding,
 };
 use bollard::query_parameters::CreateContainerOptions;
 
@@ -210,7 +210,7 @@ fn host_config(spec: &ContainerSpec) -> HostConfig {
         extra_hosts: Some(
             spec.extra_hosts.iter().map(|(name, to)| format!("{name}:{to}")).collect(),
         ),
-        mounts: Some(spec.mounts.iter().map(mount).collect()),
+        mounts: Some(spec.mounts.iter().map(|m| mount(m, &spec.labels)).collect()),
         tmpfs: Some(map(&spec.tmpfs)),
         readonly_rootfs: Some(spec.read_only),
         cap_drop: Some(vec!["ALL".into()]),
@@ -263,7 +263,9 @@ pub(super) fn endpoint(link: &Link) -> EndpointSettings {
     }
 }
 
-fn mount(mount: &Mount) -> ApiMount {
+/// A volume without a name is known by the labels of its container.
+fn mount(mount: &Mount, labels: &BTreeMap<String, String>) -> ApiMount {
+    let unnamed = matches!(mount.source, Source::Anonymous);
     let (typ, source) = match &mount.source {
         Source::Volume(name) => (MountType::VOLUME, name.clone()),
         Source::Anonymous => (MountType::VOLUME, String::new()),
@@ -274,6 +276,8 @@ fn mount(mount: &Mount) -> ApiMount {
         source: Some(source),
         target: Some(mount.target.clone()),
         read_only: Some(mount.read_only),
+        volume_options: unnamed
+            .then(|| MountVolumeOptions { labels: Some(map(labels)), ..Default::default() }),
         ..Default::default()
     }
 }

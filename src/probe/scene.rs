@@ -51,6 +51,14 @@ pub struct Stand {
     pub hands: Box<dyn Hands>,
 }
 
+/// What came of a script in a service's container.
+pub struct Ran {
+    /// None when it had not ended in time, or ended with the service.
+    pub exit_code: Option<i64>,
+    /// What it has written.
+    pub said: String,
+}
+
 /// What a probe may do to the containers of a stand.
 #[async_trait]
 pub trait Hands: Send + Sync {
@@ -79,6 +87,24 @@ pub trait Hands: Send + Sync {
         service: &str,
         files: &[(String, Vec<u8>)],
     ) -> Result<std::result::Result<(), String>>;
+
+    /// Gives a running twin more files, or others of the same name, without telling it.
+    ///
+    /// # Errors
+    /// The service takes no files, or the engine refuses.
+    async fn put(&self, service: &str, files: &[(String, Vec<u8>)]) -> Result<()>;
+
+    /// Runs one of the files that a service was given as a script in its container.
+    ///
+    /// # Errors
+    /// The service takes no files, or the engine refuses.
+    async fn run(&self, service: &str, file: &str) -> Result<Ran>;
+
+    /// Whether the twin of a service has ended, or does so within a moment; then it is started again.
+    ///
+    /// # Errors
+    /// It does not come back.
+    async fn has_ended(&self, service: &str) -> Result<bool>;
 
     /// The folder of the workspace with a service's files.
     ///

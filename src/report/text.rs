@@ -248,7 +248,9 @@ fn evidence(failure: &Failure, detail: Detail) -> String {
     }
     if let Some(line) = &e.reproduce {
         // In one piece, whatever its length: it is there to be copied.
-        let _ = writeln!(out, "      {} {}", name_of("try"), visible(line));
+        let next = format!("\n{}labs ", " ".repeat(VALUE));
+        let lines = visible(line).replace("\nlabs ", &next);
+        let _ = writeln!(out, "      {} {lines}", name_of("try"));
     }
     out
 }

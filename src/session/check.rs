@@ -355,11 +355,12 @@ fn unchecked(check: &Check, verdict: Verdict, blocked_by: Option<String>) -> Che
 }
 
 /// A command line of ours that says which lab it means.
-fn addressed(line: &str, lab: &str) -> String {
-    match line.splitn(3, ' ').collect::<Vec<_>>()[..] {
+fn addressed(lines: &str, lab: &str) -> String {
+    let each = lines.split('\n').map(|line| match line.splitn(3, ' ').collect::<Vec<_>>()[..] {
         ["labs", command, rest] => format!("labs {command} --lab {lab} {rest}"),
         _ => line.to_owned(),
-    }
+    });
+    each.collect::<Vec<_>>().join("\n")
 }
 
 /// Bounds an observation. When the time is over it is the program's doing if most of it went to waiting for the program.

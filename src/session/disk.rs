@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use super::Session;
 use super::plan::SEAT_LABEL;
+use super::stand::STAND_LABEL;
 use crate::error::{Error, Result};
 use crate::store::SeatRow;
 
@@ -46,14 +47,26 @@ impl Session {
             done = work => return done,
             error = self.disk_is_filled(workspace) => error,
         };
-        let label = format!("{SEAT_LABEL}={}", seat.id);
-        let containers = self.engine.list(&[&label]).await?;
-        let stops = containers.iter().map(|c| self.engine.stop(&c.name, STOPS_WITHIN));
-        futures_util::future::join_all(stops).await.into_iter().collect::<Result<()>>()?;
+        // What goes wrong with it is less than what is wrong already.
+        let _ = self.halt(seat).await;
         let lab = &seat.lab;
         Err(error.help(format!(
             "the seat was stopped before it is full: free some disk, then 'labs run {lab}' goes on"
         )))
+    }
+
+    /// Stops a seat's containers, whose data stays; what checks have made for themselves goes.
+    async fn halt(&self, seat: &SeatRow) -> Result<()> {
+        let label = format!("{SEAT_LABEL}={}", seat.id);
+        let containers = self.engine.list(&[&label]).await?;
+        let halts = containers.iter().map(|container| async {
+            if container.labels.contains_key(STAND_LABEL) {
+                self.drop_container(&container.name).await
+            } else {
+                self.engine.stop(&container.name, STOPS_WITHIN).await
+            }
+        });
+        futures_util::future::join_all(halts).await.into_iter().collect()
     }
 
     /// Returns when one of the disks is nearly full: the workspace's, or the engine's where that is on this machine.

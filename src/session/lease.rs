@@ -30,10 +30,8 @@ impl Session {
     pub async fn end_expired(&self) -> Result<Removed> {
         let mut removed = Removed::default();
         for seat in self.store.expired_seats()? {
-            if self.store.lock(&seat.lab).is_err() {
-                continue;
-            }
-            removed.add(self.stop(&seat).await?);
+            let Some(gone) = self.stop_if(&seat, SeatRow::is_due).await? else { continue };
+            removed.add(gone);
             self.events.note(format!(
                 "The seat of {} was not used for a long time and is removed. Your files are in {}, your progress stays.",
                 seat.lab,

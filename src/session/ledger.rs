@@ -90,15 +90,12 @@ impl Session {
         self.ensure_network("", spec).await
     }
 
-    /// Finds a network or makes it. One at a time, since the engine allows several of one name; a `labs` that was
-    /// killed while it made one may have left another, which goes.
+    /// Finds a network or makes it. One at a time, since the engine allows several of one name: who makes that of a seat
+    /// holds the seat. A `labs` that was killed while it made one may have left another, which goes.
     async fn ensure_network(&self, seat: &str, spec: NetworkSpec) -> Result<Network> {
         // What belongs to no seat is shared by all of them, the throw-away ones too.
-        let _lock = if seat.is_empty() {
-            self.store.lock_shared(&spec.name).await?
-        } else {
-            self.store.lock_waiting(&spec.name).await?
-        };
+        let _lock =
+            if seat.is_empty() { Some(self.store.lock_shared(&spec.name).await?) } else { None };
         self.record(ResourceKind::Network, &spec.name, seat, "")?;
         if self.engine.networks_named(&spec.name).await?.is_empty() {
             self.engine.network_create(&spec).await?;

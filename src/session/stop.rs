@@ -3,6 +3,7 @@
 use serde::Serialize;
 
 use super::Session;
+use super::ledger::check_lock;
 use super::plan::{OWNER_LABEL, SEAT_LABEL, gates_network};
 use crate::error::Result;
 use crate::store::{Resource, ResourceKind, SeatRow};
@@ -31,6 +32,31 @@ impl Session {
     /// Removes a seat: its containers, then its network and volumes. The workspace stays.
     pub async fn stop(&self, seat: &SeatRow) -> Result<Removed> {
         let _locks = self.lock_seat(&seat.lab).await?;
+        self.end(seat).await
+    }
+
+    /// Removes a seat that nobody else is changing or checking, if it still is as `goes` says: since it was looked at,
+    /// somebody may have used it. None when it stays.
+    ///
+    /// # Errors
+    /// The engine refuses.
+    pub(super) async fn stop_if(
+        &self,
+        seat: &SeatRow,
+        goes: impl Fn(&SeatRow) -> bool,
+    ) -> Result<Option<Removed>> {
+        let names = [seat.lab.clone(), check_lock(&seat.lab)];
+        let Ok(_locks) = names.iter().map(|name| self.store.lock(name)).collect::<Result<Vec<_>>>()
+        else {
+            return Ok(None);
+        };
+        match self.store.seat_of(&seat.lab)? {
+            Some(now) if now.id == seat.id && goes(&now) => self.end(&now).await.map(Some),
+            _ => Ok(None),
+        }
+    }
+
+    async fn end(&self, seat: &SeatRow) -> Result<Removed> {
         let removed = self.remove_resources(&seat.id).await?;
         self.store.remove_seat(&seat.id)?;
         Ok(removed)
@@ -87,10 +113,9 @@ impl Session {
         let (mut removed, mut seats) = self.collect_scratch().await?;
         removed.add(self.end_expired().await?);
         for seat in self.store.seats()? {
-            if self.was_cut_short(&seat) {
-                removed.add(self.stop(&seat).await?);
-            } else {
-                seats.push(seat.id);
+            match self.stop_if(&seat, |seat| !seat.ready).await? {
+                Some(gone) => removed.add(gone),
+                None => seats.push(seat.id),
             }
         }
         orphans.retain(|seat| !seats.contains(seat));

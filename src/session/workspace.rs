@@ -56,7 +56,7 @@ pub fn prepare(
         let error = unwritten(&workspace.join(name));
         move |e: io::Error| nofollow::explained(error, &e)
     };
-    create_owned(workspace, owner).map_err(|e| unwritten(workspace).because(e))?;
+    make(workspace, owner).map_err(|e| unwritten(workspace).because(e))?;
     refuse_foreign(workspace, owner)?;
     let folder = format!("{}/starter", lab.slug);
     let mut added = Vec::new();
@@ -353,6 +353,16 @@ pub fn owner(workspace: &Path) -> (u32, u32) {
 }
 
 /// Makes a folder and what is missing above it; what is made belongs to the owner.
+/// Makes the workspace, for its owner alone: what a container leaves in it, a set-uid program for one, is nobody else's.
+fn make(workspace: &Path, owner: (u32, u32)) -> io::Result<()> {
+    let is_new = !workspace.exists();
+    create_owned(workspace, owner)?;
+    if is_new {
+        fs::set_permissions(workspace, fs::Permissions::from_mode(0o700))?;
+    }
+    Ok(())
+}
+
 fn create_owned(folder: &Path, owner: (u32, u32)) -> io::Result<()> {
     if folder.is_dir() {
         return Ok(());

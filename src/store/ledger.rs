@@ -27,6 +27,13 @@ pub struct SeatRow {
     pub ready: bool,
 }
 
+impl SeatRow {
+    /// Whether its lease has run out.
+    pub fn is_due(&self) -> bool {
+        self.lease_until < now()
+    }
+}
+
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum ResourceKind {
@@ -101,9 +108,8 @@ impl Store {
 
     /// The seats whose lease has run out.
     pub fn expired_seats(&self) -> Result<Vec<SeatRow>> {
-        let now = now();
         let mut seats = self.seats()?;
-        seats.retain(|seat| seat.lease_until < now);
+        seats.retain(SeatRow::is_due);
         Ok(seats)
     }
 

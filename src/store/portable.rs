@@ -16,6 +16,9 @@ const MOST: usize = 1_000_000;
 /// No name of a lab or task is longer, in bytes.
 const LONGEST_NAME: usize = 200;
 
+/// Nobody has worked on a lab for longer, in seconds.
+const LONGEST: u32 = 100_000_000;
+
 /// The progress of one learner on one machine.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -114,6 +117,9 @@ impl Portable {
                 return Err(Error::usage(format!("{name:?} is no name of a lab or a task"))
                     .help("names have lower-case letters, digits and hyphens"));
             }
+        }
+        if let Some(Spent { lab, .. }) = self.times.iter().find(|t| t.seconds > LONGEST) {
+            return Err(Error::usage(format!("Nobody has worked on {lab} for years")));
         }
         Ok(())
     }
@@ -311,6 +317,9 @@ mod tests {
         let bad = Tried { lab: "a\u{1b}[2J".to_owned(), ..good.clone() };
         let no_name = Portable { attempts: vec![good, bad], ..none };
         assert!(store.import(&no_name).unwrap_err().to_string().contains("is no name"));
+        let times = vec![Spent { lab: "l".to_owned(), seconds: u32::MAX }];
+        let endless = Portable { attempts: vec![], times, ..no_name };
+        assert!(store.import(&endless).unwrap_err().to_string().contains("for years"));
         assert_eq!(store.attempts().unwrap(), []);
     }
 }

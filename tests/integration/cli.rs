@@ -120,7 +120,17 @@ fn the_doctor_looks_at_everything_and_says_what_to_do() {
     let (document, code) = sandbox.json_and_code(&["doctor"]);
     assert_eq!(code, 0, "{document:#}");
     let looked_at = names(&document["findings"], "name");
-    let all = ["record", "engine", "limits", "memory", "disk", "clock", "images", "terminal"];
+    let all = [
+        "record",
+        "engine",
+        "permission",
+        "limits",
+        "memory",
+        "disk",
+        "clock",
+        "images",
+        "terminal",
+    ];
     let missing: Vec<&&str> =
         all.iter().filter(|name| !looked_at.contains(&(**name).to_owned())).collect();
     // An engine on another machine has its disk there.
@@ -552,7 +562,10 @@ impl Stranger {
     fn new() -> Self {
         let home = tempfile::tempdir().unwrap();
         std::fs::set_permissions(home.path(), PermissionsExt::from_mode(0o755)).unwrap();
-        std::fs::copy(env!("CARGO_BIN_EXE_labs"), home.path().join("labs")).unwrap();
+        // By another process: what a thread of this one forks meanwhile would have the copy open for writing, and nobody could run it.
+        let mut copies = Command::new("cp");
+        copies.arg(env!("CARGO_BIN_EXE_labs")).arg(home.path().join("labs"));
+        assert!(copies.status().unwrap().success());
         let mine = home.path().join("home");
         std::fs::create_dir(&mine).unwrap();
         std::fs::set_permissions(&mine, PermissionsExt::from_mode(0o777)).unwrap();

@@ -87,7 +87,7 @@ impl Drop for Disk {
 #[test]
 fn a_seat_that_fills_its_disk_is_stopped_before_it_is_full() {
     let sandbox = Sandbox::with_fixture("labs");
-    let Some(disk) = Disk::mount(sandbox.home().join("disk"), 1200) else { return };
+    let Some(disk) = Disk::mount(sandbox.home().join("disk"), 1100) else { return };
     let work = disk.0.display().to_string();
     sandbox.ok(&["run", LAB, "--detach", "--workspace", &work]);
     let mut works =
@@ -99,7 +99,7 @@ fn a_seat_that_fills_its_disk_is_stopped_before_it_is_full() {
     // Written from outside: what a container writes to memory counts as its own.
     let filler = disk.0.join("filler");
     let file = std::fs::File::create(&filler).unwrap();
-    rustix::fs::fallocate(&file, rustix::fs::FallocateFlags::empty(), 0, 900 << 20).unwrap();
+    rustix::fs::fallocate(&file, rustix::fs::FallocateFlags::empty(), 0, 620 << 20).unwrap();
     let ran: Ran = works.wait_with_output().unwrap().into();
     assert_eq!(ran.code, 3, "{ran:#?}");
     for said in ["The disk is nearly full", &work, "free some disk"] {

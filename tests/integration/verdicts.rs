@@ -620,6 +620,25 @@ fn checking_again_gives_equal_verdicts_and_leaves_the_learners_work_unchanged() 
 }
 
 #[test]
+fn a_wrong_order_can_be_seen_by_hand() {
+    let sandbox = seat_with(&with_put("r.lpush('queue', job)"));
+    let result = check(&sandbox, &[QUEUE, "queue"]);
+    let evidence = &one(&result, "queue", "order")["failure"]["evidence"];
+    let lines = evidence["reproduce"].as_str().unwrap_or_else(|| panic!("{evidence:#}"));
+    // As a learner's shell runs them.
+    let labs = sandbox.command(&[]);
+    let script = lines.replace("labs exec", &format!("{} exec", labs.get_program().display()));
+    let ran = sandbox.after(&script, &[]).output().unwrap();
+    let printed = String::from_utf8(ran.stdout).unwrap();
+    let put: Vec<&str> = lines.split("queue.put(\"").skip(1).collect();
+    let put: Vec<&str> = put.iter().filter_map(|rest| rest.split('"').next()).collect();
+    let taken: Vec<&str> = printed.lines().collect();
+    assert!(put.len() > 1 && !taken.is_empty(), "{lines}\n{printed}");
+    assert_ne!(taken[0], put[0], "{lines}\n{printed}");
+    assert_eq!(taken[0], put[put.len() - 1], "{lines}\n{printed}");
+}
+
+#[test]
 fn a_task_waits_for_the_one_it_needs_and_a_pass_counts_for_good() {
     let sandbox = seat_of(KEYS);
     sandbox.redis(KEYS, &["SET", "shelf", "x"]);

@@ -14,7 +14,7 @@ use super::reply::Part;
 use crate::error::Result;
 
 /// Bytes of one call's replies that may wait for whoever reads them.
-const MAX_UNREAD: usize = 64 * 1024 * 1024;
+const MAX_UNREAD: usize = 32 * 1024 * 1024;
 
 /// One item of an iterator and when it arrived.
 #[derive(Debug, Clone, PartialEq)]

@@ -19,7 +19,7 @@ use crate::error::{Error, Result};
 use crate::probe::clock::Clock;
 
 /// Bytes of items that one call may return.
-const MAX_ITEMS: usize = 64 * 1024 * 1024;
+const MAX_ITEMS: usize = 32 * 1024 * 1024;
 /// Bound on the time between SIGKILL and the end of a process.
 const KILL_LIMIT: Duration = Duration::from_secs(5);
 /// Calls that wait to be written to a process that reads none.

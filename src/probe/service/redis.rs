@@ -23,15 +23,34 @@ const ANSWER_TIMEOUT: Duration = Duration::from_secs(10);
 /// A machine's clock may be off by minutes; a clock that was moved is off by more.
 const ABOUT_RIGHT: Duration = Duration::from_secs(3600);
 /// How many keys a digest asks for at a time, about.
-const SCANNED: usize = 500;
+const SCANNED: usize = 100;
 
 /// A session that does not touch LRU clocks and is not evicted.
 pub struct Redis {
     name: String,
     address: SocketAddr,
-    connection: Mutex<MultiplexedConnection>,
-    /// Whether an answer was too long, so that the connection is no good any more.
+    link: Mutex<Link>,
+}
+
+/// A connection, and whether an answer was too long, so that it is no good any more.
+#[derive(Clone)]
+struct Link {
+    connection: MultiplexedConnection,
     broken: Arc<AtomicBool>,
+}
+
+impl Link {
+    fn is_broken(&self) -> bool {
+        self.broken.load(Ordering::Relaxed)
+    }
+
+    async fn say(&self, words: &[&str]) -> redis::RedisResult<redis::Value> {
+        let mut command = redis::Cmd::new();
+        for word in words {
+            command.arg(*word);
+        }
+        command.query_async(&mut self.connection.clone()).await
+    }
 }
 
 impl Redis {
@@ -40,22 +59,18 @@ impl Redis {
     /// # Errors
     /// Nothing answers at the address within two seconds.
     pub async fn connect(name: &str, address: SocketAddr) -> Result<Self> {
-        let broken = Arc::new(AtomicBool::new(false));
-        let connection = Mutex::new(open(name, address, &broken).await?);
-        let session = Self { name: name.to_owned(), address, connection, broken };
-        session.hush().await?;
-        Ok(session)
+        let link = Mutex::new(open(name, address).await?);
+        Ok(Self { name: name.to_owned(), address, link })
     }
 
-    async fn hush(&self) -> Result<()> {
-        for words in [["CLIENT", "NO-EVICT", "ON"], ["CLIENT", "NO-TOUCH", "ON"]] {
-            self.ask(&words).await?;
+    /// The connection that all share; another one after an answer that was too long.
+    async fn link(&self) -> Result<Link> {
+        let link = self.link.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        if !link.is_broken() {
+            return Ok(link);
         }
-        Ok(())
-    }
-
-    fn connection(&self) -> MultiplexedConnection {
-        self.connection.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        self.renew().await?;
+        Ok(self.link.lock().unwrap_or_else(PoisonError::into_inner).clone())
     }
 
     async fn demand(&self, words: &[&str]) -> Result<Value> {
@@ -96,7 +111,8 @@ impl Redis {
     }
 
     async fn read<T: FromRedisValue>(&self, command: &redis::Cmd) -> Result<T> {
-        command.query_async(&mut self.connection()).await.map_err(|e| self.unreadable(e))
+        let mut connection = self.link().await?.connection;
+        command.query_async(&mut connection).await.map_err(|e| self.unreadable(e))
     }
 
     /// What one command answers to each key.
@@ -105,7 +121,8 @@ impl Redis {
         for key in keys {
             pipe.cmd(command).arg(key);
         }
-        pipe.query_async(&mut self.connection()).await.map_err(|e| self.unreadable(e))
+        let mut connection = self.link().await?.connection;
+        pipe.query_async(&mut connection).await.map_err(|e| self.unreadable(e))
     }
 
     async fn tells_the_time(&self) -> Result<bool> {
@@ -120,30 +137,27 @@ impl Redis {
     }
 }
 
-async fn open(
-    name: &str,
-    address: SocketAddr,
-    broken: &Arc<AtomicBool>,
-) -> Result<MultiplexedConnection> {
-    broken.store(false, Ordering::Relaxed);
+/// Connects; the session does not touch LRU clocks and is not evicted.
+async fn open(name: &str, address: SocketAddr) -> Result<Link> {
+    let broken = Arc::new(AtomicBool::new(false));
     let info = RedisConnectionInfo::default();
+    let failed = |e: redis::RedisError| down(name, address, e);
     let work = async {
         let stream = TcpStream::connect(address).await.map_err(|e| down(name, address, e))?;
         stream.set_nodelay(true).map_err(|e| down(name, address, e))?;
         let config = AsyncConnectionConfig::new().set_response_timeout(Some(ANSWER_TIMEOUT));
-        let stream = Bounded::new(stream, Arc::clone(broken));
-        MultiplexedConnection::new_with_config(&info, stream, config)
-            .await
-            .map_err(|e| down(name, address, e))
-    };
-    match tokio::time::timeout(CONNECT_TIMEOUT, work).await {
-        Ok(Ok((connection, driver))) => {
-            tokio::spawn(driver);
-            Ok(connection)
+        let stream = Bounded::new(stream, Arc::clone(&broken));
+        let connecting = MultiplexedConnection::new_with_config(&info, stream, config);
+        let (connection, driver) = connecting.await.map_err(failed)?;
+        tokio::spawn(driver);
+        let link = Link { connection, broken: Arc::clone(&broken) };
+        for words in [["CLIENT", "NO-EVICT", "ON"], ["CLIENT", "NO-TOUCH", "ON"]] {
+            link.say(&words).await.map_err(failed)?;
         }
-        Ok(Err(error)) => Err(error),
-        Err(_) => Err(down(name, address, "no connection in time")),
-    }
+        Ok(link)
+    };
+    let late = |_| down(name, address, "no connection in time");
+    tokio::time::timeout(CONNECT_TIMEOUT, work).await.map_err(late)?
 }
 
 #[async_trait]
@@ -153,17 +167,19 @@ impl Service for Redis {
     }
 
     async fn ask(&self, words: &[&str]) -> Result<Answer> {
-        let mut command = redis::Cmd::new();
-        for word in words {
-            command.arg(*word);
+        let link = self.link().await?;
+        let mut said = link.say(words).await;
+        if said.is_err() && link.is_broken() {
+            // Others ask over the same connection: whose answer was too long is found out alone.
+            let alone = open(&self.name, self.address).await?;
+            said = alone.say(words).await;
+            if said.is_err() && alone.is_broken() {
+                return Ok(Answer::Refused(TOO_LONG.to_owned()));
+            }
         }
-        match command.query_async::<redis::Value>(&mut self.connection()).await {
+        match said {
             Ok(value) => Ok(Answer::Value(to_json(value))),
             Err(e) if is_reply(&e) => Ok(Answer::Refused(reply_text(&e))),
-            Err(_) if self.broken.load(Ordering::Relaxed) => {
-                self.renew().await?;
-                Ok(Answer::Refused(TOO_LONG.to_owned()))
-            }
             Err(e) => Err(gone(&self.name, e)),
         }
     }
@@ -178,9 +194,9 @@ impl Service for Redis {
     }
 
     async fn renew(&self) -> Result<()> {
-        let connection = open(&self.name, self.address, &self.broken).await?;
-        *self.connection.lock().unwrap_or_else(PoisonError::into_inner) = connection;
-        self.hush().await
+        let link = open(&self.name, self.address).await?;
+        *self.link.lock().unwrap_or_else(PoisonError::into_inner) = link;
+        Ok(())
     }
 
     fn reproduce(&self, words: &[String]) -> String {
@@ -193,7 +209,7 @@ impl Service for Redis {
         Ok(match self.ask(&["EVAL", "return string.reverse(ARGV[1])", "0", &nonce]).await? {
             Answer::Value(value) => value == backwards,
             // Scripts may be forbidden, or one may be running; who refuses does not say yes to everything.
-            Answer::Refused(_) => true,
+            Answer::Refused(said) => said != TOO_LONG,
         })
     }
 
@@ -279,7 +295,7 @@ impl Service for Redis {
     /// A key with its expiry, byte for byte.
     async fn copy(&self, key: &str, to: &dyn Service) -> Result<()> {
         let to = to.of::<Self>()?;
-        let mut from = self.connection();
+        let mut from = self.link().await?.connection;
         let failed = |e: redis::RedisError| {
             Error::infrastructure(format!("The key {key} could not be copied to a twin")).because(e)
         };
@@ -294,7 +310,7 @@ impl Service for Redis {
             .arg(dump)
             .arg("REPLACE")
             .arg("ABSTTL")
-            .exec_async(&mut to.connection())
+            .exec_async(&mut to.link().await?.connection)
             .await
             .map_err(failed)
     }

@@ -2,6 +2,7 @@
 //! against a model.
 
 mod broadcast;
+mod by_hand;
 mod count;
 pub mod deliver;
 mod figures;
@@ -26,7 +27,7 @@ use super::relay::{After, Gatekeeper, Moment, Verdict};
 use super::scene::Scene;
 use super::step::{Ask, Given};
 use crate::error::{Error, Result};
-use crate::model::{self, History, Judgement, Model};
+use crate::model::{self, History, Judgement, Model, Operation};
 use crate::template::{Span, Var, Variables};
 use recorder::Recorder;
 use roles::{RoleKind, Roles};
@@ -170,7 +171,7 @@ pub async fn observe(spec: &Spec, scene: &Scene<'_>) -> Result<Finding> {
     };
     let finding = match finding {
         Some(finding) => finding,
-        None => judge(spec.model, recorder.history()).await?,
+        None => judged(spec, scene, recorder.history()).await?,
     };
     if !matches!(finding, Finding::Pass(_)) {
         return Ok(finding);
@@ -196,11 +197,24 @@ impl Gatekeeper for OneByOne {
     }
 }
 
+/// Holds a history against the model, and says how to see by hand what it does not allow.
+async fn judged(spec: &Spec, scene: &Scene<'_>, history: History) -> Result<Finding> {
+    let (mut finding, excerpt) = concluded(spec.model, history).await?;
+    if let Finding::Fail(failure) = &mut finding {
+        failure.evidence.reproduce = by_hand::line(spec, scene, &excerpt)?;
+    }
+    Ok(finding)
+}
+
 /// Holds a history against its model.
 ///
 /// # Errors
 /// It cannot be decided, or not in time.
 pub async fn judge(model: Model, history: History) -> Result<Finding> {
+    concluded(model, history).await.map(|(finding, _)| finding)
+}
+
+async fn concluded(model: Model, history: History) -> Result<(Finding, Vec<Operation>)> {
     let size = history.operations.len();
     let work = tokio::task::spawn_blocking(move || conclude(model, &history));
     match tokio::time::timeout(JUDGE_WITHIN, work).await {
@@ -215,16 +229,18 @@ fn undecided(size: usize) -> Error {
         .help("check again; if it happens each time, the lab should ask for fewer operations")
 }
 
-fn conclude(model: Model, history: &History) -> Result<Finding> {
+/// What comes of a history, and the calls that show it.
+fn conclude(model: Model, history: &History) -> Result<(Finding, Vec<Operation>)> {
     match model.check(history) {
-        Judgement::Legal => Ok(Finding::PASS),
+        Judgement::Legal => Ok((Finding::PASS, Vec::new())),
         Judgement::Illegal(violation) => {
             let mut evidence = Evidence::new(violation.message.clone());
             evidence.history = model::render(history, &violation.excerpt);
             evidence.expected = Some(format!(
                 "some order of effects, each inside its call, that the model {model} allows"
             ));
-            Ok(evidence.fail(violation.code))
+            let excerpt = violation.excerpt.iter().map(|&at| history.operations[at].clone());
+            Ok((evidence.fail(violation.code), excerpt.collect()))
         }
         Judgement::Undecided { tried } => {
             Err(undecided(history.operations.len())

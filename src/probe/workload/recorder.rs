@@ -12,6 +12,9 @@ use crate::probe::Call;
 use crate::probe::call::{self, CALL_TIMEOUT, Ended, Trouble};
 use crate::probe::runner::{self, Process};
 
+/// Values that go in are much shorter, in bytes: what is longer is none of them, and a history of such is large.
+const MAX_TEXT: usize = 16 << 10;
+
 /// The history of one workload while it is made.
 #[derive(Default)]
 pub struct Recorder {
@@ -72,7 +75,11 @@ impl Recorder {
         if let Ended::Returned(value) = &called.ended
             && let Some(expected) = unfit(&action, value)
         {
-            let what = format!("returned {}, where {expected} is expected", call::brief(value));
+            let returned = match value.as_str() {
+                Some(text) if text.len() > MAX_TEXT => format!("a text of {} bytes", text.len()),
+                _ => call::brief(value),
+            };
+            let what = format!("returned {returned}, where {expected} is expected");
             let trouble =
                 Trouble::Call { outcome: runner::Outcome::Unusable(what), output: String::new() };
             self.keep_trouble(call::line(&call.call, &call.args), trouble);
@@ -153,6 +160,9 @@ fn is_empty_take(operation: &Operation) -> bool {
 /// What a call should have returned instead.
 fn unfit(action: &Action, value: &Value) -> Option<&'static str> {
     match action {
+        Action::Take | Action::Read if value.as_str().is_some_and(|t| t.len() > MAX_TEXT) => {
+            Some("one that was given to it")
+        }
         Action::Take | Action::Read if !(value.is_string() || value.is_null()) => {
             Some("a text or None")
         }

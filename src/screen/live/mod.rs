@@ -150,7 +150,7 @@ async fn sit(session: &Session, started: &Started, happened: &mut Happened) -> R
             }
             Act::Stop => {
                 stop(session, started, &mut work).await?;
-                state.stopped();
+                state.stopped()?;
             }
             Act::Begin(what) => {
                 // Looking is given up for what was asked for.
@@ -171,13 +171,14 @@ async fn sit(session: &Session, started: &Started, happened: &mut Happened) -> R
             }
             Act::Shell | Act::Client(_) => {
                 let client = if let Act::Client(service) = act { Some(service) } else { None };
+                state.count_time()?;
                 stop(session, started, &mut work).await?;
                 drop(typed);
                 drop(canvas);
                 let code = visit::workbench(session, started, client.as_deref()).await;
                 canvas = Canvas::enter()?;
                 typed = EventStream::new();
-                state.back(code);
+                state.back(code)?;
             }
             Act::Start => {
                 stop(session, started, &mut work).await?;
@@ -196,7 +197,7 @@ async fn sit(session: &Session, started: &Started, happened: &mut Happened) -> R
                 let done = visit::repair(session, started, &service).await;
                 canvas = Canvas::enter()?;
                 typed = EventStream::new();
-                state.back(done.map(|()| 0));
+                state.back(done.map(|()| 0))?;
             }
             Act::Logs(service) => {
                 let text = visit::logs(session, started, &service).await;

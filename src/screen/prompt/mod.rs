@@ -28,6 +28,9 @@ use crate::verdict::{TaskResult, Verdict};
 /// Less time than this is not recorded at once.
 const COUNTED_EVERY: Duration = Duration::from_secs(60);
 
+/// What cannot be seen by then is left to a check.
+const LOOKS_WITHIN: Duration = Duration::from_secs(2);
+
 /// Shows a task and does what is typed, until the learner leaves.
 ///
 /// # Errors
@@ -238,6 +241,7 @@ impl Screen<'_> {
     }
 
     async fn shell(&self) -> Result<()> {
+        self.count_time()?;
         visit::workbench(self.session, self.started, None).await?;
         self.look().await
     }
@@ -248,19 +252,22 @@ impl Screen<'_> {
         self.look().await
     }
 
-    /// Shows what checks that disturb nobody see after the learner was somewhere.
+    /// Shows what checks that disturb nobody see after the learner was somewhere, if they see it soon.
     async fn look(&self) -> Result<()> {
-        if self.task().checks.iter().any(Check::only_looks) {
-            let task = &self.task().id.value;
-            let result = self.session.look(self.lab, self.seat, task).await?;
-            self.session.events.shown().await;
-            print(
-                &result
-                    .tasks
-                    .iter()
-                    .map(|task| task::seen(task, term::width()))
-                    .collect::<String>(),
-            );
+        let task = &self.task().id.value;
+        let progress = self.session.store.progress(&self.lab.slug)?;
+        let passed = progress.get(task).is_some_and(|p| p.passed_at.is_some());
+        if passed || !self.task().checks.iter().any(Check::only_looks) {
+            return Ok(());
+        }
+        let looks = self.session.look(self.lab, self.seat, task);
+        let seen = tokio::select! {
+            seen = tokio::time::timeout(LOOKS_WITHIN, looks) => seen.ok().transpose()?,
+            _ = interrupted() => None,
+        };
+        self.session.events.shown().await;
+        for task in seen.iter().flat_map(|seen| &seen.tasks) {
+            print(&task::seen(task, term::width()));
         }
         Ok(())
     }

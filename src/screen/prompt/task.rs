@@ -7,6 +7,7 @@ use console::style;
 
 use crate::catalog::lab::{Lab, Task};
 use crate::store::TaskProgress;
+use crate::term::escape::visible;
 use crate::term::{self, markdown};
 use crate::verdict::{TaskResult, Verdict};
 
@@ -49,10 +50,14 @@ pub fn seen(result: &TaskResult, width: usize) -> String {
     for check in &result.checks {
         let sign = match check.verdict {
             Verdict::Pass => style("✓").green(),
+            Verdict::Error => style("✗").red(),
             _ => style("○").dim(),
         };
         let claim = term::wrapped(&check.claim, 4, width);
         text.push_str(&format!("  {sign} {}\n", claim.trim_start()));
+    }
+    if let Some(error) = result.checks.iter().find_map(|check| check.error.as_ref()) {
+        text.push_str(&format!("\n'up' starts it again: {}\n", visible(&error.what)));
     }
     text
 }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
 use tokio::sync::Mutex;
@@ -12,7 +12,7 @@ use crate::catalog::service::{CLOCK, Configured};
 use crate::digest;
 use crate::engine::{Engine, ExecSpec};
 use crate::error::{Error, Result};
-use crate::probe::scene::Hands;
+use crate::probe::scene::{Hands, Ran};
 use crate::session::plan::Member;
 
 /// How long the engine may take to end a twin that was killed.
@@ -23,6 +23,9 @@ const BACK_WITHIN: Duration = Duration::from_secs(30);
 const SPEAKS_WITHIN: Duration = Duration::from_secs(5);
 /// How long unpacking files and looking them over may take.
 const RUNS_WITHIN: Duration = Duration::from_secs(10);
+/// How long a service may take to end that was told to.
+const ENDING_WITHIN: Duration = Duration::from_secs(1);
+const LOOK_EVERY: Duration = Duration::from_millis(50);
 /// Puts an archive in place of what a folder holds.
 const UNPACK: &str = r#"find "$1" -mindepth 1 -delete; tar -x -o -C "$1""#;
 
@@ -94,11 +97,11 @@ impl Hands for OfEngine {
         let mut has = twin.has.lock().await;
         if has.take().is_none_or(|before| before != now) {
             let unpack = ["sh", "-ec", UNPACK, "sh", &configured.at];
-            if let Err(why) = self.run(twin, ExecSpec::new(unpack), &archive).await? {
+            if let Err(why) = self.do_in(twin, ExecSpec::new(unpack), &archive).await? {
                 let what = format!("The files for {service} cannot be put into its container");
                 return Err(Error::infrastructure(what).because(why));
             }
-            if let Err(why) = self.run(twin, ExecSpec::new(configured.test.clone()), &[]).await? {
+            if let Err(why) = self.do_in(twin, ExecSpec::new(configured.test.clone()), &[]).await? {
                 return Ok(Err(why));
             }
         }
@@ -117,6 +120,47 @@ impl Hands for OfEngine {
         }
     }
 
+    async fn put(&self, service: &str, files: &[(String, Vec<u8>)]) -> Result<()> {
+        let twin = self.twin(service)?;
+        let (_, configured) = twin.files()?;
+        // It has others from now on than it was started with.
+        twin.has.lock().await.take();
+        let add = ExecSpec::new(["tar", "-x", "-o", "-C", &configured.at]);
+        self.do_in(twin, add, &archive(files)?).await?.map_err(|why| {
+            let what = format!("The files for {service} cannot be put into its container");
+            Error::infrastructure(what).because(why)
+        })
+    }
+
+    async fn run(&self, service: &str, file: &str) -> Result<Ran> {
+        let twin = self.twin(service)?;
+        let (_, configured) = twin.files()?;
+        twin.has.lock().await.take();
+        let script = ExecSpec::new(["sh", &format!("{}/{file}", configured.at)]);
+        let ran = self.engine.exec_capture(&twin.container, &script, b"", RUNS_WITHIN).await;
+        // With a container its scripts end, and how they would have ended nobody knows.
+        if ran.is_err() && !self.runs(twin).await? {
+            return Ok(Ran { exit_code: None, said: String::new() });
+        }
+        let ran = ran?;
+        let said = [ran.stdout, ran.stderr].concat();
+        let said = String::from_utf8_lossy(&said).trim().to_owned();
+        Ok(Ran { exit_code: ran.exit_code, said })
+    }
+
+    async fn has_ended(&self, service: &str) -> Result<bool> {
+        let twin = self.twin(service)?;
+        let deadline = Instant::now() + ENDING_WITHIN;
+        while self.runs(twin).await? {
+            if Instant::now() > deadline {
+                return Ok(false);
+            }
+            tokio::time::sleep(LOOK_EVERY).await;
+        }
+        self.start(service).await?;
+        Ok(true)
+    }
+
     fn folder(&self, service: &str) -> Result<&str> {
         self.twin(service)?.files().map(|(folder, _)| folder)
     }
@@ -128,7 +172,7 @@ impl Hands for OfEngine {
         }
         let seconds = ahead.as_secs().to_string();
         let set = ExecSpec::new(["sh", "-ec", SET_CLOCK, "sh", &seconds, CLOCK]);
-        self.run(twin, set, &[]).await?.map_err(|why| {
+        self.do_in(twin, set, &[]).await?.map_err(|why| {
             Error::infrastructure(format!("The clock of {service} cannot be moved")).because(why)
         })
     }
@@ -149,7 +193,7 @@ impl OfEngine {
     }
 
     /// Runs something short in a twin; the inner error is what it says when it fails.
-    async fn run(&self, twin: &Held, what: ExecSpec, input: &[u8]) -> Result<Result<(), String>> {
+    async fn do_in(&self, twin: &Held, what: ExecSpec, input: &[u8]) -> Result<Result<(), String>> {
         let ran = self.engine.exec_capture(&twin.container, &what, input, RUNS_WITHIN).await?;
         let said = String::from_utf8_lossy(&ran.stderr).trim().to_owned();
         Ok(match ran.exit_code {
@@ -158,6 +202,11 @@ impl OfEngine {
             Some(_) => Err(said),
             None => Err(format!("it had not ended after {} s", RUNS_WITHIN.as_secs())),
         })
+    }
+
+    async fn runs(&self, twin: &Held) -> Result<bool> {
+        let state = self.engine.inspect(&twin.container).await?;
+        Ok(state.is_some_and(|state| state.running))
     }
 
     async fn until_ready(&self, Held { container, member, address, .. }: &Held) -> Result<()> {

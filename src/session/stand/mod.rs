@@ -26,7 +26,7 @@ use hands::{Held, OfEngine};
 use twin::{Place, Twin};
 
 /// Marks the throw-away containers of checks.
-const STAND_LABEL: &str = "labs.stand";
+pub(super) const STAND_LABEL: &str = "labs.stand";
 const RUNNER: &str = "runner";
 const TWIN: &str = "twin";
 /// How long the engine may take to book the end of a twin that no longer answers.

@@ -13,15 +13,19 @@ QUEUE = "kitchen"
 def channel() -> amqp.Channel:
     connection = amqp.Connection(f"{HOST}:5672", confirm_publish=True)
     connection.connect()
-    opened = connection.channel()
-    opened.queue_declare(QUEUE, durable=True, auto_delete=False)
-    return opened
+    return connection.channel()
+
+
+def send(text: str, mode: int) -> None:
+    # Declared anew each time: it may have been deleted, and then the broker confirms what nobody gets.
+    channel().queue_declare(QUEUE, durable=True, auto_delete=False)
+    channel().basic_publish_confirm(amqp.Message(text, delivery_mode=mode), routing_key=QUEUE)
 
 
 def publish(order: str) -> bool:
     """Put an order into the queue. True: the broker has it, and keeps it whatever happens. False: it refused."""
     try:
-        channel().basic_publish_confirm(amqp.Message(order, delivery_mode=2), routing_key=QUEUE)
+        send(order, 2)
     except amqp.exceptions.MessageNacked:
         return False
     return True
@@ -29,4 +33,4 @@ def publish(order: str) -> bool:
 
 def announce(news: str) -> None:
     """Put something into the queue that is worth nothing after a restart of the broker."""
-    channel().basic_publish_confirm(amqp.Message(news, delivery_mode=1), routing_key=QUEUE)
+    send(news, 1)

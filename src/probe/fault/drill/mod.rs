@@ -1,6 +1,7 @@
 //! A drill: twins are killed, frozen and brought back as the lab says; the learner's program, or what the learner has set, must
 //! stand it.
 
+mod load;
 mod play;
 mod question;
 
@@ -19,6 +20,7 @@ pub use play::observe;
 
 /// The codes that an expectation of a drill can have.
 pub const CODES: &[&str] = &[
+    "dropped",
     "full-copy",
     "kept",
     "late",
@@ -55,6 +57,14 @@ pub enum Step {
     Ask(Ask),
     /// Gives a twin the learner's files for the service, and starts it with them.
     Deploy(Deploy),
+    /// Gives a twin that runs more files, or others of the same name; it is not told.
+    Put(Put),
+    /// Runs a file of the learner's as a script in a twin's container.
+    Run(Run),
+    /// Clients begin to ask the same again and again.
+    Load(load::Load),
+    /// Ends a load: each of its answers must have been as expected.
+    End(String),
     /// Ends a twin without warning, as `kill -9` does.
     Kill(String),
     /// Starts one that was killed.
@@ -75,6 +85,32 @@ pub struct Deploy {
     pub on: String,
     /// Those that the check is about, by their names in the service's folder of the workspace; it gets no others.
     pub files: Vec<String>,
+    /// Files of the checker's own, with what they hold.
+    #[serde(default)]
+    pub texts: BTreeMap<String, String>,
+}
+
+/// Files of the checker's own for a twin.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+#[schemars(rename = "DrillPut")]
+pub struct Put {
+    pub on: String,
+    /// By their names in the service's folder, what they hold.
+    pub texts: BTreeMap<String, String>,
+}
+
+/// A script of the learner's.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+#[schemars(rename = "DrillRun")]
+pub struct Run {
+    pub on: String,
+    /// One that a `deploy` has put there; `sh` runs it, as the service's user.
+    pub file: String,
+    /// It must end with an exit code other than 0.
+    #[serde(default)]
+    pub fails: bool,
 }
 
 /// A command for a twin, and what it must answer.
@@ -136,6 +172,8 @@ pub enum Code {
     Spoofed,
     /// Something was refused that is to be taken, or taken that is to be refused.
     Refused,
+    /// A client was turned away, or cut off.
+    Dropped,
 }
 
 impl Code {
@@ -152,6 +190,7 @@ impl Code {
             Self::Late => "late",
             Self::Spoofed => "spoofed",
             Self::Refused => "refused",
+            Self::Dropped => "dropped",
         }
     }
 }
@@ -160,13 +199,16 @@ impl Step {
     /// The services that are named, each with the key that names it.
     fn named(&self) -> Vec<(&str, String)> {
         let (service, key) = match self {
-            Self::Call(_) => return Vec::new(),
+            Self::Call(_) | Self::End(_) => return Vec::new(),
             Self::Ask(Ask { on: Some(service), .. }) => (service, "ask/on"),
             Self::Ask(ask) => {
                 let key = |(n, service)| (String::as_str(service), format!("ask/each/{n}"));
                 return ask.each.iter().enumerate().map(key).collect();
             }
             Self::Deploy(deploy) => (&deploy.on, "deploy/on"),
+            Self::Put(put) => (&put.on, "put/on"),
+            Self::Run(run) => (&run.on, "run/on"),
+            Self::Load(load) => (&load.on, "load/on"),
             Self::Kill(service) => (service, "kill"),
             Self::Start(service) => (service, "start"),
             Self::Restart(service) => (service, "restart"),
@@ -180,11 +222,11 @@ impl Step {
     fn conditions(&self) -> (Condition, Condition) {
         use Condition::{Dead, Frozen, Well};
         match self {
-            Self::Call(_) | Self::Ask(_) | Self::Deploy(_) | Self::Restart(_) => (Well, Well),
             Self::Kill(_) => (Well, Dead),
             Self::Start(_) => (Dead, Well),
             Self::Pause(_) => (Well, Frozen),
             Self::Unpause(_) => (Frozen, Well),
+            _ => (Well, Well),
         }
     }
 
@@ -234,6 +276,10 @@ impl Step {
                 }
                 Ok(())
             }
+            Self::Deploy(Deploy { texts, .. }) | Self::Put(Put { texts, .. }) => {
+                texts.values().try_for_each(|text| variables.render(text).map(drop))
+            }
+            Self::Load(load) => load.lint(variables),
             _ => Ok(()),
         }
     }
@@ -268,7 +314,7 @@ impl Drill {
 
     /// Whether it takes as long as what the learner has written.
     fn is_the_learners(&self) -> bool {
-        self.drives_program() || self.all().any(|step| matches!(step, Step::Deploy(_)))
+        self.drives_program() || self.all().any(|s| matches!(s, Step::Deploy(_) | Step::Run(_)))
     }
 
     pub fn named(&self) -> Vec<(String, String)> {
@@ -294,6 +340,7 @@ impl Drill {
                 Error::usage("What is given calls the program").help("move the call to the steps")
             );
         }
+        self.lint_loads()?;
         let mut now: BTreeMap<&str, Condition> = BTreeMap::new();
         for step in self.all() {
             step.lint(variables)?;
@@ -310,6 +357,31 @@ impl Drill {
             }
         }
         Ok(())
+    }
+
+    /// Each load is begun once and ended once.
+    fn lint_loads(&self) -> Result<()> {
+        let mut going: Vec<&str> = Vec::new();
+        for step in self.all() {
+            match step {
+                Step::Load(load) if going.contains(&load.name.as_str()) => {
+                    return Err(Error::usage(format!("The load {:?} goes on already", load.name)));
+                }
+                Step::Load(load) => going.push(&load.name),
+                Step::End(name) => {
+                    let Some(at) = going.iter().position(|going| going == name) else {
+                        return Err(Error::usage(format!("No load {name:?} is there to end")));
+                    };
+                    going.remove(at);
+                }
+                _ => {}
+            }
+        }
+        match going.first() {
+            None => Ok(()),
+            Some(load) => Err(Error::usage(format!("Nothing ends the load {load:?}"))
+                .help(format!("add a step: end: {load}"))),
+        }
     }
 }
 
@@ -372,6 +444,19 @@ mod tests {
                 .unwrap()
                 .contains("no answer")
         );
+    }
+
+    #[test]
+    fn a_load_is_begun_once_and_ended_once() {
+        let load = r#"{"load": {"as": "l", "on": "a", "send": ["GET", "/"], "clients": 2, "expect": {"eq": 1}}}"#;
+        let found = |steps: &str| problem(&format!(r#"{{"steps": [{steps}]}}"#));
+        assert_eq!(found(&format!(r#"{load}, {{"end": "l"}}"#)), None);
+        assert_eq!(found(&format!(r#"{load}, {{"end": "l"}}, {load}, {{"end": "l"}}"#)), None);
+        assert!(found(load).unwrap().contains("Nothing ends"));
+        assert!(found(&format!(r#"{load}, {load}, {{"end": "l"}}"#)).unwrap().contains("goes on"));
+        assert!(found(r#"{"end": "l"}"#).unwrap().contains("No load"));
+        let crowd = load.replace(r#""clients": 2"#, r#""clients": 17"#);
+        assert!(found(&format!(r#"{crowd}, {{"end": "l"}}"#)).unwrap().contains("17 clients"));
     }
 
     #[test]

@@ -1,12 +1,13 @@
 //! Playing a drill, and mending what it has broken.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
 
 use futures_util::future::try_join_all;
 
-use super::question::Question;
-use super::{Ask, Code, Deploy, Drill, Step};
+use super::load::{Going, Load};
+use super::question::{NONE, Question};
+use super::{Ask, Code, Deploy, Drill, Put, Run, Step};
 use crate::error::{Error, Result};
 use crate::probe::call::{self, Ended};
 use crate::probe::expect::Mismatch;
@@ -42,9 +43,22 @@ pub async fn observe(drill: &Drill, scene: &Scene<'_>) -> Result<Finding> {
     };
     let mut harm =
         Harm { stand, frozen: BTreeSet::new(), dead: BTreeSet::new(), settings: Vec::new() };
-    let mut play =
-        Play { scene, process, fresh: Fresh::default(), said: Vec::new(), harm: &mut harm };
-    let played = tokio::time::timeout(WITHIN, play.all(drill)).await;
+    let mut play = Play {
+        scene,
+        process,
+        fresh: Fresh::default(),
+        said: Vec::new(),
+        loads: BTreeMap::new(),
+        ran: None,
+        harm: &mut harm,
+    };
+    let mut played = tokio::time::timeout(WITHIN, play.all(drill)).await;
+    if !matches!(played, Ok(Ok(Finding::Pass(_))))
+        && let Some(ended) = play.ended().await?
+    {
+        played = Ok(Ok(ended));
+    }
+    play.loads.clear();
     let said = std::mem::take(&mut play.said);
     let mended = harm.undo().await;
     let finding = match played {
@@ -90,6 +104,10 @@ struct Play<'a, 'h> {
     fresh: Fresh,
     /// The steps so far, for the evidence.
     said: Vec<String>,
+    /// Those that go on.
+    loads: BTreeMap<String, Going>,
+    /// Where the learner's script was run last, and its name.
+    ran: Option<(String, String)>,
     harm: &'h mut Harm<'a>,
 }
 
@@ -137,6 +155,10 @@ impl Play<'_, '_> {
             Step::Call(returns) => return self.call(returns).await,
             Step::Ask(ask) => return self.ask(ask).await,
             Step::Deploy(deploy) => return self.deploy(deploy).await,
+            Step::Put(put) => return self.put(put).await,
+            Step::Run(run) => return self.run(run).await,
+            Step::Load(load) => self.load(load)?,
+            Step::End(name) => return self.end(name).await,
             Step::Kill(service) => {
                 self.said.push(format!("kill -9 {service}"));
                 harm.dead.insert(service.clone());
@@ -195,12 +217,97 @@ impl Play<'_, '_> {
             };
             files.push((name.clone(), content.clone()));
         }
+        files.extend(self.texts(&deploy.texts)?);
         let names = deploy.files.join(", ");
         self.said.push(format!("{service} is started with your {names}"));
         let Err(why) = stand.hands.deploy(service, &files).await? else { return Ok(None) };
         let mut evidence = Evidence::new(format!("{service} does not start with your {names}"));
         evidence.observed = Some(why);
         Ok(Some(evidence.fail(Code::Refused.name())))
+    }
+
+    /// Files of the checker's own with their values in place.
+    fn texts(&mut self, texts: &BTreeMap<String, String>) -> Result<Vec<(String, Vec<u8>)>> {
+        let mut files = Vec::new();
+        for (name, text) in texts {
+            let text = self.fresh.fill_text(&self.scene.variables.render(text)?);
+            files.push((name.clone(), text.into_bytes()));
+        }
+        Ok(files)
+    }
+
+    async fn put(&mut self, put: &Put) -> Result<Option<Finding>> {
+        let files = self.texts(&put.texts)?;
+        for (name, text) in &files {
+            self.said.push(format!("{} gets another {name}:", put.on));
+            let text = String::from_utf8_lossy(text);
+            self.said.extend(text.lines().map(|line| format!("    {line}")));
+        }
+        self.harm.stand.hands.put(&put.on, &files).await?;
+        Ok(None)
+    }
+
+    /// Runs the learner's script.
+    async fn run(&mut self, run: &Run) -> Result<Option<Finding>> {
+        let Run { on, file, fails } = run;
+        self.ran = Some((on.clone(), file.clone()));
+        let ran = self.harm.stand.hands.run(on, file).await?;
+        let exit = ran.exit_code.map_or("no end".to_owned(), |code| format!("exit code {code}"));
+        self.said.push(format!("sh {file} → {exit}"));
+        let (summary, expected, code) = match ran.exit_code {
+            None => (format!("{file} does not end"), "an end within 10 s", Code::Late),
+            Some(0) if *fails => {
+                let summary = format!("{file} ends as if it had worked");
+                (summary, "another exit code than 0", Code::Refused)
+            }
+            Some(1.. | ..0) if !fails => (format!("{file} fails"), "exit code 0", Code::Refused),
+            Some(_) => return Ok(None),
+        };
+        let expected = expected.to_owned();
+        let mismatch = Mismatch { expected, observed: exit, difference: None };
+        let mut finding = self.fail(summary, mismatch, code.name());
+        if let Finding::Fail(failure) = &mut finding {
+            failure.evidence.output = Some(ran.said).filter(|said| !said.is_empty());
+        }
+        Ok(Some(finding))
+    }
+
+    /// What a failure comes from when the service has ended with the learner's script.
+    async fn ended(&self) -> Result<Option<Finding>> {
+        let Some((service, file)) = &self.ran else { return Ok(None) };
+        if !self.harm.stand.hands.has_ended(service).await? {
+            return Ok(None);
+        }
+        let expected = format!("{service} goes on");
+        let observed = format!("{service} has ended");
+        let mismatch = Mismatch { expected, observed, difference: None };
+        let summary = format!("{service} has ended with {file}");
+        Ok(Some(self.fail(summary, mismatch, Code::Dropped.name())))
+    }
+
+    fn load(&mut self, load: &Load) -> Result<()> {
+        let stand = self.harm.stand;
+        let twin = stand
+            .twins
+            .get(&load.on)
+            .ok_or_else(|| Error::usage(format!("The lab has no service {:?}", load.on)))?;
+        let going = Going::begin(load, twin, self.scene.variables, &mut self.fresh)?;
+        self.said.push(format!(
+            "{}> {}, again and again, {} at a time",
+            load.on, going.line, load.clients
+        ));
+        self.loads.insert(load.name.clone(), going);
+        Ok(())
+    }
+
+    async fn end(&mut self, name: &str) -> Result<Option<Finding>> {
+        let Some(going) = self.loads.remove(name) else { return Ok(None) };
+        let (code, line) = (going.code, going.line.clone());
+        let heard = going.end().await?;
+        self.said.push(format!("{line} was asked {} times meanwhile", heard.times));
+        Ok(heard.mismatch.map(|mismatch| {
+            self.fail(format!("{line} was not always answered as it should"), mismatch, code.name())
+        }))
     }
 
     async fn ask(&mut self, ask: &Ask) -> Result<Option<Finding>> {
@@ -240,7 +347,10 @@ impl Play<'_, '_> {
         let often = ask.times.map(|times| format!(", {times} times")).unwrap_or_default();
         self.said.push(format!("{name}> {line}{often} → {}", call::brief(&answer)));
         Ok(mismatch.map(|mismatch| {
-            let summary = format!("{name} answers something else to {line}");
+            let summary = match mismatch.observed.as_str() {
+                NONE => format!("{name} does not answer {line} in time"),
+                _ => format!("{name} answers something else to {line}"),
+            };
             self.fail(summary, mismatch, ask.code.name())
         }))
     }

@@ -13,6 +13,9 @@ use crate::probe::step;
 use crate::template::Span;
 use crate::term::shell_line;
 
+/// What is observed where no answer has come in time.
+pub(super) const NONE: &str = "none";
+
 /// A command for a twin with its values in place.
 pub(super) struct Question<'a> {
     pub words: Vec<String>,
@@ -72,7 +75,7 @@ impl Question<'_> {
         };
         let Ok(answer) = tokio::time::timeout(patience, self.send(twin)).await else {
             let expected = format!("an answer within {} ms", patience.as_millis());
-            let mismatch = Mismatch { expected, observed: "none".to_owned(), difference: None };
+            let mismatch = Mismatch { expected, observed: NONE.to_owned(), difference: None };
             return Ok((Value::Null, Some(mismatch)));
         };
         Ok(self.judge(answer?))

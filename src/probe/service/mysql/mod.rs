@@ -79,6 +79,8 @@ impl Mysql {
             .tcp_port(address.port())
             .user(Some(ACCOUNT))
             .pass(Some(PASSWORD))
+            // Nothing larger is taken in one piece.
+            .max_allowed_packet(Some(MAX_ANSWER))
             .prefer_socket(false);
         let quiet = options
             .clone()
@@ -99,9 +101,32 @@ impl Mysql {
     async fn rows(&self, statement: &str) -> Result<std::result::Result<Vec<Row>, String>> {
         self.answered(async {
             let mut connection: Conn = self.pool.get_conn().await?;
-            read(&mut connection, statement).await
+            self.read(&mut connection, statement).await
         })
         .await
+    }
+
+    /// The rows of the first result.
+    async fn read(
+        &self,
+        connection: &mut Conn,
+        statement: &str,
+    ) -> std::result::Result<Vec<Row>, mysql_async::Error> {
+        let id = connection.id();
+        let mut answer = connection.query_iter(statement).await?;
+        let (mut rows, mut bytes) = (Vec::new(), 0);
+        while let Some(row) = answer.next().await? {
+            bytes += size(&row);
+            if bytes > MAX_ANSWER {
+                // The library would read the rest before it lets go of the connection.
+                let mut other = Conn::new(self.options.clone()).await?;
+                other.query_drop(format!("KILL CONNECTION {id}")).await?;
+                return Err(mysql_async::Error::Other(Box::new(TooLong)));
+            }
+            rows.push(row);
+        }
+        answer.drop_result().await?;
+        Ok(rows)
     }
 
     /// What comes of a statement in time, or why the server refused.
@@ -168,7 +193,7 @@ impl Service for Mysql {
     async fn ask_as_client(&self, words: &[&str]) -> Result<Answer> {
         let mut client = self.client().await?;
         let statement = words.join(" ");
-        Ok(answer(self.answered(read(&mut client, &statement)).await?))
+        Ok(answer(self.answered(self.read(&mut client, &statement)).await?))
     }
 
     /// Closed connections are replaced when one is needed.
@@ -321,23 +346,6 @@ impl Mysql {
 #[derive(Debug, thiserror::Error)]
 #[error("{TOO_LONG}")]
 struct TooLong;
-
-/// The rows of the first result.
-async fn read(
-    connection: &mut Conn,
-    statement: &str,
-) -> std::result::Result<Vec<Row>, mysql_async::Error> {
-    let mut answer = connection.query_iter(statement).await?;
-    let (mut rows, mut bytes) = (Vec::new(), 0);
-    while let Some(row) = answer.next().await? {
-        bytes += size(&row);
-        if bytes > MAX_ANSWER {
-            return Err(mysql_async::Error::Other(Box::new(TooLong)));
-        }
-        rows.push(row);
-    }
-    Ok(rows)
-}
 
 /// How much memory a row takes, about.
 fn size(row: &Row) -> usize {

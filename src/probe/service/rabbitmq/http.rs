@@ -4,14 +4,14 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use bytes::Bytes;
-use http_body_util::{BodyExt, Full, Limited};
+use http_body_util::{BodyExt, Full, LengthLimitError, Limited};
 use hyper::{Method, Request};
 use hyper_util::client::legacy::Client;
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::TokioExecutor;
 use serde_json::Value;
 
-use crate::probe::service::bounded::MAX_ANSWER;
+use crate::probe::service::bounded::{MAX_ANSWER, TOO_LONG};
 
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(20);
 /// The checker's own account, `labs` with password `labs`, which the image makes: the learner's may change.
@@ -71,7 +71,9 @@ impl Http {
             let response = self.client.request(request).await.map_err(|e| deepest(&e))?;
             let status = response.status().as_u16();
             let body = Limited::new(response.into_body(), MAX_ANSWER);
-            let body = body.collect().await.map_err(|e| deepest(&*e))?;
+            let body = body.collect().await.map_err(|e| {
+                if e.is::<LengthLimitError>() { TOO_LONG.to_owned() } else { deepest(&*e) }
+            })?;
             Ok(Said { status, body: body.to_bytes() })
         };
         let late = |_| format!("no answer within {} s", ANSWER_TIMEOUT.as_secs());

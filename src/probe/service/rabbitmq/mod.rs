@@ -15,6 +15,7 @@ use hyper::Method;
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
+use super::bounded::TOO_LONG;
 use super::{Addresses, Answer, Service, down, gone};
 use crate::digest;
 use crate::error::{Error, Result};
@@ -230,7 +231,10 @@ impl Service for Rabbitmq {
 
     async fn ask(&self, words: &[&str]) -> Result<Answer> {
         match Words::read(words) {
-            Ok(words) => self.do_words(words).await,
+            Ok(words) => self.do_words(words).await.or_else(|error| match error.why.as_deref() {
+                Some(TOO_LONG) => Ok(Answer::Refused(TOO_LONG.to_owned())),
+                _ => Err(error),
+            }),
             Err(what) => Err(Error::usage(what)),
         }
     }

@@ -237,7 +237,7 @@ impl<'a> State<'a> {
             self.progress = progress;
             if self.passed() && !before {
                 self.show(self.at);
-                self.says("Passed: it was checked elsewhere.");
+                self.says("Passed: another labs has checked it.");
             }
         }
         if place != self.place {
@@ -245,7 +245,7 @@ impl<'a> State<'a> {
             let there = |task: &Task| self.place.as_ref() == Some(&task.id.value);
             if let Some(at) = lab.tasks.iter().position(there).filter(|at| *at != self.at) {
                 self.show(at);
-                self.says("'labs goto' came here.");
+                self.says("Another labs went to this task.");
             }
         }
         Ok(())

@@ -38,22 +38,32 @@ impl State<'_> {
         }
     }
 
-    pub fn stopped(&mut self) {
+    /// What went on was ended; what it had recorded by then counts.
+    ///
+    /// # Errors
+    /// The store cannot be read.
+    pub fn stopped(&mut self) -> Result<()> {
         self.busy = false;
+        self.progress = self.session.store.progress(&self.lab().slug)?;
         self.marks.fill(Mark::Unknown);
         self.says("The check was ended: 'c' begins it again.");
+        Ok(())
     }
 
     /// Back from the shell or a client.
-    pub fn back(&mut self, code: Result<u8>) {
+    ///
+    /// # Errors
+    /// The store cannot be read.
+    pub fn back(&mut self, code: Result<u8>) -> Result<()> {
         self.stirred = Instant::now();
         self.looked = None;
         let cut_short = std::mem::take(&mut self.busy);
         match code {
-            Ok(_) if cut_short => self.stopped(),
+            Ok(_) if cut_short => self.stopped()?,
             Ok(_) => self.says.clear(),
             Err(error) => self.failed(&error),
         }
+        Ok(())
     }
 
     /// What work that goes on says of itself.
@@ -91,6 +101,7 @@ impl State<'_> {
         let result = match result {
             Ok(result) => result,
             Err(error) => {
+                self.progress = self.session.store.progress(&self.lab().slug)?;
                 self.marks.fill(Mark::Unknown);
                 self.failed(&error);
                 return Ok(Act::Nothing);

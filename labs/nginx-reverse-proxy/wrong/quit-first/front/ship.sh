@@ -1,0 +1,3 @@
+nginx -t -q || exit 1
+nginx -s quit
+nginx

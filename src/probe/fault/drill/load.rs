@@ -1,0 +1,135 @@
+//! Clients that ask the same again and again while other steps go on.
+
+use std::num::NonZeroU16;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use schemars::JsonSchema;
+use serde::Deserialize;
+use tokio::task::JoinSet;
+
+use super::Code;
+use super::question::Question;
+use crate::error::{Error, Result};
+use crate::probe::expect::{Matcher, Mismatch};
+use crate::probe::fresh::Fresh;
+use crate::probe::service::Session;
+use crate::probe::step;
+use crate::template::Variables;
+
+/// More clients say no more about whether somebody is turned away.
+const MAX_CLIENTS: u16 = 16;
+/// Others must get their turn.
+const BREATH: Duration = Duration::from_millis(2);
+
+/// What is asked again and again, and what each answer must be.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+#[schemars(rename = "DrillLoad")]
+pub struct Load {
+    pub on: String,
+    /// By what name a later step ends it.
+    #[serde(rename = "as")]
+    pub name: String,
+    pub send: Vec<String>,
+    /// Of an answer in names and values, the value of this name.
+    pub field: Option<String>,
+    pub expect: Matcher,
+    /// How many ask at the same time, each one question after the other.
+    pub clients: NonZeroU16,
+    /// What it is called when an answer is another.
+    #[serde(default)]
+    pub code: Code,
+}
+
+impl Load {
+    pub fn lint(&self, variables: &Variables) -> Result<()> {
+        if self.clients.get() > MAX_CLIENTS {
+            return Err(Error::usage(format!("A load of {} clients", self.clients))
+                .help(format!("at most {MAX_CLIENTS}")));
+        }
+        self.send.iter().try_for_each(|word| variables.render(word).map(drop))?;
+        self.expect.lint_without_service(variables)
+    }
+}
+
+/// A load that goes on; it is over when this is dropped.
+pub struct Going {
+    pub code: Code,
+    /// As a person would type what is asked.
+    pub line: String,
+    over: Arc<AtomicBool>,
+    clients: JoinSet<Result<Heard>>,
+}
+
+/// What one client was answered: how often, and the first answer that was wrong.
+pub struct Heard {
+    pub times: usize,
+    pub mismatch: Option<Mismatch>,
+}
+
+impl Going {
+    /// # Errors
+    /// A variable is not defined.
+    pub fn begin(
+        load: &Load,
+        twin: &Session,
+        variables: &Variables,
+        fresh: &mut Fresh,
+    ) -> Result<Self> {
+        let words = step::filled(&load.send, variables, fresh)?;
+        let expected = step::expectation(Some(&load.expect), variables, fresh)?;
+        let over = Arc::new(AtomicBool::new(false));
+        let question = Question {
+            words,
+            as_client: true,
+            field: load.field.as_deref(),
+            expected,
+            refused: None,
+            patience: None,
+        };
+        let mut clients = JoinSet::new();
+        for _ in 0..load.clients.get() {
+            let (twin, over) = (Arc::clone(twin), Arc::clone(&over));
+            let (words, expected) = (question.words.clone(), question.expected.clone());
+            let field = load.field.clone();
+            clients.spawn(async move {
+                let field = field.as_deref();
+                let question = Question {
+                    words,
+                    as_client: true,
+                    field,
+                    expected,
+                    refused: None,
+                    patience: None,
+                };
+                let mut heard = Heard { times: 0, mismatch: None };
+                while heard.mismatch.is_none() && !over.load(Ordering::Relaxed) {
+                    heard.mismatch = question.once(&*twin).await?.1;
+                    heard.times += 1;
+                    tokio::time::sleep(BREATH).await;
+                }
+                Ok(heard)
+            });
+        }
+        let line = question.line();
+        Ok(Self { code: load.code, line, over, clients })
+    }
+
+    /// Lets each client hear the answer to its last question; what they were told together.
+    ///
+    /// # Errors
+    /// The service could not be asked.
+    pub async fn end(mut self) -> Result<Heard> {
+        self.over.store(true, Ordering::Relaxed);
+        let mut all = Heard { times: 0, mismatch: None };
+        while let Some(client) = self.clients.join_next().await {
+            let heard = client
+                .map_err(|e| Error::infrastructure("A client of a load has ended").because(e))??;
+            all.times += heard.times;
+            all.mismatch = all.mismatch.or(heard.mismatch);
+        }
+        Ok(all)
+    }
+}
