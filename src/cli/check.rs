@@ -34,8 +34,9 @@ impl Args {
     pub async fn run(self, catalog: Catalog, events: Events) -> Result<u8> {
         let session = Session::open(catalog, events)?;
         let resolved = self.target.resolve(&session.catalog, &session.store)?;
+        let check = session.check(&resolved.lab, &resolved.seat, resolved.task.as_deref());
         let result = tokio::select! {
-            result = session.check(&resolved.lab, &resolved.seat, resolved.task.as_deref()) => result?,
+            result = session.mindful_of_disk(&resolved.seat, check) => result?,
             signal = interrupted() => {
                 session.remove_abandoned_stands(&resolved.seat.id).await?;
                 return Ok(signal);

@@ -152,7 +152,7 @@ fn tried(name: &'static str, result: Result<String>) -> Finding {
 
 /// Where progress and seats are recorded, and what is free there.
 fn record(folder: &Path) -> Finding {
-    let free = room(folder) >> 20;
+    let free = room(folder).bytes >> 20;
     let detail = format!("{}, {free} MiB free", folder.display());
     if free < RECORD_MIB {
         return warn("record", detail, "progress cannot be recorded on a full disk: free some");
@@ -210,7 +210,7 @@ fn memory(info: &EngineInfo) -> Finding {
 
 /// Only where the engine's folder is on this machine.
 fn disk(root: &Path, missing_mib: u64) -> Option<Finding> {
-    let free = root.exists().then(|| room(root) >> 20)?;
+    let free = root.exists().then(|| room(root).bytes >> 20)?;
     let detail = format!("{free} MiB free at {}", root.display());
     let needed = missing_mib + ROOM_MIB;
     Some(if free < needed {

@@ -15,20 +15,40 @@ const LOOK_EVERY: Duration = Duration::from_millis(500);
 /// How long a service may take to end well when the disk is nearly full.
 const STOPS_WITHIN: Duration = Duration::from_secs(5);
 
-/// What is free on a folder's disk, in bytes. One that cannot say has room.
-pub fn room(folder: &Path) -> u64 {
-    rustix::fs::statvfs(folder).map_or(u64::MAX, |disk| disk.f_bavail.saturating_mul(disk.f_frsize))
+/// With room for fewer files no more can be made soon.
+const FILES: u64 = 10_000;
+
+/// What is free on a disk.
+#[derive(Debug, Clone, Copy)]
+pub struct Room {
+    pub bytes: u64,
+    /// How many more files there can be.
+    pub files: u64,
 }
 
-/// Why to stop, when a disk that had `before` bytes of room has hardly any left. One that was nearly full already says nothing of
-/// those who write now.
-pub fn filled(folder: &Path, before: u64) -> Option<Error> {
-    let room = room(folder);
-    (room < ROOM && before >= 2 * ROOM).then(|| {
-        Error::infrastructure("The disk is nearly full")
-            .at(folder.display().to_string())
-            .because(format!("of {} MiB there are {} left", before >> 20, room >> 20))
-    })
+/// What is free on a folder's disk. One that cannot say has room.
+pub fn room(folder: &Path) -> Room {
+    let Ok(disk) = rustix::fs::statvfs(folder) else {
+        return Room { bytes: u64::MAX, files: u64::MAX };
+    };
+    // Some file systems do not count files.
+    let files = if disk.f_files == 0 { u64::MAX } else { disk.f_favail };
+    Room { bytes: disk.f_bavail.saturating_mul(disk.f_frsize), files }
+}
+
+/// Why to stop, when a disk that had room `before` has hardly any left. One that was nearly full already says nothing of those
+/// who write now.
+pub fn filled(folder: &Path, before: Room) -> Option<Error> {
+    let now = room(folder);
+    let left = if now.bytes < ROOM && before.bytes >= 2 * ROOM {
+        format!("of {} MiB there are {} left", before.bytes >> 20, now.bytes >> 20)
+    } else if now.files < FILES && before.files >= 2 * FILES {
+        format!("of {} files that could be made there are {} left", before.files, now.files)
+    } else {
+        return None;
+    };
+    let error = Error::infrastructure("The disk is nearly full");
+    Some(error.at(folder.display().to_string()).because(left))
 }
 
 impl Session {
@@ -70,13 +90,13 @@ impl Session {
     }
 
     /// Returns when one of the disks is nearly full: the workspace's, or the engine's where that is on this machine.
-    async fn disk_is_filled(&self, workspace: (PathBuf, u64)) -> Error {
+    async fn disk_is_filled(&self, workspace: (PathBuf, Room)) -> Error {
         let root = self.engine.info().await.ok().and_then(|info| info.root);
         let root = root.map(|root| {
             let before = room(&root);
             (root, before)
         });
-        let folders: Vec<(PathBuf, u64)> = [workspace].into_iter().chain(root).collect();
+        let folders: Vec<(PathBuf, Room)> = [workspace].into_iter().chain(root).collect();
         loop {
             tokio::time::sleep(LOOK_EVERY).await;
             if let Some(error) = folders.iter().find_map(|(folder, before)| filled(folder, *before))

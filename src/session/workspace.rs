@@ -352,7 +352,6 @@ pub fn owner(workspace: &Path) -> (u32, u32) {
     (uid, number("SUDO_GID").filter(|&gid| gid != 0).unwrap_or(uid))
 }
 
-/// Makes a folder and what is missing above it; what is made belongs to the owner.
 /// Makes the workspace, for its owner alone: what a container leaves in it, a set-uid program for one, is nobody else's.
 fn make(workspace: &Path, owner: (u32, u32)) -> io::Result<()> {
     let is_new = !workspace.exists();
@@ -363,6 +362,7 @@ fn make(workspace: &Path, owner: (u32, u32)) -> io::Result<()> {
     Ok(())
 }
 
+/// Makes a folder and what is missing above it; what is made belongs to the owner.
 fn create_owned(folder: &Path, owner: (u32, u32)) -> io::Result<()> {
     if folder.is_dir() {
         return Ok(());

@@ -71,8 +71,10 @@ fn a_locale_without_unicode_gets_ascii() {
 fn a_shell_completes_commands_labs_and_their_tasks() {
     let sandbox = Sandbox::new();
     sandbox.ok(&["progress"]);
+    let fixtures = Sandbox::with_fixture("labs");
+    fixtures.ok(&["run", "tiny-keys", "--detach"]);
     let binary = Path::new(env!("CARGO_BIN_EXE_labs")).parent().unwrap();
-    let completed = |words: &[&str]| {
+    let completed_in = |sandbox: &Sandbox, words: &[&str]| {
         let script = r#"
             PATH="$1:$PATH"; shift
             source <(labs completions bash)
@@ -93,7 +95,11 @@ fn a_shell_completes_commands_labs_and_their_tasks() {
         assert_eq!(ran.code, 0, "{ran:#?}");
         ran.stdout.lines().map(|line| line.trim().to_owned()).collect::<Vec<_>>()
     };
+    let completed = |words: &[&str]| completed_in(&sandbox, words);
     assert_eq!(completed(&["labs", "run", "redis-q"]), [LAB]);
+    // Tasks and services of the labs that run.
+    assert_eq!(completed_in(&fixtures, &["labs", "check", "she"]), ["shelf"]);
+    assert_eq!(completed_in(&fixtures, &["labs", "logs", "re"]), ["redis"]);
     assert_eq!(completed(&["labs", "prog"]), ["progress"]);
     assert_eq!(completed(&["labs", "check", "nginx"]), ["nginx-reverse-proxy"]);
     for shell in ["zsh", "fish"] {

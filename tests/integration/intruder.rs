@@ -86,6 +86,61 @@ fn what_is_not_the_learners_is_refused() {
     assert_as_before(&sandbox, "all that was refused");
 }
 
+/// What is not to be had in a service's container either, with what is there.
+const REFUSED_BY_SERVICES: [(&str, &str); 8] = [
+    ("the engine's socket", "ls /var/run/docker.sock /run/docker.sock /run/containerd"),
+    ("the kernel's keys", ": >> /proc/sysrq-trigger"),
+    ("a setting of the kernel", ": >> /proc/sys/kernel/core_pattern"),
+    ("the memory of the machine", "head -c 1 /proc/kcore"),
+    ("a raw socket", "perl -MSocket -e 'socket(my $s, PF_INET, SOCK_RAW, 1) or die'"),
+    ("a device", "mknod /tmp/disk b 8 0"),
+    ("another owner", "touch /tmp/file && chown 0:0 /tmp/file"),
+    ("the image's files", "touch /usr/bin/new || echo more >> /etc/passwd"),
+];
+
+#[test]
+fn a_shell_in_a_services_container_gets_no_further() {
+    let lab = "many-services";
+    let sandbox = Sandbox::with_fixture("labs");
+    sandbox.ok(&["run", NEIGHBOUR, "--detach"]);
+    sandbox.redis(NEIGHBOUR, &["SET", "door", "open"]);
+    sandbox.ok(&["run", lab, "--detach"]);
+    for service in ["redis", "mysql", "nginx", "rabbitmq"] {
+        let tries =
+            |script| sandbox.run(&["exec", service, "--lab", lab, "--", "sh", "-c", script]);
+        for (what, script) in REFUSED_BY_SERVICES {
+            let ran = tries(script);
+            assert!(ran.code != 0, "{what}, {service}: {ran:#?}");
+            assert!(!ran.stderr.contains("not found"), "{what}, {service}: {ran:#?}");
+        }
+        // All that the service's user may end is the service.
+        tries("kill -9 -1");
+        assert_eq!(sandbox.redis(NEIGHBOUR, &["GET", "door"]), "open\n", "{service}");
+    }
+    assert_eq!(sandbox.json_and_code(&["check", NEIGHBOUR, "door"]).1, 0);
+}
+
+/// Whoever shares the machine cannot run what was left in a workspace with the rights of its owner.
+#[test]
+fn a_set_uid_program_in_the_workspace_is_nobody_elses() {
+    if !rustix::process::getuid().is_root() {
+        return;
+    }
+    let sandbox = seats();
+    let open = std::os::unix::fs::PermissionsExt::from_mode(0o755);
+    std::fs::set_permissions(sandbox.home(), open).unwrap();
+    let leaves = tries(&sandbox, "cp /bin/sh /workspace/sh && chmod 6755 /workspace/sh");
+    assert_eq!(leaves.code, 0, "{leaves:#?}");
+    let program = sandbox.workspace(OWN).join("sh");
+    assert!(program.is_file());
+    let mut other = std::process::Command::new("setpriv");
+    // By a shell in between: setpriv itself has root's rights until it has become another program.
+    let runs = format!("{} -c id", program.display());
+    other.args(["--reuid", "65534", "--regid", "65534", "--clear-groups", "sh", "-c", &runs]);
+    let ran: Ran = other.current_dir("/").output().unwrap().into();
+    assert!(ran.code != 0 && ran.stderr.contains("Permission denied"), "{ran:#?}");
+}
+
 #[test]
 fn what_a_learner_takes_is_bounded_and_nobody_else_misses_it() {
     let sandbox = seats();

@@ -17,8 +17,9 @@ fn a_damaged_record_is_kept_aside_and_what_it_knew_of_is_removed() {
     std::fs::write(&record, "not a database, but long enough to be read as one").unwrap();
     let _ = std::fs::remove_file(folder.join("labs.db-wal"));
 
-    // What only glances at it leaves it to others to say so.
-    sandbox.ok(&["list"]);
+    // Labs are listed all the same, and that their progress is unknown is said.
+    let listed = sandbox.ok(&["list"]);
+    assert!(listed.stderr.contains("labs.db"), "{listed:#?}");
     let (document, code) = sandbox.json_and_code(&["status"]);
     assert_eq!(code, 3, "{document:#}");
     let what = document["error"]["what"].as_str().unwrap();

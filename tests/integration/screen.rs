@@ -96,6 +96,20 @@ fn what_was_found_is_dropped_when_it_is_no_longer_so_and_kept_for_each_task() {
 }
 
 #[test]
+fn a_screen_goes_where_another_labs_has_gone() {
+    let sandbox = Sandbox::with_fixture("labs");
+    let mut terminal = open(&sandbox, KEYS);
+    terminal.sees("1. Open the door  1 point");
+    sandbox.ok(&["goto", KEYS, "shelf"]);
+    terminal.sees("2. Fill the shelf  2 points");
+    terminal.sees("Another labs went to this task.");
+    terminal.types("p");
+    terminal.sees("1. Open the door  1 point");
+    leave(&mut terminal);
+    assert_eq!(sandbox.json(&["status"])["seats"][0]["passed"], 0);
+}
+
+#[test]
 fn a_seat_is_in_use_as_long_as_its_screen_is_open() {
     let sandbox = Sandbox::with_fixture("labs");
     let mut terminal = open(&sandbox, KEYS);
@@ -232,4 +246,68 @@ fn a_client_and_a_shell_have_the_terminal_and_the_screen_comes_back() {
     terminal.sees("2. Fill the shelf");
     assert_eq!(sandbox.redis(KEYS, &["EXISTS", "door"]).trim(), "0");
     leave(&mut terminal);
+}
+
+#[test]
+fn ctrl_z_gives_the_terminal_to_the_shell_and_fg_brings_the_screen_back() {
+    let sandbox = Sandbox::with_fixture("labs");
+    let labs = sandbox.command(&[]);
+    let mut shell = std::process::Command::new("bash");
+    shell.args(["--norc", "--noprofile", "-i"]).current_dir(sandbox.home());
+    for (name, value) in labs.get_envs() {
+        match value {
+            Some(value) => shell.env(name, value),
+            None => shell.env_remove(name),
+        };
+    }
+    shell.env("TERM", "xterm-256color").env("PS1", "the shell > ");
+    let mut terminal = Terminal::open(shell, 24, 80);
+    terminal.sees("the shell >");
+    terminal.enters(&format!("{} run {KEYS}", labs.get_program().display()));
+    terminal.sees("1. Open the door");
+    terminal.types("\x1a");
+    terminal.sees("Stopped");
+    assert!(!terminal.text().contains("1. Open the door"), "{}", terminal.text());
+    terminal.enters("echo it is the $((40 + 2))nd");
+    terminal.sees("it is the 42nd");
+    terminal.enters("fg");
+    terminal.sees("1. Open the door");
+    terminal.types("h");
+    terminal.sees("Hint 1 of 3");
+    terminal.types("q");
+    terminal.sees("The seat goes on running.");
+    terminal.enters("exit");
+    assert_eq!(terminal.end(), 0);
+}
+
+/// What a learner has before them, in terminals of three widths.
+#[test]
+fn the_screen_of_a_failed_check_is_as_it_was_looked_at() {
+    let sandbox = Sandbox::with_fixture("labs");
+    let mut terminal = open(&sandbox, KEYS);
+    terminal.sees("1. Open the door");
+    terminal.types("c");
+    terminal.sees("1 of 1 checks do not pass");
+    for columns in [60, 80, 140] {
+        terminal.resize(24, columns);
+        until("it is drawn in this width", || steady(&terminal, columns).is_some());
+        insta::assert_snapshot!(format!("screen_{columns}"), steady(&terminal, columns).unwrap());
+    }
+    leave(&mut terminal);
+}
+
+/// The screen without what is another each time; none while it is drawn.
+fn steady(terminal: &Terminal, columns: u16) -> Option<String> {
+    let text = terminal.text();
+    // The minutes stand at the right edge.
+    if text.lines().next()?.chars().count() != usize::from(columns) {
+        return None;
+    }
+    let (before, rest) = text.split_once("127.0.0.1:")?;
+    let port = rest.find(|c: char| !c.is_ascii_digit())?;
+    let whole = ["1. Open the door", "redis answers nothing", "do not pass", "q quit"];
+    let drawn = whole.iter().all(|part| text.contains(part));
+    let text = format!("{before}127.0.0.1:{}{}", "1".repeat(port), &rest[port..]);
+    let lines: Vec<&str> = text.lines().map(str::trim_end).collect();
+    drawn.then(|| lines.join("\n"))
 }

@@ -558,10 +558,32 @@ fn assert_confined(name: &str, started: &Value) {
     assert_eq!(host["Privileged"], false, "{name}");
     assert!(host["PidsLimit"].as_i64().is_some_and(|n| (1..=512).contains(&n)), "{name}");
     assert!(host["Memory"].as_i64().is_some_and(|n| (1..=1 << 30).contains(&n)), "{name}");
+    assert_eq!(host["MemorySwap"], host["Memory"], "{name}");
     assert!(host["NanoCpus"].as_i64().is_some_and(|n| n > 0), "{name}");
+    for own in ["PidMode", "UTSMode", "UsernsMode"] {
+        assert_eq!(host[own], "", "{name}: {own}");
+    }
+    assert!(host["IpcMode"] != "host", "{name}");
+    for none in ["Devices", "Binds", "VolumesFrom", "DeviceRequests"] {
+        assert!(host[none].as_array().is_none_or(Vec::is_empty), "{name}: {none} {}", host[none]);
+    }
+    let log = &host["LogConfig"];
+    let bounded = log["Config"]["max-size"].is_string() && log["Config"]["max-file"].is_string();
+    assert!(log["Type"] == "none" || (log["Type"] == "json-file" && bounded), "{name}: {log}");
+    if !name.contains("runner") {
+        let limits = host["Ulimits"].as_array().unwrap();
+        let limited: Vec<&str> = limits.iter().filter_map(|l| l["Name"].as_str()).collect();
+        assert_eq!(limited, ["fsize", "core"], "{name}");
+    }
+    let pid = container["State"]["Pid"].as_u64().unwrap_or_default();
+    let status = std::fs::read_to_string(format!("/proc/{pid}/status")).unwrap_or_default();
+    // Of a container on another machine there is nothing to read here.
+    let filters = status.lines().find_map(|line| line.strip_prefix("Seccomp:"));
+    assert!(filters.is_none_or(|mode| mode.trim() == "2"), "{name}: {status}");
     assert_eq!(config["Labels"]["labs.seat"], id(started), "{name}");
     assert_eq!(config["Labels"]["labs.lab"], started["seat"]["lab"], "{name}");
     assert!(config["Labels"]["labs.owner"].is_string(), "{name}");
+    assert!(config["Labels"]["labs.lease"].is_string(), "{name}");
 }
 
 #[test]

@@ -274,6 +274,38 @@ fn control_characters_of_a_program_do_not_reach_the_terminal() {
 #[test]
 fn a_gigabyte_of_output_is_cut_short_in_bounded_memory() {
     let sandbox = seat_with(&with_put("for _ in range(1024):\n    print('x' * (1 << 20))"));
+    assert_eq!(outcomes(&bounded_check(&sandbox))["solo/one"], "flooded");
+    assert_solo_passes(&sandbox);
+}
+
+/// The descriptor that replies go to is the harness's, and yet the program's too.
+#[test]
+fn a_flood_of_replies_ends_soon_and_in_bounded_memory() {
+    let sandbox = seat_of(QUEUE);
+    for line in [
+        r#"b'{"id": 999999, "ok": null}\n' * 4096"#,
+        r#"b'{"id": 1, "items": [' + b'0,' * 500000 + b'0]}\n'"#,
+        r#"b'{"id": 1, "stream": true}\n' + b'{"id": 1, "items": ["' + b'x' * 1000000 + b'"]}\n'"#,
+        r#"b'{"id": 1, "ok": "' + b'x' * 7000000 + b'"}\n'"#,
+        r"b'\x1b[2J\x1b]0;owned\x07\n' * 4096",
+        r"b'x' * (9 << 20)",
+    ] {
+        let floods = format!(
+            "import os\nfor fd in [int(n) for n in os.listdir('/proc/self/fd') if int(n) > 2]:\n    \
+             try:\n        os.set_blocking(fd, True)\n        \
+             for _ in range(2000):\n            os.write(fd, {line})\n    \
+             except OSError:\n        pass\nr.rpush('queue', job)"
+        );
+        sandbox.write(QUEUE, "queue.py", with_put(&floods));
+        let result = bounded_check(&sandbox);
+        assert_eq!(result["verdict"], "fail", "{line}: {result:#}");
+        assert!(!result.to_string().contains('\x1b'), "{line}: {result:#}");
+    }
+    assert_solo_passes(&sandbox);
+}
+
+/// What a check of one task comes to, which may take neither long nor much memory.
+fn bounded_check(sandbox: &Sandbox) -> Value {
     let began = Instant::now();
     let document = sandbox.home().join("result.json");
     let mut checking = sandbox
@@ -289,9 +321,7 @@ fn a_gigabyte_of_output_is_cut_short_in_bounded_memory() {
     });
     assert!(began.elapsed() < HANG, "{:?}", began.elapsed());
     assert!((1..200 << 10).contains(&peak), "{peak} KiB");
-    let result = serde_json::from_slice(&std::fs::read(&document).unwrap()).unwrap();
-    assert_eq!(outcomes(&result)["solo/one"], "flooded", "{result:#}");
-    assert_solo_passes(&sandbox);
+    serde_json::from_slice(&std::fs::read(&document).unwrap()).unwrap()
 }
 
 fn peak_memory_kib(pid: u32) -> u64 {
@@ -621,21 +651,30 @@ fn checking_again_gives_equal_verdicts_and_leaves_the_learners_work_unchanged() 
 
 #[test]
 fn a_wrong_order_can_be_seen_by_hand() {
-    let sandbox = seat_with(&with_put("r.lpush('queue', job)"));
-    let result = check(&sandbox, &[QUEUE, "queue"]);
-    let evidence = &one(&result, "queue", "order")["failure"]["evidence"];
+    let lab = "redis-queues";
+    let sandbox = Sandbox::new();
+    sandbox.ok(&["run", lab, "--detach"]);
+    let wrong =
+        concat!(env!("CARGO_MANIFEST_DIR"), "/labs/redis-queues/wrong/stack-for-queue/fifo.py");
+    sandbox.write(lab, "fifo.py", std::fs::read(wrong).unwrap());
+    let result = check(&sandbox, &[lab, "fifo"]);
+    let failed = result["tasks"][0]["checks"].as_array().unwrap().iter();
+    let mut evidence = failed.map(|check| &check["failure"]["evidence"]);
+    let evidence =
+        evidence.find(|e| e["reproduce"].as_str().is_some_and(|l| l.contains("python3")));
+    let evidence = evidence.unwrap_or_else(|| panic!("{result:#}"));
     let lines = evidence["reproduce"].as_str().unwrap_or_else(|| panic!("{evidence:#}"));
     // As a learner's shell runs them.
     let labs = sandbox.command(&[]);
     let script = lines.replace("labs exec", &format!("{} exec", labs.get_program().display()));
     let ran = sandbox.after(&script, &[]).output().unwrap();
     let printed = String::from_utf8(ran.stdout).unwrap();
-    let put: Vec<&str> = lines.split("queue.put(\"").skip(1).collect();
-    let put: Vec<&str> = put.iter().filter_map(|rest| rest.split('"').next()).collect();
-    let taken: Vec<&str> = printed.lines().collect();
-    assert!(put.len() > 1 && !taken.is_empty(), "{lines}\n{printed}");
-    assert_ne!(taken[0], put[0], "{lines}\n{printed}");
-    assert_eq!(taken[0], put[put.len() - 1], "{lines}\n{printed}");
+    // Each value begins with a name of its own.
+    let name = |text: &str| text.chars().take("job-0123456789".len()).collect::<String>();
+    let put: Vec<String> = lines.split("fifo.put(\"").skip(1).map(name).collect();
+    let taken: Vec<String> = printed.lines().map(name).collect();
+    assert!(put.len() > 1 && put.len() == taken.len(), "{lines}\n{printed}");
+    assert_eq!(taken.first(), put.last(), "{lines}\n{printed}");
 }
 
 #[test]

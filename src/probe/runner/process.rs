@@ -131,6 +131,7 @@ impl Process {
             items.push(item.value);
             if stream.bytes() > MAX_ITEMS {
                 self.kill_because("protocol: it returned more items than a check takes").await?;
+                break;
             }
         }
         let streamed = stream.streamed();
@@ -297,7 +298,7 @@ impl Process {
                 let mut state = self.state();
                 // A reply to a call that timed out has no taker any more.
                 let Some(inbox) = state.pending.get(&id) else { return Ok(()) };
-                match inbox.hand(at_us, part, line.len()) {
+                match inbox.hand(at_us, part, size_of_reply(line)) {
                     Handed::More => {}
                     Handed::Last => {
                         state.pending.remove(&id);
@@ -315,6 +316,12 @@ impl Process {
         state.load = None;
         state.pending.clear();
     }
+}
+
+/// The bytes that a reply takes once it is read, about: each value in it takes some besides its text.
+fn size_of_reply(line: &[u8]) -> usize {
+    const VALUE: usize = 40;
+    line.len() + VALUE * line.split(|&byte| byte == b',').count()
 }
 
 /// Takes everything that comes from the process, in order, until its end.

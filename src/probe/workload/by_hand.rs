@@ -10,14 +10,17 @@ use crate::probe::scene::Scene;
 use crate::probe::{Call, call};
 use crate::term::shell_line;
 
+/// Modules of Python that client libraries use. A program of such a name hides it from them outside the checks.
+const HIDING: [&str; 8] =
+    ["json", "queue", "random", "select", "signal", "socket", "threading", "time"];
+
 /// What to type, if it shows the failure without anybody else: of calls at the same time it would not.
 ///
 /// # Errors
 /// A variable is not defined.
 pub fn line(spec: &Spec, scene: &Scene<'_>, calls: &[Operation]) -> Result<Option<String>> {
-    let Some(module) = scene.program.and_then(|program| program.strip_suffix(".py")) else {
-        return Ok(None);
-    };
+    let module = scene.program.and_then(|program| program.strip_suffix(".py"));
+    let Some(module) = module.filter(|module| !HIDING.contains(module)) else { return Ok(None) };
     let mut calls: Vec<&Operation> = calls.iter().collect();
     calls.sort_by_key(|call| call.start);
     let follow = |pair: &[&Operation]| pair[0].end.is_some_and(|end| end <= pair[1].start);

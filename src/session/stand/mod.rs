@@ -13,7 +13,7 @@ use super::ledger::check_lock;
 use super::plan::{Member, Networks, Plan, SEAT_LABEL};
 use super::trouble::{Subject, service_died};
 use super::{Session, workspace};
-use crate::engine::ContainerState;
+use crate::engine::{ContainerState, ContainerSummary, Status};
 use crate::error::Result;
 use crate::probe::clock::Clock;
 use crate::probe::finding::{Evidence, Finding};
@@ -246,12 +246,15 @@ impl Session {
         }
     }
 
-    /// The runners of a seat that were not left clean.
+    /// The runners of a seat that were not left clean, and twins that were left frozen.
     async fn stands_left(&self, seat: &str) -> Result<Vec<String>> {
-        let runners = [&format!("{STAND_LABEL}={RUNNER}"), &format!("{SEAT_LABEL}={seat}")];
-        let found = self.engine.list(&runners.map(String::as_str)).await?;
+        let found = self.engine.list(&[STAND_LABEL, &format!("{SEAT_LABEL}={seat}")]).await?;
         let recorded = self.store.resources(Some(seat))?;
         let clean = |name: &str| recorded.iter().any(|r| r.name == name && !r.detail.is_empty());
-        Ok(found.into_iter().map(|c| c.name).filter(|name| !clean(name)).collect())
+        let goes = |container: &ContainerSummary| {
+            let runner = container.labels.get(STAND_LABEL).is_some_and(|part| part == RUNNER);
+            container.status == Status::Paused || runner && !clean(&container.name)
+        };
+        Ok(found.into_iter().filter(goes).map(|container| container.name).collect())
     }
 }
