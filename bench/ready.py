@@ -3,9 +3,10 @@
 
     ready.py LABS [ROUNDS [LAB ...]]    5 rounds of one lab for each service when left out
 
-Each round starts a lab with `labs run LAB --detach`, then the same containers without labs: made from what the engine says of
-those of the seat (image, command, user, limits, mounts), all at once on a network of their own, and asked every few milliseconds
-until the service has answered a first handshake. The ratio is of the medians. Memory is what the kernel counts as
+Each round starts a lab with `labs run LAB --detach` until it says that the last service is ready, then the same containers
+without labs: made from what the engine says of those of the seat (image, command, user, limits, mounts), all at once on a
+network of their own, and asked every few milliseconds until each service has answered a first handshake. The ratio is of the
+medians; `whole` is labs until it returns, with the lab's data loaded. Memory is what the kernel counts as
 resident in the service's container of the seat, the largest of a lab, when it is ready. Needs the engine's socket.
 """
 
@@ -14,12 +15,14 @@ import http.client
 import json
 import os
 import pathlib
+import pty
 import socket
 import statistics
 import subprocess
 import sys
 import tempfile
 import time
+import urllib.parse
 
 LABS_OF_SERVICES = ["redis-queues", "mysql-slow-log", "mysql-replication", "rabbitmq-durability", "nginx-reverse-proxy"]
 NETWORK = "labs-bench-ready"
@@ -73,7 +76,7 @@ def copy_of(container, number):
     config, host = container["Config"], container["HostConfig"]
     made = {key: config[key] for key in ("Image", "Cmd", "Entrypoint", "User", "Env", "WorkingDir", "StopSignal")}
     # Names are those of the seat; in the volumes is what the image has in that place.
-    mounts = [mount | ({"Source": f"{NETWORK}-{number}"} if mount["Type"] == "volume" else {}) for mount in host["Mounts"] or []]
+    mounts = [mount | ({"Source": f"{NETWORK}-{number}"} if mount["Type"] == "volume" else {}) for mount in host.get("Mounts") or []]
     kept = ("ReadonlyRootfs", "CapDrop", "SecurityOpt", "Memory", "MemorySwap", "PidsLimit", "NanoCpus", "Tmpfs", "LogConfig", "Ulimits", "Sysctls")
     made["HostConfig"] = {key: host.get(key) for key in kept} | {"NetworkMode": NETWORK, "Mounts": mounts}
     name = next(iter(aliases(container)), container["Name"].lstrip("/"))
@@ -150,37 +153,65 @@ def measured(labs, home, lab, rounds):
     def run(*args):
         subprocess.run([labs, *args], env=environment, check=True, capture_output=True, text=True)
 
-    with_labs, without, memory = [], [], {}
+    with_labs, whole, without, memory = [], [], [], {}
     for number in range(rounds + 1):
-        began = time.monotonic()
-        run("run", lab, "--detach")
-        took = (time.monotonic() - began) * 1000
-        owner = (home / ".local/share/labs/installation").read_text().strip()
-        label = json.dumps({"label": [f"labs.owner={owner}"]}).replace(" ", "%20").replace('"', "%22")
-        containers = [call("GET", f"/containers/{found['Id']}/json") for found in call("GET", f"/containers/json?filters={label}")]
-        for container in containers:
-            service = service_of(container["Config"]["Image"])
-            if service in HANDSHAKES and number == 0:
-                memory[service] = max(memory.get(service, 0), resident(container))
-        took_bare = bare(containers)
-        run("stop", lab)
+        try:
+            ready, took = started([labs, "run", lab, "--detach"], environment)
+            containers = seat(home)
+            for container in containers:
+                service = service_of(container["Config"]["Image"])
+                if service in HANDSHAKES and number == 0:
+                    memory[service] = max(memory.get(service, 0), resident(container))
+            took_bare = bare(containers)
+        finally:
+            run("stop", lab)
         # The first round warms up.
         if number > 0:
-            with_labs.append(took)
+            with_labs.append(ready)
+            whole.append(took)
             without.append(took_bare)
-    return statistics.median(with_labs), statistics.median(without), memory
+    run("gc")
+    return statistics.median(with_labs), statistics.median(without), statistics.median(whole), memory
+
+
+def started(command, environment):
+    """The milliseconds until a command says for the last time that a service is ready, and until it ends."""
+    front, back = pty.openpty()
+    began = time.monotonic()
+    ready, said = 0, b""
+    with subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL, stderr=back, stdin=subprocess.DEVNULL) as process:
+        os.close(back)
+        while True:
+            try:
+                said += os.read(front, 4096)
+            except OSError:  # the other side is closed
+                break
+            if b" ready" in said:
+                ready = (time.monotonic() - began) * 1000
+            said = said[-8:] if b" ready" not in said[-8:] else b""
+        if process.wait() != 0:
+            raise RuntimeError(f"{' '.join(command)} failed")
+    os.close(front)
+    return ready, (time.monotonic() - began) * 1000
+
+
+def seat(home):
+    """The containers of the seats of a home, as the engine describes them."""
+    owner = (home / ".local/share/labs/installation").read_text().strip()
+    filters = urllib.parse.quote(json.dumps({"label": [f"labs.owner={owner}"]}))
+    return [call("GET", f"/containers/{found['Id']}/json") for found in call("GET", f"/containers/json?filters={filters}")]
 
 
 def main():
     if len(sys.argv) < 2:
         sys.exit(__doc__)
     labs, rounds = os.path.abspath(sys.argv[1]), int(sys.argv[2]) if len(sys.argv) > 2 else 5
-    print(f"{'lab':<22} {'labs ms':>8} {'bare ms':>8} {'ratio':>6}  resident MiB when ready")
+    print(f"{'lab':<22} {'ready ms':>8} {'bare ms':>8} {'ratio':>6} {'whole ms':>8}  resident MiB when ready")
     for lab in sys.argv[3:] or LABS_OF_SERVICES:
         with tempfile.TemporaryDirectory(prefix="labs-bench-") as folder:
-            ours, theirs, memory = measured(labs, pathlib.Path(folder), lab, rounds)
+            ours, theirs, whole, memory = measured(labs, pathlib.Path(folder), lab, rounds)
         figures = ", ".join(f"{service} {mib:.0f}" for service, mib in sorted(memory.items()))
-        print(f"{lab:<22} {ours:>8.0f} {theirs:>8.0f} {ours / theirs:>6.2f}  {figures}", flush=True)
+        print(f"{lab:<22} {ours:>8.0f} {theirs:>8.0f} {ours / theirs:>6.2f} {whole:>8.0f}  {figures}", flush=True)
 
 
 if __name__ == "__main__":
