@@ -9,7 +9,7 @@ use crate::session::Session;
 /// A seat is kept for 30 days after its last use, or as long as LABS_LEASE says (LABS_LEASE=12h). Other commands that talk
 /// to the engine remove those past it too. Where nobody types for long, a line for cron:
 ///
-///   0 4 * * *  labs gc
+///   0 4 * * *  /path/to/labs gc     ('command -v labs' says the path; docs/running.md has a timer of systemd)
 #[derive(Debug, clap::Args)]
 #[command(verbatim_doc_comment)]
 pub struct Args {

@@ -48,6 +48,12 @@ pub(super) fn explain(what: &str, endpoint: &Endpoint, error: &Cause) -> Error {
             || failed(what).at(unreachable::place(endpoint)).because(&why).help(advice::BUSY);
         return unreachable::explain(endpoint, io).unwrap_or_else(broken);
     }
+    if matches!(error, Cause::HyperLegacyError { .. } | Cause::HyperResponseError { .. }) {
+        return failed(what)
+            .at(unreachable::place(endpoint))
+            .because("the engine closed the connection before it had answered")
+            .help("see with 'labs doctor' whether it runs, and try again");
+    }
     if let (Some(status), true) = (status(error), why.is_empty()) {
         return unreachable::no_engine(endpoint, status);
     }

@@ -142,3 +142,21 @@ fn services_are_compared_and_what_takes_time_gets_it() {
     ask(&sandbox, "second", &["REPLICAOF", "first", "6379"]);
     assert_eq!(failures(&checks(&sandbox, "look")).get("role"), Some(&"value"));
 }
+
+#[test]
+fn a_way_that_is_cut_or_slow_is_the_programs_to_stand_and_open_again_afterwards() {
+    let sandbox = seat();
+    let line = |body: &str| {
+        let head = "import redis\nr = redis.Redis('first', decode_responses=True)\n";
+        sandbox.write(LAB, "line.py", format!("{head}def get(key):\n{body}"));
+        let found = checks(&sandbox, "line");
+        let failed = failures(&found);
+        failed.iter().map(|(id, code)| format!("{id}: {code}")).collect::<Vec<_>>()
+    };
+    let patient = "    try:\n        return r.get(key)\n    except redis.ConnectionError:\n        return 'cut'\n";
+    // Twice on the same twins: what was cut and slow is so no longer.
+    for _ in 0..2 {
+        assert_eq!(line(patient), ["too-slow: timeout"]);
+    }
+    assert_eq!(line("    return r.get(key)\n"), ["cut: raised", "too-slow: timeout"]);
+}

@@ -4,6 +4,7 @@ mod author;
 mod checks;
 mod cli;
 mod contention;
+mod crowd;
 mod disk;
 mod docker;
 mod drill;

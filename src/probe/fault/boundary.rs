@@ -22,6 +22,7 @@ pub async fn disturbed<T, U>(
     call: impl Future<Output = T>,
     mut others: impl AsyncFnMut() -> Result<U>,
 ) -> Result<(T, Vec<U>)> {
+    relay.must_tell_commands()?;
     let (strike, struck) = mpsc::unbounded_channel();
     let boundary = Arc::new(Boundary {
         process: process.to_owned(),

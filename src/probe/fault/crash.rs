@@ -73,6 +73,9 @@ async fn trial(
     death: Death,
 ) -> Result<Trial> {
     let (twin, relay) = scene.stand()?.twin(None)?;
+    if matches!(death, Death::Before(_)) {
+        relay.must_tell_commands()?;
+    }
     twin.wipe().await?;
     let recorder = Recorder::default();
     let crew = Crew { spec, scene, recorder: &recorder };

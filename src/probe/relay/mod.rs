@@ -30,6 +30,7 @@ pub use record::{Argument, Command, ConnectionInfo, Fate, Record, Reply, ReplyKi
 use super::clock::Clock;
 use super::runner::{Connection, Tunnel};
 use crate::catalog::service;
+use crate::error::{Error, Result};
 use connection::Live;
 use log::Log;
 
@@ -73,6 +74,16 @@ impl Relay {
     /// nobody answers at the address of a container that is gone.
     pub fn refuse(&self, refuses: bool) {
         self.state().refuses = refuses;
+    }
+
+    /// # Errors
+    /// No commands are told apart, so that a gatekeeper is asked nothing: what waits for a command would prove nothing.
+    pub fn must_tell_commands(&self) -> Result<()> {
+        if self.protocol.tells_commands() {
+            return Ok(());
+        }
+        Err(Error::usage("The commands to this service are not told apart")
+            .help("only those of Redis are: act before or after the call, in a drill"))
     }
 
     /// Asks `gatekeeper` before each command from now on; `None` asks nobody.

@@ -6,6 +6,10 @@ use super::record::{Command, Reply};
 pub struct Plain;
 
 impl Protocol for Plain {
+    fn tells_commands(&self) -> bool {
+        false
+    }
+
     fn session(&self) -> Box<dyn Session> {
         Box::new(Self)
     }

@@ -4,6 +4,9 @@ use super::record::{Command, Reply};
 
 /// A protocol of requests and replies.
 pub trait Protocol: Send + Sync {
+    /// Whether commands are told apart, so that one can be held or delayed.
+    fn tells_commands(&self) -> bool;
+
     /// The state of one connection.
     fn session(&self) -> Box<dyn Session>;
 }

@@ -61,6 +61,12 @@ pub enum Step {
     Put(Put),
     /// Runs a file of the learner's as a script in a twin's container.
     Run(Run),
+    /// Cuts the program's connections to a service, and refuses new ones.
+    Cut(String),
+    /// Lets the program connect again.
+    Heal(String),
+    /// Lets each command of the program to a service wait.
+    Delay(Delay),
     /// Clients begin to ask the same again and again.
     Load(load::Load),
     /// Ends a load: each of its answers must have been as expected.
@@ -111,6 +117,16 @@ pub struct Run {
     /// It must end with an exit code other than 0.
     #[serde(default)]
     pub fails: bool,
+}
+
+/// A slow way between the program and a service.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+#[schemars(rename = "DrillDelay")]
+pub struct Delay {
+    pub on: String,
+    /// How long each command waits; `0s` ends it.
+    pub by: Var<Span>,
 }
 
 /// A command for a twin, and what it must answer.
@@ -209,6 +225,9 @@ impl Step {
             Self::Put(put) => (&put.on, "put/on"),
             Self::Run(run) => (&run.on, "run/on"),
             Self::Load(load) => (&load.on, "load/on"),
+            Self::Delay(delay) => (&delay.on, "delay/on"),
+            Self::Cut(service) => (service, "cut"),
+            Self::Heal(service) => (service, "heal"),
             Self::Kill(service) => (service, "kill"),
             Self::Start(service) => (service, "start"),
             Self::Restart(service) => (service, "restart"),
@@ -280,6 +299,7 @@ impl Step {
                 texts.values().try_for_each(|text| variables.render(text).map(drop))
             }
             Self::Load(load) => load.lint(variables),
+            Self::Delay(delay) => delay.by.get(variables).map(drop),
             _ => Ok(()),
         }
     }

@@ -1,18 +1,20 @@
 //! Playing a drill, and mending what it has broken.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use futures_util::future::try_join_all;
 
 use super::load::{Going, Load};
 use super::question::{NONE, Question};
-use super::{Ask, Code, Deploy, Drill, Put, Run, Step};
+use super::{Ask, Code, Delay, Deploy, Drill, Put, Run, Step};
 use crate::error::{Error, Result};
 use crate::probe::call::{self, Ended};
 use crate::probe::expect::Mismatch;
 use crate::probe::finding::{Evidence, Finding};
 use crate::probe::fresh::Fresh;
+use crate::probe::relay::{After, Gatekeeper, Moment, Verdict};
 use crate::probe::runner::Process;
 use crate::probe::scene::{Scene, Stand};
 use crate::probe::service::{Answer, Service};
@@ -41,8 +43,13 @@ pub async fn observe(drill: &Drill, scene: &Scene<'_>) -> Result<Finding> {
     } else {
         None
     };
-    let mut harm =
-        Harm { stand, frozen: BTreeSet::new(), dead: BTreeSet::new(), settings: Vec::new() };
+    let mut harm = Harm {
+        stand,
+        frozen: BTreeSet::new(),
+        dead: BTreeSet::new(),
+        strained: BTreeSet::new(),
+        settings: Vec::new(),
+    };
     let mut play = Play {
         scene,
         process,
@@ -76,17 +83,37 @@ pub async fn observe(drill: &Drill, scene: &Scene<'_>) -> Result<Finding> {
     mended.map(|()| finding)
 }
 
+/// Lets each command wait.
+struct Slow(Duration);
+
+impl Gatekeeper for Slow {
+    fn before(&self, _: &Moment<'_>) -> Verdict {
+        let by = self.0;
+        Verdict::After(Box::pin(async move {
+            tokio::time::sleep(by).await;
+            After::Forward
+        }))
+    }
+}
+
 /// What a drill has done to the twins and is undone in the end.
 struct Harm<'a> {
     stand: &'a Stand,
     frozen: BTreeSet<String>,
     dead: BTreeSet<String>,
+    /// Those to which the program's way is cut or slow.
+    strained: BTreeSet<String>,
     /// Service, name and value of what was set otherwise.
     settings: Vec<(String, String, String)>,
 }
 
 impl Harm<'_> {
     async fn undo(self) -> Result<()> {
+        for service in &self.strained {
+            let (_, relay) = self.stand.twin(Some(service))?;
+            relay.refuse(false);
+            relay.set_gatekeeper(None);
+        }
         for service in &self.frozen {
             self.stand.hands.unpause(service).await?;
         }
@@ -183,8 +210,33 @@ impl Play<'_, '_> {
                 harm.stand.hands.unpause(service).await?;
                 harm.frozen.remove(service);
             }
+            Step::Cut(service) => {
+                self.said.push(format!("the way to {service} is cut"));
+                let (_, relay) = harm.stand.twin(Some(service))?;
+                harm.strained.insert(service.clone());
+                relay.refuse(true);
+                relay.cut_all();
+            }
+            Step::Heal(service) => {
+                self.said.push(format!("the way to {service} is open again"));
+                harm.stand.twin(Some(service))?.1.refuse(false);
+            }
+            Step::Delay(delay) => return self.delay(delay).map(|()| None),
         }
         Ok(None)
+    }
+
+    fn delay(&mut self, delay: &Delay) -> Result<()> {
+        let Delay { on, by } = delay;
+        let by = by.get(self.scene.variables)?.0;
+        let (_, relay) = self.harm.stand.twin(Some(on))?;
+        relay.must_tell_commands()?;
+        self.said.push(format!("each command to {on} takes {} ms more", by.as_millis()));
+        self.harm.strained.insert(on.clone());
+        let slow: Option<Arc<dyn Gatekeeper>> =
+            if by.is_zero() { None } else { Some(Arc::new(Slow(by))) };
+        relay.set_gatekeeper(slow);
+        Ok(())
     }
 
     async fn call(&mut self, returns: &Returns) -> Result<Option<Finding>> {

@@ -11,6 +11,10 @@ use super::protocol::{Protocol, Session};
 pub struct Resp;
 
 impl Protocol for Resp {
+    fn tells_commands(&self) -> bool {
+        true
+    }
+
     fn session(&self) -> Box<dyn Session> {
         Box::<session::RespSession>::default()
     }
