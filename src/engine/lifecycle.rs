@@ -9,7 +9,7 @@ use bollard::query_parameters::{
 };
 use futures_util::StreamExt;
 
-use super::{CHANGE, Engine, fault, repeat_while};
+use super::{CHANGE, Engine, RETRY_EVERY, fault, repeat_while};
 use crate::error::{Error, Result};
 
 /// How long a container may take to be frozen, and the engine to know whether it is.
@@ -93,16 +93,14 @@ impl Engine {
         self.find(what, CHANGE, removal).await.map(|gone| gone.is_some())
     }
 
+    /// Looks until it is gone: the engine's own waiting misses a removal that ends just then, and goes on for ever.
     async fn await_removal(&self, container: &str) -> Result<(), Cause> {
-        let options = WaitContainerOptions { condition: "removed".into() };
-        let mut exits = Box::pin(self.docker.wait_container(container, Some(options)));
-        match exits.next().await {
-            Some(Err(error @ Cause::DockerResponseServerError { .. }))
-                if !fault::is_missing(&error) =>
-            {
-                Err(error)
+        loop {
+            match self.docker.inspect_container(container, None).await {
+                Ok(_) => tokio::time::sleep(RETRY_EVERY).await,
+                Err(error) if fault::is_missing(&error) => return Ok(()),
+                Err(error) => return Err(error),
             }
-            _ => Ok(()),
         }
     }
 

@@ -79,22 +79,36 @@ pub struct Engine {
 
 impl Engine {
     /// Awaits `work` for at most `limit`; `what` names the operation and its object ("start the container x").
-    async fn call<T, F>(&self, what: String, limit: Duration, work: F) -> Result<T>
+    fn call<T, F>(
+        &self,
+        what: String,
+        limit: Duration,
+        work: F,
+    ) -> impl Future<Output = Result<T>>
     where
         F: Future<Output = Result<T, bollard::errors::Error>>,
     {
-        failpoint::step();
-        let result = tokio::time::timeout(limit, work).await;
-        failpoint::step();
-        match result {
-            Ok(Ok(value)) => Ok(value),
-            Ok(Err(error)) => Err(self.explain(&what, &error)),
-            Err(_) => Err(self.timed_out(&what, limit)),
+        // Bollard's futures are large, and whatever awaits them would hold them on the stack.
+        let work = Box::pin(work);
+        async move {
+            failpoint::step();
+            let result = tokio::time::timeout(limit, work).await;
+            failpoint::step();
+            match result {
+                Ok(Ok(value)) => Ok(value),
+                Ok(Err(error)) => Err(self.explain(&what, &error)),
+                Err(_) => Err(self.timed_out(&what, limit)),
+            }
         }
     }
 
     /// As `call`, for an object that may be missing: then `None`.
-    async fn find<T, F>(&self, what: String, limit: Duration, work: F) -> Result<Option<T>>
+    fn find<T, F>(
+        &self,
+        what: String,
+        limit: Duration,
+        work: F,
+    ) -> impl Future<Output = Result<Option<T>>>
     where
         F: Future<Output = Result<T, bollard::errors::Error>>,
     {
@@ -105,7 +119,7 @@ impl Engine {
                 Err(error) => Err(error),
             }
         };
-        self.call(what, limit, lenient).await
+        self.call(what, limit, lenient)
     }
 
     fn explain(&self, what: &str, error: &bollard::errors::Error) -> Error {

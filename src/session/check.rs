@@ -194,7 +194,8 @@ impl<'a> Round<'a> {
                 Ok(unchecked(check, Verdict::Blocked, Some(by)))
             } else {
                 let step = format!("checking {}: {}", task.id.value, check.claim);
-                let work = self.one(task, check, lane.as_mut());
+                // What a check does is much, and whatever awaits it would hold it on the stack.
+                let work = Box::pin(self.one(task, check, lane.as_mut()));
                 self.session.events.passing(step, work).await
             };
             match result.and_then(|result| self.done(turn, result)) {

@@ -61,7 +61,7 @@ pub async fn run(mut session: Session, mut started: Started) -> Result<u8> {
     session.events = events;
     let seat = started.seat.clone();
     loop {
-        let sits = sit(&session, &started, &mut happened);
+        let sits = Box::pin(sit(&session, &started, &mut happened));
         let end = session.mindful_of_disk(&seat, sits).await?;
         match end {
             End::Left(code) => {
