@@ -245,6 +245,7 @@ impl Command {
                 | Self::Stop(_)
                 | Self::Grade(_)
                 | Self::Images(_)
+                | Self::Doctor(_)
                 | Self::Author(_)
         )
     }

@@ -79,12 +79,7 @@ pub struct Engine {
 
 impl Engine {
     /// Awaits `work` for at most `limit`; `what` names the operation and its object ("start the container x").
-    fn call<T, F>(
-        &self,
-        what: String,
-        limit: Duration,
-        work: F,
-    ) -> impl Future<Output = Result<T>>
+    fn call<T, F>(&self, what: String, limit: Duration, work: F) -> impl Future<Output = Result<T>>
     where
         F: Future<Output = Result<T, bollard::errors::Error>>,
     {

@@ -67,12 +67,16 @@ impl Session {
             done = work => return done,
             error = self.disk_is_filled(workspace) => error,
         };
-        // What goes wrong with it is less than what is wrong already.
-        let _ = self.halt(seat).await;
         let lab = &seat.lab;
-        Err(error.help(format!(
-            "the seat was stopped before it is full: free some disk, then 'labs run {lab}' goes on"
-        )))
+        Err(error.help(match self.halt(seat).await {
+            Ok(()) => format!(
+                "the seat was stopped before it is full: free some disk, then 'labs run {lab}' goes on"
+            ),
+            Err(why) => format!(
+                "the seat could not be stopped ({}): free some disk, or end it with 'labs stop {lab}'",
+                why.what
+            ),
+        }))
     }
 
     /// Stops a seat's containers, whose data stays; what checks have made for themselves goes.

@@ -113,6 +113,10 @@ impl Session {
         let (mut removed, mut seats) = self.collect_scratch().await?;
         removed.add(self.end_expired().await?);
         for seat in self.store.seats()? {
+            if seat.ready {
+                seats.push(seat.id);
+                continue;
+            }
             match self.stop_if(&seat, |seat| !seat.ready).await? {
                 Some(gone) => removed.add(gone),
                 None => seats.push(seat.id),

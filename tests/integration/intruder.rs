@@ -8,7 +8,7 @@ const NEIGHBOUR: &str = "tiny-keys";
 
 /// What is not to be had in the workbench: each of these scripts must fail.
 const REFUSED: [(&str, &str); 13] = [
-    ("the engine's socket", "ls /var/run/docker.sock /run/docker.sock /run/containerd"),
+    ("the engine's socket", "ls /var/run/docker.sock || ls /run/docker.sock || ls /run/containerd"),
     ("the kernel's keys", ": >> /proc/sysrq-trigger"),
     ("a setting of the kernel", ": >> /proc/sys/kernel/core_pattern"),
     ("a setting of the machine", ": >> /sys/kernel/mm/transparent_hugepage/enabled"),
@@ -88,7 +88,7 @@ fn what_is_not_the_learners_is_refused() {
 
 /// What is not to be had in a service's container either, with what is there.
 const REFUSED_BY_SERVICES: [(&str, &str); 8] = [
-    ("the engine's socket", "ls /var/run/docker.sock /run/docker.sock /run/containerd"),
+    ("the engine's socket", "ls /var/run/docker.sock || ls /run/docker.sock || ls /run/containerd"),
     ("the kernel's keys", ": >> /proc/sysrq-trigger"),
     ("a setting of the kernel", ": >> /proc/sys/kernel/core_pattern"),
     ("the memory of the machine", "head -c 1 /proc/kcore"),

@@ -299,6 +299,10 @@ fn a_flood_of_replies_ends_soon_and_in_bounded_memory() {
         sandbox.write(QUEUE, "queue.py", with_put(&floods));
         let result = bounded_check(&sandbox);
         assert_eq!(result["verdict"], "fail", "{line}: {result:#}");
+        if line.contains("items") {
+            let said = one(&result, "solo", "one")["failure"]["evidence"].to_string();
+            assert!(said.contains("more items than a check takes"), "{line}: {result:#}");
+        }
         assert!(!result.to_string().contains('\x1b'), "{line}: {result:#}");
     }
     assert_solo_passes(&sandbox);

@@ -69,6 +69,9 @@ async fn play(
         return Ok(Some(finding));
     }
     let (call, action) = crew.call(kind, VICTIM)?;
+    if matches!(death, Death::Before(_)) {
+        scene.stand()?.relays.values().try_for_each(|relay| relay.must_tell_commands())?;
+    }
     let assassin = Assassin::new(&victim.process, death);
     let gatekeeper: Arc<dyn Gatekeeper> = assassin.clone();
     scene.stand()?.set_gatekeeper(Some(&gatekeeper));

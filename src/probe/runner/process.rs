@@ -131,7 +131,8 @@ impl Process {
             items.push(item.value);
             if stream.bytes() > MAX_ITEMS {
                 self.kill_because("protocol: it returned more items than a check takes").await?;
-                break;
+                // How it ended comes behind what it has sent.
+                while stream.next().await.is_some() {}
             }
         }
         let streamed = stream.streamed();

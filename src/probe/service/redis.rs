@@ -152,7 +152,12 @@ async fn open(name: &str, address: SocketAddr) -> Result<Link> {
         tokio::spawn(driver);
         let link = Link { connection, broken: Arc::clone(&broken) };
         for words in [["CLIENT", "NO-EVICT", "ON"], ["CLIENT", "NO-TOUCH", "ON"]] {
-            link.say(&words).await.map_err(failed)?;
+            // Who may not ask for it is served all the same.
+            if let Err(e) = link.say(&words).await
+                && !is_reply(&e)
+            {
+                return Err(failed(e));
+            }
         }
         Ok(link)
     };

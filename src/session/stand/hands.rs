@@ -26,6 +26,8 @@ const RUNS_WITHIN: Duration = Duration::from_secs(10);
 /// How long a service may take to end that was told to.
 const ENDING_WITHIN: Duration = Duration::from_secs(1);
 const LOOK_EVERY: Duration = Duration::from_millis(50);
+/// Bytes that are kept of what a script has written.
+const SAID: usize = 64 << 10;
 /// Puts an archive in place of what a folder holds.
 const UNPACK: &str = r#"find "$1" -mindepth 1 -delete; tar -x -o -C "$1""#;
 
@@ -143,7 +145,8 @@ impl Hands for OfEngine {
             return Ok(Ran { exit_code: None, said: String::new() });
         }
         let ran = ran?;
-        let said = [ran.stdout, ran.stderr].concat();
+        let mut said = [ran.stdout, ran.stderr].concat();
+        said.truncate(SAID);
         let said = String::from_utf8_lossy(&said).trim().to_owned();
         Ok(Ran { exit_code: ran.exit_code, said })
     }

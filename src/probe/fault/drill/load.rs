@@ -12,7 +12,7 @@ use tokio::task::JoinSet;
 use super::Code;
 use super::question::Question;
 use crate::error::{Error, Result};
-use crate::probe::expect::{Matcher, Mismatch};
+use crate::probe::expect::{Expectation, Matcher, Mismatch};
 use crate::probe::fresh::Fresh;
 use crate::probe::service::Session;
 use crate::probe::step;
@@ -60,7 +60,33 @@ pub struct Going {
     /// As a person would type what is asked.
     pub line: String,
     over: Arc<AtomicBool>,
-    clients: JoinSet<Result<Heard>>,
+    clients: JoinSet<Heard>,
+}
+
+/// What every client asks.
+struct Asked {
+    words: Vec<String>,
+    field: Option<String>,
+    expected: Expectation,
+}
+
+impl Asked {
+    fn question(&self) -> Question<'_> {
+        Question {
+            words: self.words.clone(),
+            as_client: true,
+            field: self.field.as_deref(),
+            expected: self.expected.clone(),
+            refused: None,
+            patience: None,
+        }
+    }
+}
+
+/// What a client sees that is turned away.
+fn unanswered(error: Error) -> Mismatch {
+    let observed = error.why.unwrap_or(error.what);
+    Mismatch { expected: "an answer".to_owned(), observed, difference: None }
 }
 
 /// What one client was answered: how often, and the first answer that was wrong.
@@ -78,42 +104,30 @@ impl Going {
         variables: &Variables,
         fresh: &mut Fresh,
     ) -> Result<Self> {
-        let words = step::filled(&load.send, variables, fresh)?;
-        let expected = step::expectation(Some(&load.expect), variables, fresh)?;
+        let asked = Arc::new(Asked {
+            words: step::filled(&load.send, variables, fresh)?,
+            field: load.field.clone(),
+            expected: step::expectation(Some(&load.expect), variables, fresh)?,
+        });
         let over = Arc::new(AtomicBool::new(false));
-        let question = Question {
-            words,
-            as_client: true,
-            field: load.field.as_deref(),
-            expected,
-            refused: None,
-            patience: None,
-        };
         let mut clients = JoinSet::new();
         for _ in 0..load.clients.get() {
-            let (twin, over) = (Arc::clone(twin), Arc::clone(&over));
-            let (words, expected) = (question.words.clone(), question.expected.clone());
-            let field = load.field.clone();
+            let (twin, over, asked) = (Arc::clone(twin), Arc::clone(&over), Arc::clone(&asked));
             clients.spawn(async move {
-                let field = field.as_deref();
-                let question = Question {
-                    words,
-                    as_client: true,
-                    field,
-                    expected,
-                    refused: None,
-                    patience: None,
-                };
+                let question = asked.question();
                 let mut heard = Heard { times: 0, mismatch: None };
                 while heard.mismatch.is_none() && !over.load(Ordering::Relaxed) {
-                    heard.mismatch = question.once(&*twin).await?.1;
+                    heard.mismatch = match question.once(&*twin).await {
+                        Ok((_, mismatch)) => mismatch,
+                        Err(error) => Some(unanswered(error)),
+                    };
                     heard.times += 1;
                     tokio::time::sleep(BREATH).await;
                 }
-                Ok(heard)
+                heard
             });
         }
-        let line = question.line();
+        let line = asked.question().line();
         Ok(Self { code: load.code, line, over, clients })
     }
 
@@ -126,9 +140,14 @@ impl Going {
         let mut all = Heard { times: 0, mismatch: None };
         while let Some(client) = self.clients.join_next().await {
             let heard = client
-                .map_err(|e| Error::infrastructure("A client of a load has ended").because(e))??;
+                .map_err(|e| Error::infrastructure("A client of a load has ended").because(e))?;
             all.times += heard.times;
             all.mismatch = all.mismatch.or(heard.mismatch);
+        }
+        if all.times == 0 {
+            return Err(
+                Error::infrastructure("Nobody was asked while a load went on").help("check again")
+            );
         }
         Ok(all)
     }

@@ -361,6 +361,7 @@ impl Drill {
             );
         }
         self.lint_loads()?;
+        self.lint_scripts()?;
         let mut now: BTreeMap<&str, Condition> = BTreeMap::new();
         for step in self.all() {
             step.lint(variables)?;
@@ -374,6 +375,24 @@ impl Drill {
                         .because(format!("after the steps before it {service} is {}", found.name()))
                         .help("kill what runs and start what was killed; pause, unpause"));
                 }
+            }
+        }
+        Ok(())
+    }
+
+    /// What is run has been put there.
+    fn lint_scripts(&self) -> Result<()> {
+        let mut there: Vec<(&str, &str)> = Vec::new();
+        for step in self.all() {
+            match step {
+                Step::Deploy(Deploy { on, files, texts }) => {
+                    there.extend(files.iter().chain(texts.keys()).map(|file| (&**on, &**file)));
+                }
+                Step::Run(Run { on, file, .. }) if !there.contains(&(on, file)) => {
+                    return Err(Error::usage(format!("No step gives {on} the file {file:?}"))
+                        .help("deploy it before it is run"));
+                }
+                _ => {}
             }
         }
         Ok(())
@@ -477,6 +496,15 @@ mod tests {
         assert!(found(r#"{"end": "l"}"#).unwrap().contains("No load"));
         let crowd = load.replace(r#""clients": 2"#, r#""clients": 17"#);
         assert!(found(&format!(r#"{crowd}, {{"end": "l"}}"#)).unwrap().contains("17 clients"));
+    }
+
+    #[test]
+    fn a_script_is_put_there_before_it_is_run() {
+        let run = r#"{"run": {"on": "a", "file": "x.sh"}}"#;
+        let deploy = r#"{"deploy": {"on": "a", "files": ["x.sh"]}}"#;
+        assert_eq!(problem(&format!(r#"{{"steps": [{deploy}, {run}]}}"#)), None);
+        let found = problem(&format!(r#"{{"steps": [{run}, {deploy}]}}"#)).unwrap();
+        assert!(found.contains("x.sh"), "{found}");
     }
 
     #[test]

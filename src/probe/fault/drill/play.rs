@@ -60,10 +60,13 @@ pub async fn observe(drill: &Drill, scene: &Scene<'_>) -> Result<Finding> {
         harm: &mut harm,
     };
     let mut played = tokio::time::timeout(WITHIN, play.all(drill)).await;
-    if !matches!(played, Ok(Ok(Finding::Pass(_))))
-        && let Some(ended) = play.ended().await?
-    {
-        played = Ok(Ok(ended));
+    if !matches!(played, Ok(Ok(Finding::Pass(_)))) {
+        // What is wrong with it is told once all is mended.
+        match play.ended().await {
+            Ok(None) => {}
+            Ok(Some(ended)) => played = Ok(Ok(ended)),
+            Err(error) => played = Ok(Err(error)),
+        }
     }
     play.loads.clear();
     let said = std::mem::take(&mut play.said);
@@ -327,6 +330,9 @@ impl Play<'_, '_> {
     /// What a failure comes from when the service has ended with the learner's script.
     async fn ended(&self) -> Result<Option<Finding>> {
         let Some((service, file)) = &self.ran else { return Ok(None) };
+        if self.harm.dead.contains(service) {
+            return Ok(None);
+        }
         if !self.harm.stand.hands.has_ended(service).await? {
             return Ok(None);
         }
