@@ -18,6 +18,10 @@ const KNOWN: &[(&[&str], &str)] = &[
         &["dial tcp", "no such host", "tls handshake", "context deadline exceeded"],
         "the engine has no way to the registry: load the images from a file with 'labs images load FILE'",
     ),
+    (
+        &["has active endpoints"],
+        "take off what is still on it ('docker network inspect' shows it), or restart the engine where nothing is; then 'labs gc' removes it",
+    ),
     (&["is not running"], "it has stopped: its log may say why; start it again first"),
     (&["is paused"], "unpause it first"),
     (&["cannot allocate memory"], "free some memory, or give the engine more"),

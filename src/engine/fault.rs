@@ -19,6 +19,11 @@ pub(super) fn is_conflict(error: &Cause) -> bool {
     status(error) == Some(409)
 }
 
+/// A network that something is on.
+pub(super) fn is_in_use(error: &Cause) -> bool {
+    message(error).contains("has active endpoints")
+}
+
 pub(super) fn status(error: &Cause) -> Option<u16> {
     match error {
         Cause::DockerResponseServerError { status_code, .. } => Some(*status_code),

@@ -1,7 +1,9 @@
 //! Networks: small ones of our own, since the engine's default pools run out after about thirty.
 
 use std::collections::{BTreeMap, HashMap};
+use std::time::{Duration, Instant};
 
+use bollard::errors::Error as Cause;
 use bollard::models::{
     Ipam, IpamConfig, NetworkConnectRequest, NetworkCreateRequest, NetworkDisconnectRequest,
 };
@@ -10,11 +12,13 @@ use bollard::query_parameters::ListNetworksOptions;
 use super::container::{endpoint, map};
 use super::inspect::label_filter;
 use super::subnet::first_free;
-use super::{CHANGE, Engine, Link, READ, Subnet, fault, route};
+use super::{CHANGE, Engine, Link, READ, RETRY_EVERY, Subnet, fault, route};
 use crate::error::{Error, Result};
 
 /// How often another process may take the subnet we have just chosen.
 const ATTEMPTS: usize = 50;
+/// How long the engine may take to let go of a network that no container is on any more.
+const LETTING_GO: Duration = Duration::from_secs(3);
 
 /// A bridge network to be made.
 #[derive(Debug, Clone)]
@@ -145,12 +149,45 @@ impl Engine {
         Ok(found.into_iter().map(network).collect())
     }
 
-    /// `false` if there was none; an error while containers are on it.
+    /// `false` if there was none; an error while containers are on it. What is left on it of containers that are gone
+    /// goes too.
     pub async fn network_remove(&self, network: &str) -> Result<bool> {
         let what = format!("remove the network {network}");
-        self.find(what, CHANGE, self.docker.remove_network(network))
-            .await
-            .map(|gone| gone.is_some())
+        let until = Instant::now() + LETTING_GO;
+        let removal = async {
+            loop {
+                match self.docker.remove_network(network).await {
+                    Err(error) if fault::is_in_use(&error) && Instant::now() < until => {
+                        if !self.take_off_what_is_gone(network).await? {
+                            return Err(error);
+                        }
+                        tokio::time::sleep(RETRY_EVERY).await;
+                    }
+                    other => return other,
+                }
+            }
+        };
+        self.find(what, CHANGE, Box::pin(removal)).await.map(|gone| gone.is_some())
+    }
+
+    /// A container that is removed just while it starts, or is put on a network, can leave its end of the link behind.
+    /// `false` if containers that exist are on the network.
+    async fn take_off_what_is_gone(&self, network: &str) -> Result<bool, Cause> {
+        let on_it = self.docker.inspect_network(network, None).await?.containers;
+        for (id, end) in on_it.unwrap_or_default() {
+            match self.docker.inspect_container(&id, None).await {
+                Ok(_) => return Ok(false),
+                Err(error) if fault::is_missing(&error) => {}
+                Err(error) => return Err(error),
+            }
+            // Of a container that is gone, the engine knows the name alone.
+            let request = NetworkDisconnectRequest {
+                container: end.name.unwrap_or_default(),
+                force: Some(true),
+            };
+            let _ = self.docker.disconnect_network(network, request).await;
+        }
+        Ok(true)
     }
 
     /// Puts a container, running or not, on one more network.

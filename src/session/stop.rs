@@ -64,19 +64,25 @@ impl Session {
 
     /// Removes everything of a seat from the engine: what the ledger knows, and what carries its label.
     pub(super) async fn remove_resources(&self, seat: &str) -> Result<Removed> {
-        let belongings = self.belongings(seat).await?;
+        let mut belongings = self.belongings(seat).await?;
         let drops = belongings.containers.iter().map(|name| self.drop_container(name));
         futures_util::future::try_join_all(drops).await?;
-        // An engine can hold on to a network whose containers are gone. That keeps nothing else from going; the network
-        // stays recorded, and the next one to collect garbage tries again.
-        let mut stays = None;
-        for name in &belongings.networks {
-            stays = self.drop_network(name).await.err().or(stays);
+        // An engine can hold on to a network whose containers are gone, and others can have put something on it. That
+        // keeps nothing else from going; the network stays recorded, and the next one to collect garbage tries again.
+        for name in std::mem::take(&mut belongings.networks) {
+            match self.drop_network(&name).await {
+                Ok(()) => belongings.networks.push(name),
+                Err(error) => {
+                    // An engine that answers has refused; one that does not has removed nothing.
+                    self.engine.networks_named(&name).await?;
+                    self.events.note(error.to_string());
+                }
+            }
         }
         for name in &belongings.volumes {
             self.drop_volume(name).await?;
         }
-        stays.map_or(Ok(belongings), Err)
+        Ok(belongings)
     }
 
     /// What a seat has on the engine, or had before it was removed there by somebody else.

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::future::Future;
 
-use bollard::models::NetworkDisconnectRequest;
+use bollard::models::{NetworkConnectRequest, NetworkDisconnectRequest};
 use bollard::query_parameters::{
     KillContainerOptions, ListContainersOptions, ListImagesOptions, ListNetworksOptions,
     ListVolumesOptions, RemoveImageOptions,
@@ -110,6 +110,15 @@ pub fn remove_image(tag: &str) -> bool {
 /// Freezes a container's processes.
 pub fn pause(container: &str) {
     ask(|docker| async move { docker.pause_container(container).await.unwrap() });
+}
+
+/// Puts a container on a network.
+pub fn connect(container: &str, network: &str) {
+    let request = NetworkConnectRequest {
+        container: container.to_owned(),
+        ..NetworkConnectRequest::default()
+    };
+    ask(|docker| async move { docker.connect_network(network, request).await.unwrap() });
 }
 
 /// Takes a container off a network.

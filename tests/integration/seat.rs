@@ -519,6 +519,27 @@ fn stop_removes_the_twins_of_checks_too() {
 }
 
 #[test]
+fn a_network_that_somebody_elses_container_is_on_stays_until_it_is_free() {
+    let sandbox = tiny();
+    let (started, other) = (seat(&sandbox, KEYS), seat(&sandbox, QUEUE));
+    let stranger = format!("labs-{}-redis", id(&other));
+    let network = of_seat(&started).networks.pop().unwrap();
+    docker::connect(&stranger, &network);
+
+    let stopped = sandbox.ok(&["stop", KEYS]);
+    for part in [&network, "has active endpoints", "take off what is still on it", "labs gc"] {
+        assert!(stopped.stderr.contains(part), "{}", stopped.stderr);
+    }
+    assert_eq!(of_seat(&started).networks, [network.clone()]);
+    assert!(of_seat(&started).containers.is_empty());
+    assert_eq!(said(address(&other, "redis"), b"PING\r\n", 7), b"+PONG\r\n");
+
+    docker::disconnect(&stranger, &network);
+    sandbox.ok(&["gc"]);
+    assert!(of_seat(&started).is_empty(), "{:#?}", of_seat(&started));
+}
+
+#[test]
 fn two_labs_side_by_side_share_no_name_port_or_subnet() {
     let sandbox = tiny();
     let (keys, queue) = std::thread::scope(|scope| {

@@ -248,7 +248,14 @@ fn make(mistake: &str, history: &mut History, seed: prop::sample::Index) -> Opti
             let apart = |&&other: &&usize| {
                 let publishes = (of(all, pick).0, of(all, other).0);
                 let (Some(first), Some(second)) = publishes else { return false };
-                all[pick].client == all[other].client
+                // Received that early, the second would also be late for who joined meanwhile, and lost for who left.
+                let comes_or_goes = |o: &Operation| {
+                    matches!(o.action, Action::Subscribe | Action::Unsubscribe)
+                        && o.end > all[pick].end
+                        && Some(o.start) < all[second].end
+                };
+                !all.iter().any(comes_or_goes)
+                    && all[pick].client == all[other].client
                     && all[first].end < Some(all[second].start)
                     && all[pick].end < Some(all[other].start)
                     && all[second].start <= all[pick].end.unwrap_or(0)
