@@ -68,6 +68,12 @@ impl<'a> Case<'a> {
         Ok(cases)
     }
 
+    /// Takes that of a right solution out of the cases, if it is among them.
+    pub fn take_right(cases: &mut Vec<Self>, right: &Solution) -> Option<Self> {
+        let is_it = |case: &Self| matches!(case, Self::Right(of) if of.id == right.id);
+        cases.iter().position(is_it).map(|at| cases.remove(at))
+    }
+
     /// The rules that it may show to be broken.
     fn rules(&self) -> Vec<Rule> {
         match self {

@@ -19,7 +19,7 @@ use crate::author::mutants::{self, Score};
 use crate::catalog::lab::Lab;
 use crate::error::{Error, Result};
 use crate::event::Event;
-use crate::session::Session;
+use crate::session::{Session, plan};
 use cache::Cache;
 use case::Case;
 use result::{Breach, Finding, Outcome, Rule, Verification};
@@ -122,14 +122,16 @@ async fn try_all(
     verification: &mut Verification,
 ) -> Result<()> {
     // It builds the images that are missing; the others find them.
-    let first = Seat::open(session, &lab.slug).await?;
+    let mut first = Seat::open(session, &lab.slug).await?;
     let mutants = if options.tries(Rule::Mutants) {
         mutants_of(lab, &first, verification).await?
     } else {
         Vec::new()
     };
-    let cases = Case::all(lab, mutants, options)?;
+    let mut cases = Case::all(lab, mutants, options)?;
     let (all, seats) = (cases.len(), options.jobs.min(cases.len()).max(1));
+    // What a full check takes is measured when nothing else is at work, after the case that leaves a right solution.
+    let timed = lab.solutions.first().and_then(|right| Case::take_right(&mut cases, right));
     let tries = Tries {
         step,
         session,
@@ -139,10 +141,25 @@ async fn try_all(
         waiting: RefCell::new(cases.into()),
         found: RefCell::new(verification),
     };
-    let more =
-        (1..seats).map(|_| async { tries.run_on(Seat::open(session, &lab.slug).await?).await });
-    let rest = futures_util::future::try_join_all(more);
-    futures_util::future::try_join(tries.run_on(first), rest).await.map(drop)
+    let on_first = async {
+        tries.all_on(&mut first).await?;
+        first.lanes = plan::LANES;
+        match &timed {
+            Some(case) => tries.one(case, &mut first).await,
+            None => Ok(()),
+        }
+    };
+    let more = (1..seats).map(|_| async {
+        let mut seat = Seat::open(session, &lab.slug).await?;
+        let done = tries.all_on(&mut seat).await;
+        let closed = seat.close().await;
+        done.and(closed)
+    });
+    futures_util::future::try_join(on_first, futures_util::future::try_join_all(more)).await?;
+    if timed.is_some() {
+        verification.check_seconds = first.timed_check().await?;
+    }
+    first.close().await
 }
 
 /// Each guard, and whether some wrong solution breaks it: this needs no seat.
@@ -206,14 +223,11 @@ struct Tries<'a> {
 
 impl Tries<'_> {
     /// One case after the other on one seat, as long as there are any.
-    async fn run_on(&self, mut seat: Seat) -> Result<()> {
-        let mut ended = Ok(());
-        while ended.is_ok() {
-            let Some(case) = self.waiting.borrow_mut().pop_front() else { break };
-            ended = self.one(&case, &mut seat).await;
+    async fn all_on(&self, seat: &mut Seat) -> Result<()> {
+        loop {
+            let Some(case) = self.waiting.borrow_mut().pop_front() else { return Ok(()) };
+            self.one(&case, seat).await?;
         }
-        let closed = seat.close().await;
-        ended.and(closed)
     }
 
     async fn one(&self, case: &Case<'_>, seat: &mut Seat) -> Result<()> {

@@ -2,7 +2,7 @@
 
 use std::cell::Cell;
 use std::collections::BTreeSet;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use super::judge::{self, Found};
 use crate::catalog::lab::Lab;
@@ -20,13 +20,15 @@ use crate::session::scratch::Scratch;
 use crate::session::start::{Started, Wanted};
 use crate::session::workspace;
 
-/// Several seats are at work: more lanes would cost what they save.
+/// While several seats are at work, more lanes would cost what they save.
 const LANES: u8 = 2;
 
 pub struct Seat {
     scratch: Scratch,
     pub lab: Lab,
     pub plan: Plan,
+    /// How many checks go on at the same time.
+    pub lanes: u8,
     /// The digest of its services as they were made.
     pristine: String,
     /// Something ran in the workbench, and may have left files and processes there.
@@ -43,7 +45,7 @@ impl Seat {
         match Self::start(&scratch, slug).await {
             Ok((lab, plan, pristine)) => {
                 let workbench_used = Cell::new(false);
-                Ok(Self { scratch, lab, plan, pristine, workbench_used })
+                Ok(Self { scratch, lab, plan, lanes: LANES, pristine, workbench_used })
             }
             Err(error) => {
                 scratch.remove().await?;
@@ -181,7 +183,14 @@ impl Seat {
     pub async fn check(&self, lab: &Lab) -> Result<Found> {
         let session = self.session();
         session.store.forget_progress()?;
-        Ok(judge::found(&session.check_in(LANES, lab, &self.plan.seat, None).await?))
+        Ok(judge::found(&session.check_in(self.lanes, lab, &self.plan.seat, None).await?))
+    }
+
+    /// How many seconds a check of the whole lab takes; none where not all of it passes.
+    pub async fn timed_check(&self) -> Result<Option<f64>> {
+        let began = Instant::now();
+        let found = self.check(&self.lab).await?;
+        Ok(judge::not_passed(&found).is_empty().then(|| began.elapsed().as_secs_f64()))
     }
 
     /// As [`Seat::check`], some tasks alone; what they need counts as passed.
