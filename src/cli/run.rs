@@ -57,6 +57,12 @@ impl Args {
             learner: self.keyed.learner.and(seed.learner),
             seed: self.keyed.seed.map(|_| seed.text),
         };
+        // A prompt can be read from a pipe, too.
+        let stays = !self.detach && !self.json && (console::user_attended() || self.plain);
+        let drawn = stays && !self.plain && screen::draws();
+        if drawn && let Some(task) = screen::preview(&session.store, &lab)? {
+            output::print_text(&task);
+        }
         let started = tokio::select! {
             started = session.start(&lab, wanted) => started,
             signal = interrupted() => {
@@ -67,11 +73,8 @@ impl Args {
         };
         session.events.shown().await;
         let started = started?;
-        // A prompt can be read from a pipe, too.
-        let stays = !self.detach && !self.json && (console::user_attended() || self.plain);
         if stays {
-            let plain = self.plain || !screen::draws();
-            return screen::run(session, started, plain).await;
+            return screen::run(session, started, !drawn).await;
         }
         if self.json {
             output::json(&started);

@@ -5,9 +5,15 @@ mod prompt;
 pub mod shell;
 mod visit;
 
+use console::style;
+
+use crate::catalog::lab::Lab;
 use crate::error::Result;
 use crate::session::Session;
 use crate::session::start::Started;
+use crate::session::status::place;
+use crate::store::Store;
+use crate::term;
 
 /// Shows a task and does what is asked, until the learner leaves; answers the exit code.
 ///
@@ -19,6 +25,19 @@ pub async fn run(session: Session, started: Started, plain: bool) -> Result<u8> 
     } else {
         live::run(session, started).await
     }
+}
+
+/// The task that the learner is at, to be read while the services come up; none where there is a seat to go on with.
+///
+/// # Errors
+/// The store cannot be read.
+pub fn preview(store: &Store, lab: &Lab) -> Result<Option<String>> {
+    if store.seat_of(&lab.slug)?.is_some_and(|seat| seat.ready) {
+        return Ok(None);
+    }
+    let (progress, spent) = (store.progress(&lab.slug)?, store.time(&lab.slug)?);
+    let task = prompt::view(lab, place(store, lab)?, &progress, spent, term::width());
+    Ok(Some(format!("{task}\n{}\n", style("To be read while the services come up.").dim())))
 }
 
 /// Whether the terminal can be drawn upon.

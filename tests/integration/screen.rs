@@ -37,6 +37,18 @@ fn progress(sandbox: &Sandbox, lab: &str, task: &str) -> Value {
 }
 
 #[test]
+fn the_first_task_is_there_to_be_read_while_the_services_come_up() {
+    let sandbox = Sandbox::with_fixture("labs");
+    let mut terminal = open(&sandbox, KEYS);
+    terminal.sees("To be read while the services come up.");
+    assert!(terminal.text().contains("The door is open"), "{}", terminal.text());
+    // Nothing is ready yet: the seat is recorded as such when everything answers.
+    assert_eq!(sandbox.json(&["status"])["seats"], Value::Array(Vec::new()));
+    terminal.sees("1. Open the door  1 point");
+    leave(&mut terminal);
+}
+
+#[test]
 fn checks_are_ticked_off_as_they_turn_true_and_a_pass_leads_on() {
     let sandbox = Sandbox::with_fixture("labs");
     let mut terminal = open(&sandbox, KEYS);

@@ -3,6 +3,8 @@
 mod keys;
 mod task;
 
+pub use task::view;
+
 use std::cell::Cell;
 use std::collections::BTreeMap;
 use std::path::Path;
