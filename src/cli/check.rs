@@ -5,15 +5,15 @@ use crate::error::Result;
 use crate::event::Events;
 use crate::report::text::{self, Detail};
 use crate::session::Session;
-use crate::term;
 use crate::term::signal::interrupted;
 use crate::verdict::Verdict;
 
 /// Check your work against the live services
 ///
-/// All tasks, or those of one name. Checks leave your data as it is: they drive your program against a copy of the
-/// service. A task that has passed once stays passed. Exit code 0 when all pass, 1 when some check fails, 3 when one
-/// could not be made.
+/// All tasks, or those of one name. Checks leave your data as it is: they drive
+/// your program against a copy of the service. A task that has passed once stays
+/// passed. Exit code 0 when all pass, 1 when some check fails, 3 when one could
+/// not be made.
 ///
 ///   labs check                    every task of the lab that runs
 ///   labs check redis-queues fifo --verbose
@@ -48,7 +48,7 @@ impl Args {
         } else {
             output::print_text(&text::lab(
                 &result,
-                Detail { verbose: self.verbose, width: term::width() },
+                Detail { verbose: self.verbose, ..Detail::brief() },
             ));
         }
         Ok(match result.verdict {

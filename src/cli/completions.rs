@@ -14,7 +14,8 @@ use crate::store::Store;
 /// The variable by which a shell asks for completions.
 pub const VARIABLE: &str = "LABS_COMPLETE";
 
-/// Print what makes a shell complete the command line, with the names of labs and tasks
+/// Print what makes a shell complete the command line, with the names of labs and
+/// tasks
 ///
 /// bash:  source <(labs completions bash)      in ~/.bashrc
 /// zsh:   source <(labs completions zsh)       in ~/.zshrc
@@ -53,11 +54,19 @@ pub fn labs(typed: &OsStr) -> Vec<CompletionCandidate> {
     begins_with(catalog().slugs(), typed)
 }
 
-/// The names of the labs, and of the tasks of the labs that run.
+/// The names of the labs, and of the tasks of the labs that run; behind the name of a lab, of its tasks.
 pub fn labs_and_tasks(typed: &OsStr) -> Vec<CompletionCandidate> {
-    let mut names = catalog().slugs();
-    names.extend(of_seats(|lab| lab.tasks.iter().map(|task| task.id.value.clone()).collect()));
-    begins_with(names, typed)
+    let tasks = |lab: &Lab| lab.tasks.iter().map(|task| task.id.value.clone()).collect();
+    let catalog = catalog();
+    let labs = catalog.slugs();
+    // The words typed so far are this process's own arguments; the last one is being typed.
+    let words: Vec<String> = std::env::args().collect();
+    let named = words.iter().rev().skip(1).find(|word| labs.contains(word));
+    let candidates = match named.and_then(|lab| catalog.lab(lab).ok()) {
+        Some(lab) => tasks(&lab),
+        None => labs.into_iter().chain(of_seats(tasks)).collect(),
+    };
+    begins_with(candidates, typed)
 }
 
 /// The names of the services of the labs that run, and of the workbench.

@@ -7,7 +7,7 @@ use serde::Serialize;
 use super::output;
 use crate::catalog::Catalog;
 use crate::engine::{Engine, EngineInfo};
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::image::{self, Images};
 use crate::session::disk::room;
 use crate::store::Store;
@@ -96,14 +96,14 @@ async fn findings(catalog: &Catalog) -> Vec<Finding> {
     let engine = match Engine::connect() {
         Ok(engine) => engine,
         Err(error) => {
-            findings.extend([tried("engine", Err(error)), terminal()]);
+            findings.extend(without_engine(error));
             return findings;
         }
     };
     let info = match engine.info().await {
         Ok(info) => info,
         Err(error) => {
-            findings.extend([tried("engine", Err(error)), terminal()]);
+            findings.extend(without_engine(error));
             return findings;
         }
     };
@@ -158,6 +158,16 @@ fn record(folder: &Path) -> Finding {
         return warn("record", detail, "progress cannot be recorded on a full disk: free some");
     }
     ok("record", detail)
+}
+
+/// What can be said all the same.
+fn without_engine(error: Error) -> Vec<Finding> {
+    const ASKED: [&str; 6] = ["permission", "limits", "memory", "disk", "clock", "images"];
+    let unknown = |name| Finding { state: State::Warn, ..ok(name, "not known: no engine answers") };
+    let mut findings = vec![tried("engine", Err(error))];
+    findings.extend(ASKED.map(unknown));
+    findings.push(terminal());
+    findings
 }
 
 /// The engine has answered, so this user may use it.

@@ -4,10 +4,12 @@ use crate::error::Result;
 use crate::event::Events;
 use crate::session::Session;
 
-/// Remove what a crash or an interruption left behind, and seats that nobody has used for long
+/// Remove what a crash or an interruption left behind, and seats that nobody has
+/// used for long
 ///
-/// A seat is kept for 30 days after its last use, or as long as LABS_LEASE says (LABS_LEASE=12h). Other commands that talk
-/// to the engine remove those past it too. Where nobody types for long, a line for cron:
+/// A seat is kept for 30 days after its last use, or as long as LABS_LEASE says
+/// (LABS_LEASE=12h). Other commands that talk to the engine remove those past it
+/// too. Where nobody types for long, a line for cron:
 ///
 ///   0 4 * * *  /path/to/labs gc     ('command -v labs' says the path; docs/running.md has a timer of systemd)
 #[derive(Debug, clap::Args)]

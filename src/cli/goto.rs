@@ -137,7 +137,7 @@ impl Solving<'_> {
         if result.verdict == Verdict::Pass {
             return Ok(());
         }
-        let detail = Detail { verbose: false, width: term::width() };
+        let detail = Detail::brief();
         Err(Error::usage(format!("The solution of {} does not pass here", task.id.value))
             .because(console::strip_ansi_codes(&text::lab(&result, detail)).into_owned())
             .help(format!(

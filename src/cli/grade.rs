@@ -22,10 +22,11 @@ use crate::verdict::{BatchResult, Verdict};
 
 /// Grade what somebody else made, on a seat of its own
 ///
-/// The files go into the workspace of a seat that is thrown away afterwards, the script apply.sh among them is run, and
-/// all is checked. With --submissions every folder in DIR is graded by itself; a batch that was ended goes on where it
-/// stopped. Exit code 0 when all checks pass, 1 when some fail, 3 when it could not be graded; of a batch 0 unless
-/// something could not be graded.
+/// The files go into the workspace of a seat that is thrown away afterwards, the
+/// script apply.sh among them is run, and all is checked. With --submissions
+/// every folder in DIR is graded by itself; a batch that was ended goes on where
+/// it stopped. Exit code 0 when all checks pass, 1 when some fail, 3 when it
+/// could not be graded; of a batch 0 unless something could not be graded.
 ///
 ///   labs grade redis-queues --submission ada/
 ///   labs grade redis-queues --submissions handed-in/ --format junit --jobs 2

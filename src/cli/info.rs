@@ -76,7 +76,10 @@ impl Args {
         ));
         text.push_str(&format!("images: about {megabytes} MB on disk, shared with other labs\n"));
         if !lab.packages.python.is_empty() {
-            let packages = format!("packages: {}", lab.packages.pins().join(", "));
+            let packages = format!(
+                "packages: {} from PyPI, with which the solutions are tried (--json names them)",
+                lab.packages.pins().len()
+            );
             text.push_str(&format!("{}\n", term::wrapped(&packages, 0, width)));
         }
         text.push('\n');

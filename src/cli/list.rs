@@ -68,7 +68,7 @@ impl Args {
             return code;
         }
         let widest = entries.iter().map(|e| e.lab.len()).max().unwrap_or(0);
-        let wide = term::columns() >= 80;
+        let (wide, narrow) = (term::columns() >= 100, term::columns() < 80);
         let mut text = String::new();
         for topic in topics(&entries) {
             text.push_str(&format!("{}\n", style(visible(topic)).bold()));
@@ -83,12 +83,13 @@ impl Args {
                 // Where there is little room its first letters are enough.
                 let level = e.level.to_string();
                 line.push_str(&if wide { format!("{level:<12} ") } else { format!("{level:.3} ") });
-                line.push_str(&format!(
-                    "{:>3} min {:>3} points  {}",
-                    e.minutes,
-                    e.points,
-                    visible(&e.title)
-                ));
+                line.push_str(&format!("{:>3} min", e.minutes));
+                if wide {
+                    line.push_str(&format!(" {:>3} points", e.points));
+                }
+                if !narrow {
+                    line.push_str(&format!("  {}", visible(&e.title)));
+                }
                 text.push_str(&format!("{}\n", term::cut(&line)));
             }
         }

@@ -143,7 +143,7 @@ fn must_be_a_folder(labs_dir: &Path) -> Result<()> {
 
 /// Runs a command while its progress is shown; what is left of that on the screen goes before an error comes.
 async fn dispatch(command: Command, catalog: Catalog) -> Result<u8> {
-    let progress = Progress::start();
+    let progress = Progress::start(command.redraws());
     let cleans_up = command.cleans_up();
     let sweeps = command.asks_the_engine().then(|| catalog.clone());
     let result = tokio::select! {
@@ -227,6 +227,11 @@ impl Command {
                 | Self::Grade(_)
                 | Self::Author(_)
         )
+    }
+
+    /// Whether lines may be redrawn.
+    fn redraws(&self) -> bool {
+        !matches!(self, Self::Run(args) if args.plain)
     }
 
     /// Whether it talks to the engine anyway.

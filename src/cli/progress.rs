@@ -29,7 +29,7 @@ pub struct Args {
 enum Command {
     /// Write all progress as one JSON document
     Export {
-        /// The file to write; it must not exist [default: standard output]
+        /// The file to write, which must not exist, or - for standard output [default: -]
         file: Option<PathBuf>,
     },
     /// Add the progress of an exported document to what is here; nothing is counted twice
@@ -80,7 +80,7 @@ fn show(catalog: &Catalog, json: bool) -> Result<u8> {
 
 fn export(file: Option<PathBuf>) -> Result<u8> {
     let progress = Store::open()?.export()?;
-    let Some(path) = file else {
+    let Some(path) = file.filter(|path| path.as_os_str() != "-") else {
         output::json(&progress);
         return Ok(0);
     };

@@ -9,9 +9,11 @@ use crate::event::Events;
 use crate::session::Session;
 use crate::session::reset::Workspace;
 
-/// Start a lab afresh: services and data anew, your files moved aside, passed tasks kept
+/// Start a lab afresh: services and data anew, your files moved aside, passed
+/// tasks kept
 ///
-/// It asks first. Nothing of yours is deleted: the old workspace is moved aside, and where to is said.
+/// It asks first. Nothing of yours is deleted: the old workspace is moved aside,
+/// and where to is said.
 #[derive(Debug, clap::Args)]
 #[command(verbatim_doc_comment)]
 pub struct Args {

@@ -8,10 +8,12 @@ use crate::event::Events;
 use crate::session::Session;
 use crate::session::plan::WORKBENCH;
 
-/// Restart a service; its data stays where the service keeps it. Or the workbench: what runs in it ends
+/// Restart a service; its data stays where the service keeps it. Or the
+/// workbench: what runs in it ends
 ///
-/// It returns when the service answers again. One that does not is explained by the last lines of its log;
-/// 'labs shell SERVICE --repair' opens a shell at its data.
+/// It returns when the service answers again. One that does not is explained by
+/// the last lines of its log; 'labs shell SERVICE --repair' opens a shell at its
+/// data.
 #[derive(Debug, clap::Args)]
 #[command(verbatim_doc_comment)]
 pub struct Args {

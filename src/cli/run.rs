@@ -18,10 +18,11 @@ use crate::term::signal::interrupted;
 
 /// Start a lab, or go on with it
 ///
-/// In a terminal it becomes the place to work in: the task, its checks as they turn true, the keys at the bottom. With
-/// --detach or --json, or where there is no terminal, it says how everything is reached and returns. Leaving the screen
-/// leaves the seat running; 'labs stop' ends it. Images that are missing are built first; how long that takes is said
-/// before.
+/// In a terminal it becomes the place to work in: the task, its checks as they
+/// turn true, the keys at the bottom. With --detach or --json, or where there is
+/// no terminal, it says how everything is reached and returns. Leaving the screen
+/// leaves the seat running; 'labs stop' ends it. Images that are missing are
+/// built first; how long that takes is said before.
 ///
 ///   labs run redis-queues
 ///   labs run redis-queues --detach --workspace ~/work
@@ -39,7 +40,7 @@ pub struct Args {
     workspace: Option<PathBuf>,
     /// Lines and a prompt in place of the screen that is redrawn
     #[arg(long)]
-    plain: bool,
+    pub plain: bool,
     #[command(flatten)]
     keyed: Keyed,
     /// Print one JSON document (implies --detach)

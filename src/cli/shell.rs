@@ -12,9 +12,9 @@ use crate::session::plan::{Member, Plan, WORKBENCH};
 
 /// Open a shell beside the services, or a service's own client
 ///
-/// The shell is in the workbench: a container on the seat's network with your workspace and the clients of the
-/// services. From there services are reached by their names, such as 'redis-cli -h redis'. Its exit code is that of the
-/// shell.
+/// The shell is in the workbench: a container on the seat's network with your
+/// workspace and the clients of the services. From there services are reached by
+/// their names, such as 'redis-cli -h redis'. Its exit code is that of the shell.
 ///
 ///   labs shell                    the workbench
 ///   labs shell redis              redis-cli, connected

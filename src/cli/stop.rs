@@ -9,8 +9,9 @@ use crate::session::Session;
 
 /// End a lab: its containers and their data go, your workspace and progress stay
 ///
-/// 'labs run' begins again with fresh services and your files. To leave for a while there is no need to stop: a seat
-/// that is not used for 30 days is removed by itself.
+/// 'labs run' begins again with fresh services and your files. To leave for a
+/// while there is no need to stop: a seat that is not used for 30 days is removed
+/// by itself.
 #[derive(Debug, clap::Args)]
 #[command(verbatim_doc_comment)]
 pub struct Args {

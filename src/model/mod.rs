@@ -28,11 +28,11 @@ pub use history::{Action, History, Lease, Operation, Outcome};
 pub use judgement::{Judgement, Violation};
 pub use render::render;
 
-/// One line a model: its variant, its name in a lab, its function.
+/// Of each model: its variant, its name in a lab, what it promises, its function.
 macro_rules! models {
-    ($($(#[$doc:meta])* $variant:ident = $name:literal => $check:path,)+) => {
+    ($($variant:ident = $name:literal, $promise:literal => $check:path,)+) => {
         #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-        pub enum Model { $($(#[$doc])* $variant,)+ }
+        pub enum Model { $(#[doc = $promise] $variant,)+ }
 
         impl Model {
             pub const ALL: &[Self] = &[$(Self::$variant),+];
@@ -40,6 +40,11 @@ macro_rules! models {
             /// As labs write it.
             pub fn name(self) -> &'static str {
                 match self { $(Self::$variant => $name,)+ }
+            }
+
+            /// What holds of a history that it allows, in words for a learner.
+            pub fn promise(self) -> &'static str {
+                match self { $(Self::$variant => $promise,)+ }
             }
 
             /// Holds a history against the model.
@@ -51,22 +56,22 @@ macro_rules! models {
 }
 
 models! {
-    /// First in, first out.
-    Fifo = "fifo" => fifo::check,
-    /// Last in, first out.
-    Lifo = "lifo" => lifo::check,
-    /// The lowest rank first; first in, first out among equals.
-    Priority = "priority" => priority::check,
-    /// Nothing is lost, and nothing comes again once it was acknowledged.
-    AtLeastOnce = "at-least-once" => at_least_once::check,
-    /// What is published reaches everyone subscribed at that moment, once, in one order.
-    FanOut = "fan-out" => fan_out::check,
-    /// One more or one less at a time: never below zero, none lost.
-    Counter = "counter" => counter::check,
-    /// One holder at a time; who releases is the holder; what is free can be had.
-    Mutex = "mutex" => mutex::check,
-    /// A read gives what was written last.
-    Register = "register" => register::check,
+    Fifo = "fifo", "first in, first out"
+        => fifo::check,
+    Lifo = "lifo", "last in, first out"
+        => lifo::check,
+    Priority = "priority", "the lowest rank first; first in, first out among equals"
+        => priority::check,
+    AtLeastOnce = "at-least-once", "nothing is lost, and nothing comes again once it was acknowledged"
+        => at_least_once::check,
+    FanOut = "fan-out", "what is published reaches everyone subscribed at that moment, once, in one order"
+        => fan_out::check,
+    Counter = "counter", "one more or one less at a time: never below zero, none lost"
+        => counter::check,
+    Mutex = "mutex", "one holder at a time; who releases is the holder; what is free can be had"
+        => mutex::check,
+    Register = "register", "a read gives what was written last"
+        => register::check,
 }
 
 impl fmt::Display for Model {

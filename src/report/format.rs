@@ -4,7 +4,6 @@ use clap::ValueEnum;
 
 use super::text::Detail;
 use super::{gradescope, json, junit, text};
-use crate::term;
 use crate::verdict::Grade;
 
 /// What a grade can be written as.
@@ -24,7 +23,7 @@ impl Format {
     /// A grade in this format; text is styled where stdout is.
     pub fn export(self, grade: &Grade) -> String {
         match self {
-            Self::Text => text::grade(grade, Detail { verbose: true, width: term::width() }),
+            Self::Text => text::grade(grade, Detail { verbose: true, ..Detail::brief() }),
             Self::Json => json::grade(grade),
             Self::Junit => junit::grade(grade),
             Self::Gradescope => gradescope::grade(grade),

@@ -25,10 +25,10 @@ pub struct Progress {
 }
 
 impl Progress {
-    /// Begins to show; redrawn on a terminal, as lines elsewhere.
-    pub fn start() -> Self {
+    /// Begins to show: redrawn on a terminal that can be, if it may be, as lines elsewhere.
+    pub fn start(redrawn: bool) -> Self {
         let (events, receiver) = Events::channel();
-        Self { events, shown: tokio::spawn(show(receiver)) }
+        Self { events, shown: tokio::spawn(show(receiver, redrawn)) }
     }
 
     pub fn events(&self) -> Events {
@@ -42,8 +42,8 @@ impl Progress {
     }
 }
 
-async fn show(mut receiver: UnboundedReceiver<Event>) {
-    let mut screen = Screen::new();
+async fn show(mut receiver: UnboundedReceiver<Event>, redrawn: bool) {
+    let mut screen = Screen::new(redrawn);
     while let Some(event) = receiver.recv().await {
         screen.take(event);
     }
@@ -63,9 +63,13 @@ struct Step {
 }
 
 impl Screen {
-    fn new() -> Self {
+    fn new(redrawn: bool) -> Self {
         let attended = console::Term::stderr().features().is_attended();
-        Self { bars: attended.then(MultiProgress::new), steps: HashMap::new() }
+        let dumb = std::env::var_os("TERM").is_some_and(|term| term == "dumb");
+        Self {
+            bars: (attended && redrawn && !dumb).then(MultiProgress::new),
+            steps: HashMap::new(),
+        }
     }
 
     fn take(&mut self, event: Event) {
@@ -117,8 +121,8 @@ impl Screen {
         step.bar.set_position(done);
         let alone = step.bar.length().is_none();
         step.bar.set_message(if alone { format!("{name}  {text}") } else { text.to_owned() });
-        // Where nothing is redrawn, a line for each piece of work done is enough.
-        if self.bars.is_none() && step.said != Some(done) {
+        // Where nothing is redrawn, a line for each piece of longer work is enough.
+        if self.bars.is_none() && step.said != Some(done) && step.began.elapsed() >= WORTH_A_LINE {
             eprintln!("{}", fitted(&format!("{name}: {text}")));
             step.said = Some(done);
         }

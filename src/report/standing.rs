@@ -164,7 +164,7 @@ impl Standing {
         }
         match &self.next {
             Some(Next { lab, task }) => text.push_str(&format!(
-                "\n{} {task} of {lab}: labs run {lab}\n",
+                "\n{} {lab}, task {task}: labs run {lab}\n",
                 style("Next:").bold()
             )),
             None => text.push_str("\nEvery task of every lab has passed.\n"),
@@ -265,7 +265,7 @@ mod tests {
     fn who_begins_is_sent_to_the_easiest_lab() {
         assert_eq!(
             standing(&[]).text(),
-            "Nothing has been checked yet.\n\nNext: a of easy: labs run easy\n"
+            "Nothing has been checked yet.\n\nNext: easy, task a: labs run easy\n"
         );
     }
 
@@ -290,7 +290,7 @@ mod tests {
              Four weeks  ·························▁▂·  1 passed\n\
              In a row    2 days, 3 days at the longest\n\
              \n\
-             Next: b of easy: labs run easy\n"
+             Next: easy, task b: labs run easy\n"
         );
     }
 

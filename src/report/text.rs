@@ -6,8 +6,7 @@ use console::{Style, style};
 
 use crate::probe::finding::Failure;
 use crate::term::escape::visible;
-use crate::term::markdown;
-use crate::term::{folded, wrapped};
+use crate::term::{self, folded, folded_command, markdown, wrapped};
 use crate::verdict::{BatchResult, CheckResult, Grade, LabResult, Row, TaskResult, Verdict};
 
 /// Longer values are shortened unless `--verbose` asks for all.
@@ -24,6 +23,15 @@ const VALUE: usize = 15;
 pub struct Detail {
     pub verbose: bool,
     pub width: usize,
+    /// On a screen that is drawn no line may be wider, and a key shows the rest.
+    pub drawn: bool,
+}
+
+impl Detail {
+    /// What suffices, as wide as the terminal.
+    pub fn brief() -> Self {
+        Self { verbose: false, width: term::width(), drawn: false }
+    }
 }
 
 /// The whole of a check, task by task, with a summary line.
@@ -43,10 +51,9 @@ pub fn lab(result: &LabResult, detail: Detail) -> String {
     out
 }
 
-/// What of a task has not passed, and why; nothing where all has.
-pub fn failed(result: &TaskResult, detail: Detail) -> String {
-    let failed = result.checks.iter().filter(|check| check.verdict != Verdict::Pass);
-    failed.map(|failed| check(failed, &result.checks, detail)).collect()
+/// Why a check of a task has not passed; nothing where it has.
+pub fn why(check: &CheckResult, of: &TaskResult, detail: Detail) -> String {
+    reason(check, blocked_by(check, &of.checks).as_deref(), detail)
 }
 
 /// One task with all its checks.
@@ -98,7 +105,7 @@ pub fn remarks(grade: &Grade) -> Vec<String> {
 
 /// Why a check has not passed, in full and unstyled, as other formats carry it.
 pub fn plain_reason(result: &CheckResult) -> String {
-    let detail = Detail { verbose: true, width: PLAIN_WIDTH };
+    let detail = Detail { verbose: true, width: PLAIN_WIDTH, drawn: false };
     let styled = reason(result, result.blocked_by.as_deref(), detail);
     textwrap::dedent(&console::strip_ansi_codes(&styled)).trim_end().to_owned()
 }
@@ -190,12 +197,15 @@ fn check(result: &CheckResult, among: &[CheckResult], detail: Detail) -> String 
     };
     let claim = wrapped(&result.claim, 4, detail.width);
     let claim = claim.trim_start();
-    // Who reads this has seen what the other check claims, and not its id.
+    let reason = reason(result, blocked_by(result, among).as_deref(), detail);
+    format!("  {} {claim}\n{figures}{reason}", mark(result.verdict))
+}
+
+/// What a check waits for. Who reads this has seen what the other check claims, and not its id.
+fn blocked_by(result: &CheckResult, among: &[CheckResult]) -> Option<String> {
     let other = result.blocked_by.as_deref().and_then(|by| by.strip_prefix("check "));
     let other = other.and_then(|id| among.iter().find(|check| check.id == id));
-    let blocked_by = other.map(|check| format!("“{}”", check.claim)).or(result.blocked_by.clone());
-    let reason = reason(result, blocked_by.as_deref(), detail);
-    format!("  {} {claim}\n{figures}{reason}", mark(result.verdict))
+    other.map(|check| format!("“{}”", check.claim)).or(result.blocked_by.clone())
 }
 
 /// Why a check has not passed, line by line.
@@ -205,9 +215,10 @@ fn reason(result: &CheckResult, blocked_by: Option<&str>, detail: Detail) -> Str
         out.push_str(&evidence(failure, detail));
     }
     if let Some(text) = &result.misconception {
-        let rendered = markdown::render(text, detail.width.saturating_sub(6));
-        for line in rendered.lines() {
-            let _ = writeln!(out, "      {line}");
+        let rendered = markdown::render(text, detail.width.saturating_sub(VALUE));
+        for (at, line) in rendered.trim_end().lines().enumerate() {
+            let name = if at == 0 { "why" } else { "" };
+            let _ = writeln!(out, "      {} {line}", name_of(name));
         }
     }
     if let Some(by) = blocked_by {
@@ -241,16 +252,29 @@ fn evidence(failure: &Failure, detail: Detail) -> String {
         }
     }
     for line in &e.history {
-        let _ = writeln!(out, "      {} {}", style("│").dim(), visible(line));
+        let mut line = visible(line);
+        // The columns give way where there is no room for them.
+        if detail.drawn && console::measure_text_width(&line) + 8 > detail.width {
+            line = line
+                .split("   ")
+                .map(str::trim)
+                .filter(|part| !part.is_empty())
+                .collect::<Vec<_>>()
+                .join("  ");
+        }
+        let _ = writeln!(out, "      {} {line}", style("│").dim());
     }
     if let Some(output) = &e.output {
         field(&mut out, "output", output, detail);
     }
     if let Some(line) = &e.reproduce {
-        // In one piece, whatever its length: it is there to be copied.
-        let next = format!("\n{}labs ", " ".repeat(VALUE));
-        let lines = visible(line).replace("\nlabs ", &next);
-        let _ = writeln!(out, "      {} {lines}", name_of("try"));
+        // It is there to be copied: in one piece, or in lines that a shell puts together again.
+        let room = if detail.drawn { detail.width.saturating_sub(VALUE) } else { usize::MAX };
+        let line = visible(line).replace("\nlabs ", "\0labs ");
+        let lines = line.split('\0').flat_map(|line| folded_command(line, room));
+        let lines: Vec<String> = lines.collect();
+        let next = format!("\n{}", " ".repeat(VALUE));
+        let _ = writeln!(out, "      {} {}", name_of("try"), lines.join(&next));
     }
     out
 }
@@ -258,7 +282,11 @@ fn evidence(failure: &Failure, detail: Detail) -> String {
 fn field(out: &mut String, name: &str, value: &str, detail: Detail) {
     let value = visible(&shorten(value, detail));
     // In full means in one piece too: it may be searched, copied, read by a program.
-    let room = if detail.verbose { usize::MAX } else { detail.width.saturating_sub(VALUE) };
+    let room = if detail.verbose && !detail.drawn {
+        usize::MAX
+    } else {
+        detail.width.saturating_sub(VALUE)
+    };
     let mut lines = value.lines().flat_map(|line| folded(line, room));
     let first = lines.next().unwrap_or_default();
     let _ = writeln!(out, "      {} {first}", name_of(name));
@@ -277,6 +305,7 @@ fn shorten(value: &str, detail: Detail) -> String {
     if detail.verbose || length <= SHORT {
         return value.to_owned();
     }
+    let all = if detail.drawn { "'e'" } else { "--verbose" };
     let whole = value.trim_end().lines().rev().scan(0, |taken, line| {
         *taken += line.chars().count() + 1;
         (*taken <= SHORT).then_some(line)
@@ -286,10 +315,10 @@ fn shorten(value: &str, detail: Detail) -> String {
         last.reverse();
         let last = last.join("\n");
         let more = length - last.chars().count();
-        return format!("({more} more characters: --verbose) …\n{last}");
+        return format!("({more} more characters: {all}) …\n{last}");
     }
     let head: String = value.chars().take(SHORT).collect();
-    format!("{head} … ({} more characters: --verbose)", length - SHORT)
+    format!("{head} … ({} more characters: {all})", length - SHORT)
 }
 
 fn mark(verdict: Verdict) -> String {
@@ -309,7 +338,7 @@ mod tests {
 
     fn shown(evidence: Evidence, width: usize) -> String {
         let failure = Failure { code: "value".to_owned(), evidence };
-        let text = super::evidence(&failure, Detail { verbose: false, width });
+        let text = super::evidence(&failure, Detail { verbose: false, width, drawn: false });
         console::strip_ansi_codes(&text).into_owned()
     }
 
@@ -337,7 +366,7 @@ mod tests {
 
     #[test]
     fn of_a_long_log_the_last_lines_are_shown_and_of_a_long_line_the_beginning() {
-        let detail = Detail { verbose: false, width: 80 };
+        let detail = Detail { verbose: false, width: 80, drawn: false };
         let log: String = (1..=100).map(|n| format!("line {n} of a log\n")).collect();
         let shown = shorten(&log, detail);
         assert!(shown.starts_with('(') && shown.ends_with("\nline 100 of a log"), "{shown}");

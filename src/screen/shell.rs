@@ -50,7 +50,7 @@ pub async fn run(engine: &Engine, container: &str, mut spec: ExecSpec) -> Result
 /// The service runs or keeps no data; the engine refuses.
 pub async fn repair(session: &Session, plan: &Plan, member: &Member) -> Result<()> {
     let spec = session.begin_repair(plan, member).await?;
-    let says = format!("The data of {}: 'exit' starts it again.", member.name);
+    let says = format!("You are at the data of {0}; 'exit' starts {0} again.", member.name);
     crate::term::print(&format!("\n{}\n", console::style(says).dim()));
     let code = run(&session.engine, &spec.name, ExecSpec::new(["bash"])).await;
     session.end_repair(&spec).await?;

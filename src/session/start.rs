@@ -15,6 +15,7 @@ use super::{Session, lease, workspace};
 use crate::catalog::lab::Lab;
 use crate::engine::{ContainerSpec, ContainerState, Network, Subnet};
 use crate::error::{Error, Result};
+use crate::event::Event;
 use crate::probe::service::{self, Addresses, Service};
 use crate::ready;
 use crate::store::SeatRow;
@@ -33,7 +34,7 @@ pub struct Wanted {
 }
 
 /// A running seat, and how to reach it.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Clone, Serialize)]
 pub struct Started {
     pub seat: SeatRow,
     /// The lab as this seat sees it.
@@ -332,7 +333,7 @@ impl Session {
             self.fill(lab, member, &*service).await?;
             self.store.note_resource(kind, &name, DONE)
         };
-        self.events.step(format!("{} set-up", member.name), work).await
+        self.events.step(set_up_step(member), work).await
     }
 
     /// Sends a service the commands of the lab's set-up. Its books begin after them: they are the learner's.
@@ -342,13 +343,24 @@ impl Session {
         member: &Member,
         service: &dyn Service,
     ) -> Result<()> {
-        for command in set_up_of(lab, member) {
+        let total = set_up_of(lab, member).count() as u64;
+        for (done, command) in (1..).zip(set_up_of(lab, member)) {
             let words =
                 command.iter().map(|w| lab.variables.render(w)).collect::<Result<Vec<_>>>()?;
             service.demand(&words).await?;
+            self.events.send(Event::Progress {
+                step: set_up_step(member),
+                text: format!("command {done} of {total}"),
+                done,
+                total: Some(total),
+            });
         }
         service.forget_books().await
     }
+}
+
+fn set_up_step(member: &Member) -> String {
+    format!("{} set-up", member.name)
 }
 
 /// The commands of the set-up that a service gets.

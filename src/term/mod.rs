@@ -50,7 +50,12 @@ pub fn print_as_it_is(text: &str) {
 
 /// How much of something is done, in so many columns.
 pub fn bar(done: usize, all: usize, width: usize) -> String {
-    let full = (done.min(all) * width).checked_div(all).unwrap_or(0);
+    // A beginning is seen, and so is that something is left.
+    let full = match done {
+        0 => 0,
+        done if done >= all => width,
+        done => (done * width / all).clamp(1, width - 1),
+    };
     format!("{}{}", "█".repeat(full), "░".repeat(width - full))
 }
 
@@ -100,6 +105,37 @@ pub fn fit(line: &str, width: usize) -> Vec<String> {
     textwrap::wrap(line, options).into_iter().map(Into::into).collect()
 }
 
+/// A command line in lines of so many columns that are put together again, by a shell between its words, by Python
+/// between the statements of a program in quotes.
+pub fn folded_command(line: &str, width: usize) -> Vec<String> {
+    let program = line.contains("python3 -c ");
+    let (mut quoted, mut before) = (false, ' ');
+    let words = line.split(|c| {
+        quoted ^= c == '\'';
+        let ends_statement = std::mem::replace(&mut before, c) == ';';
+        c == ' ' && (!quoted || program && ends_statement)
+    });
+    let mut lines: Vec<String> = Vec::new();
+    for word in words {
+        // Room for the sign that the command goes on.
+        let wide = |last: &String| {
+            console::measure_text_width(last) + console::measure_text_width(word) + 3 > width
+        };
+        match lines.last_mut() {
+            Some(last) if wide(last) => {
+                last.push_str(" \\");
+                lines.push(word.to_owned());
+            }
+            Some(last) => {
+                last.push(' ');
+                last.push_str(word);
+            }
+            None => lines.push(word.to_owned()),
+        }
+    }
+    lines
+}
+
 /// A command line that a shell takes apart into the same words.
 pub fn shell_line(words: &[String]) -> String {
     let plain = |c: char| c.is_ascii_alphanumeric() || "-_./:=@%+,".contains(c);
@@ -115,7 +151,21 @@ pub fn shell_line(words: &[String]) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::{fit, folded};
+    use super::{fit, folded, folded_command};
+
+    #[test]
+    fn a_command_is_parted_between_its_words_and_goes_on_behind_a_backslash() {
+        let line = "labs exec workbench -- python3 -c 'import a; b'";
+        let folded = ["labs exec workbench -- \\", "python3 -c 'import a; b'"];
+        assert_eq!(folded_command(line, 27), folded);
+        let by_statement = ["labs exec workbench \\", "-- python3 -c \\", "'import a; b'"];
+        assert_eq!(folded_command(line, 22), by_statement);
+        let folded = ["python3 -c \\", "'import a; \\", "b; c'"];
+        assert_eq!(folded_command("python3 -c 'import a; b; c'", 14), folded);
+        // Elsewhere what is in quotes stays in one piece.
+        assert_eq!(folded_command("eval 'a; b'", 4), ["eval \\", "'a; b'"]);
+        assert_eq!(folded_command("one two", 80), ["one two"]);
+    }
 
     #[test]
     fn a_line_that_does_not_fit_goes_on_below_and_loses_nothing() {

@@ -21,7 +21,7 @@ fn progress_is_shown_and_moves_to_another_machine() {
     let shown = here.ok(&["progress"]).stdout;
     let line = "tiny-keys  ████░░░░  1/2    1 of 3 points, 2 checks, 1 hint";
     assert!(shown.contains(line), "{shown}");
-    assert!(shown.contains("Next: shelf of tiny-keys: labs run tiny-keys"), "{shown}");
+    assert!(shown.contains("Next: tiny-keys, task shelf: labs run tiny-keys"), "{shown}");
 
     let moved = here.home().join("progress.json");
     here.ok(&["progress", "export", moved.to_str().unwrap()]);

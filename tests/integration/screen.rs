@@ -21,6 +21,13 @@ def take():
 
 /// A terminal with a lab's screen on it.
 fn open(sandbox: &Sandbox, lab: &str) -> Terminal {
+    let terminal = open_at_once(sandbox, lab);
+    terminal.sees("q quit");
+    terminal
+}
+
+/// The same, where nothing is ready yet.
+fn open_at_once(sandbox: &Sandbox, lab: &str) -> Terminal {
     let mut command = sandbox.command(&["run", lab]);
     command.env("TERM", "xterm-256color");
     Terminal::open(command, 24, 80)
@@ -39,7 +46,7 @@ fn progress(sandbox: &Sandbox, lab: &str, task: &str) -> Value {
 #[test]
 fn the_first_task_is_there_to_be_read_while_the_services_come_up() {
     let sandbox = Sandbox::with_fixture("labs");
-    let mut terminal = open(&sandbox, KEYS);
+    let mut terminal = open_at_once(&sandbox, KEYS);
     terminal.sees("To be read while the services come up.");
     assert!(terminal.text().contains("The door is open"), "{}", terminal.text());
     // Nothing is ready yet: the seat is recorded as such when everything answers.
@@ -122,6 +129,53 @@ fn a_screen_goes_where_another_labs_has_gone() {
 }
 
 #[test]
+fn a_seat_that_was_ended_elsewhere_is_said_to_be_and_another_is_begun_with_a_key() {
+    let sandbox = Sandbox::with_fixture("labs");
+    let mut terminal = open(&sandbox, QUEUE);
+    terminal.sees("1. A queue");
+    // Where the service of the seat that is recorded is reached, once it is.
+    let address = || {
+        let parts = &sandbox.json(&["status"])["seats"][0]["parts"];
+        parts[0]["address"].as_str().map(str::to_owned)
+    };
+    let shows =
+        |terminal: &Terminal| address().is_some_and(|address| terminal.text().contains(&address));
+    let first = address();
+    sandbox.ok(&["stop", QUEUE]);
+    terminal.sees("Another labs has ended the seat: 'u' starts a new one, 'q' leaves.");
+    terminal.types("u");
+    until("the new one is shown", || address() != first && shows(&terminal));
+    // What is checked is the new one.
+    sandbox.write(QUEUE, "queue.py", RIGHT);
+    terminal.sees("★ Passed: 3 points");
+    // One that another labs has begun is gone on with.
+    let second = address();
+    sandbox.ok(&["stop", QUEUE]);
+    sandbox.ok(&["run", QUEUE, "--detach"]);
+    until("that one is shown", || address() != second && shows(&terminal));
+    terminal.types("c");
+    terminal.sees("checking this task");
+    terminal.sees("Enter goes on to the next task.");
+    leave(&mut terminal);
+}
+
+#[test]
+fn lines_alone_are_printed_where_nothing_may_be_redrawn() {
+    let sandbox = Sandbox::with_fixture("labs");
+    let mut command = sandbox.command(&["run", KEYS, "--plain"]);
+    command.env("TERM", "xterm-256color").env("NO_COLOR", "1");
+    let mut terminal = Terminal::open(command, 24, 80);
+    terminal.reads("1 of 2");
+    terminal.enters("check");
+    terminal.reads("redis answers nothing");
+    terminal.enters("quit");
+    terminal.reads("The seat goes on running.");
+    assert_eq!(terminal.end(), 0);
+    let printed = terminal.printed();
+    assert!(!printed.contains('\x1b'), "{printed:?}");
+}
+
+#[test]
 fn a_seat_is_in_use_as_long_as_its_screen_is_open() {
     let sandbox = Sandbox::with_fixture("labs");
     let mut terminal = open(&sandbox, KEYS);
@@ -196,16 +250,30 @@ fn keys_show_what_there_is_and_questions_are_answered() {
     terminal.sees("the whole lab afresh; it asks first");
     terminal.types("q");
     terminal.sees("Hint 1 of 3");
+    // One that was taken is shown again before the next one is.
+    terminal.types("\x7f");
+    until("the hint is put away", || !terminal.text().contains("Hint 1 of 3"));
+    terminal.types("h");
+    terminal.sees("'h' again takes one more hint");
+    assert_eq!(progress(&sandbox, KEYS, "door")["hints_shown"], 1);
+    terminal.types("h");
+    terminal.sees("Hint 2 of 3");
+    terminal.types("p");
+    terminal.sees("This is the first task.");
+    terminal.types("9");
+    terminal.sees("There are 2 tasks.");
     terminal.types("e");
     terminal.sees("This task has not been checked yet");
-    terminal.types("S");
-    terminal.sees("That you looked is recorded.");
-    terminal.types("n");
-    terminal.sees("1. Open the door");
+    for key in ["n", "\r"] {
+        terminal.types("S");
+        terminal.sees("That you looked is recorded.");
+        terminal.types(key);
+        terminal.sees("q quit");
+    }
     assert_eq!(progress(&sandbox, KEYS, "door")["solution_seen"], false);
     terminal.types("S");
     terminal.sees("That you looked is recorded.");
-    terminal.types("\r");
+    terminal.types("y");
     terminal.sees("redis-cli -h redis SET door open");
     assert_eq!(progress(&sandbox, KEYS, "door")["solution_seen"], true);
     terminal.types("q2");

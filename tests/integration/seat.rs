@@ -530,7 +530,7 @@ fn a_network_that_somebody_elses_container_is_on_stays_until_it_is_free() {
     for part in [&network, "has active endpoints", "take off what is still on it", "labs gc"] {
         assert!(stopped.stderr.contains(part), "{}", stopped.stderr);
     }
-    assert_eq!(of_seat(&started).networks, [network.clone()]);
+    assert_eq!(of_seat(&started).networks.as_slice(), std::slice::from_ref(&network));
     assert!(of_seat(&started).containers.is_empty());
     assert_eq!(said(address(&other, "redis"), b"PING\r\n", 7), b"+PONG\r\n");
 

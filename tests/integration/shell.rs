@@ -270,7 +270,7 @@ fn what_keeps_a_service_from_starting_is_mended_in_a_shell_at_its_data() {
     let dead = sandbox.run(&["restart", "redis"]);
     assert!(dead.code == 3 && dead.stderr.contains("labs shell redis --repair"), "{dead:#?}");
     let mut terminal = on_terminal(&sandbox, &repair);
-    terminal.reads("'exit' starts it again");
+    terminal.reads("'exit' starts redis again");
     terminal.reads("$ ");
     terminal.enters("sed -i /nonsense/d redis.conf");
     terminal.reads("$ ");

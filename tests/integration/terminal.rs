@@ -93,6 +93,11 @@ impl Terminal {
         self.read += found.unwrap_or_default() + text.len();
     }
 
+    /// Everything that was printed.
+    pub fn printed(&self) -> String {
+        String::from_utf8_lossy(&self.shown.lock().unwrap().printed).into_owned()
+    }
+
     fn rest(&self) -> String {
         String::from_utf8_lossy(&self.shown.lock().unwrap().printed[self.read..]).into_owned()
     }

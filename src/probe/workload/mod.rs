@@ -242,7 +242,8 @@ fn conclude(model: Model, history: &History) -> Result<(Finding, Vec<Operation>)
             let mut evidence = Evidence::new(violation.message.clone());
             evidence.history = model::render(history, &violation.excerpt);
             evidence.expected = Some(format!(
-                "some order of effects, each inside its call, that the model {model} allows"
+                "{}; calls at the same time may take effect in any order",
+                model.promise()
             ));
             let excerpt = violation.excerpt.iter().map(|&at| history.operations[at].clone());
             Ok((evidence.fail(violation.code), excerpt.collect()))

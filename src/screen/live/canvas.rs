@@ -1,8 +1,10 @@
 //! The whole terminal as a page: drawn line by line, of which only those that differ are sent.
 
 use std::io::{self, Stdout, Write, stdout};
+use std::time::Duration;
 
 use crossterm::cursor::{Hide, MoveTo, Show};
+use crossterm::event;
 use crossterm::queue;
 use crossterm::style::Print;
 use crossterm::terminal::{
@@ -32,7 +34,12 @@ impl Canvas {
     fn take(&mut self) -> io::Result<()> {
         terminal::enable_raw_mode()?;
         queue!(self.out, EnterAlternateScreen, Hide, Clear(ClearType::All))?;
-        self.out.flush()
+        self.out.flush()?;
+        // What was typed before there was anything to be seen was not meant for it.
+        while event::poll(Duration::ZERO)? {
+            event::read()?;
+        }
+        Ok(())
     }
 
     fn give_back(&mut self) -> io::Result<()> {

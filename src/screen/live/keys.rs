@@ -53,11 +53,11 @@ struct Row {
 const ROWS: [Row; 15] = [
     row(Key::Check, 'c', "check", "check this task; saving a file does it too", true),
     row(Key::All, 'a', "all", "check every task", false),
-    row(Key::Hint, 'h', "hint", "one more hint", true),
+    row(Key::Hint, 'h', "hint", "the last hint again, or one more", true),
     row(Key::Next, 'n', "next", "the next task", true),
-    row(Key::Previous, 'p', "previous", "the one before", true),
+    row(Key::Previous, 'p', "previous", "the one before", false),
     row(Key::Shell, 's', "shell", "a shell beside the services, until 'exit'", true),
-    row(Key::Client, 'o', "client", "a service's own client, such as redis-cli", false),
+    row(Key::Client, 'o', "client", "a service's own client, such as redis-cli", true),
     row(Key::Logs, 'l', "logs", "the last lines of a service's log", false),
     row(Key::Start, 'u', "up", "start what has stopped", false),
     row(Key::Repair, 'r', "repair", "a shell at the data of a stopped service", false),
@@ -130,7 +130,11 @@ pub fn table() -> String {
     let more = [
         line("Enter", "check, or go on after a pass"),
         line("1 … 9", "the task of that number"),
-        line("↑ ↓ space", "scroll"),
+        line("← →", "the task before, the next one"),
+        line("↑ ↓ j k", "scroll by a line; PgUp, PgDn, space by a page"),
+        line("g G", "to the beginning, to the end"),
+        line("Esc", "put away what is below the checks"),
+        line("Ctrl-L", "draw the screen anew"),
         line("Ctrl-C", "end a check that goes on"),
         line("Ctrl-Z", "suspend; 'fg' comes back"),
     ];
@@ -166,7 +170,7 @@ mod tests {
     fn the_foot_takes_a_line_or_two_and_the_table_fits_a_narrow_terminal() {
         assert_eq!(
             line(80),
-            "  c check  h hint  n next  p previous  s shell  e evidence  ? all keys  q quit"
+            "  c check  h hint  n next  s shell  o client  e evidence  ? all keys  q quit"
         );
         assert_eq!(line(60).lines().count(), 2);
         assert!(table().lines().all(|line| line.chars().count() <= 60), "{}", table());

@@ -59,8 +59,8 @@ enum What {
 pub async fn run(mut session: Session, mut started: Started) -> Result<u8> {
     let (events, mut happened) = Events::channel();
     session.events = events;
-    let seat = started.seat.clone();
     loop {
+        let seat = started.seat.clone();
         let sits = Box::pin(sit(&session, &started, &mut happened));
         let end = session.mindful_of_disk(&seat, sits).await?;
         match end {
@@ -69,7 +69,7 @@ pub async fn run(mut session: Session, mut started: Started) -> Result<u8> {
                 term::print(&if runs { super::left(&started.lab.slug) } else { ended(&started) });
                 return Ok(code);
             }
-            End::Anew(services) => started.services = services,
+            End::Anew(again) => started = *again,
         }
     }
 }
@@ -86,8 +86,8 @@ fn ended(started: &Started) -> String {
 /// How a sitting ends.
 enum End {
     Left(u8),
-    /// Services were started, and may be reached elsewhere.
-    Anew(Vec<crate::session::start::Reach>),
+    /// Services were started, and may be reached elsewhere; even the seat may be another.
+    Anew(Box<Started>),
 }
 
 type Happened = tokio::sync::mpsc::UnboundedReceiver<Event>;
@@ -134,8 +134,10 @@ async fn sit(session: &Session, started: &Started, happened: &mut Happened) -> R
                     state.count_time()?;
                 }
                 if work.is_none() {
-                    state.follow()?;
-                    state.tick()
+                    match state.follow()? {
+                        Act::Nothing => state.tick(),
+                        other => other,
+                    }
                 } else {
                     Act::Nothing
                 }
@@ -184,9 +186,10 @@ async fn sit(session: &Session, started: &Started, happened: &mut Happened) -> R
                 stop(session, started, &mut work).await?;
                 state.says("what has stopped is started …");
                 state.count_time()?;
-                let start = session.start(&started.lab, Wanted::default());
-                match shown(&mut canvas, &mut state, happened, start).await? {
-                    Ok(again) => return Ok(End::Anew(again.services)),
+                let workspace = Some(started.seat.workspace.clone());
+                let start = session.start(&started.lab, Wanted { workspace, ..Wanted::default() });
+                match shown(&mut canvas, &mut state, &mut typed, happened, start).await? {
+                    Ok(again) => return Ok(End::Anew(Box::new(again))),
                     Err(error) => state.failed(&error),
                 }
             }
@@ -201,15 +204,18 @@ async fn sit(session: &Session, started: &Started, happened: &mut Happened) -> R
             }
             Act::Logs(service) => {
                 let text = visit::logs(session, started, &service).await;
-                state.read(format!("The last lines of {service}"), text);
+                state.read_log(&service, text);
             }
             Act::Reset(files) => {
                 stop(session, started, &mut work).await?;
                 state.says("everything is made anew …");
                 state.count_time()?;
                 let reset = session.reset(&started.lab, started.seat.clone(), files);
-                match shown(&mut canvas, &mut state, happened, reset).await? {
-                    Ok(done) => return Ok(End::Anew(done.services)),
+                match shown(&mut canvas, &mut state, &mut typed, happened, reset).await? {
+                    Ok(done) => {
+                        let again = Started { services: done.services, ..started.clone() };
+                        return Ok(End::Anew(Box::new(again)));
+                    }
                     Err(error) => state.failed(&error),
                 }
             }
@@ -217,19 +223,28 @@ async fn sit(session: &Session, started: &Started, happened: &mut Happened) -> R
     }
 }
 
-/// Shows what longer work says of itself, until it is over.
+/// Shows what longer work says of itself, until it is over. It is not given up half done, and what is typed meanwhile
+/// was not meant for what comes after it.
 async fn shown<T>(
     canvas: &mut Canvas,
     state: &mut State<'_>,
+    typed: &mut EventStream,
     happened: &mut Happened,
     work: impl Future<Output = T>,
 ) -> Result<T> {
     let mut work = std::pin::pin!(work);
+    let mut ticks = tokio::time::interval(LOOKED_EVERY);
+    state.goes_on_since(Some(Instant::now()));
     loop {
         canvas.draw(state.draw(Canvas::size(), None))?;
         tokio::select! {
-            done = &mut work => return Ok(done),
+            done = &mut work => {
+                state.goes_on_since(None);
+                return Ok(done);
+            }
             Some(event) = happened.recv() => state.goes_on(event),
+            Some(Ok(Typed::Resize(..))) = typed.next() => canvas.forget(),
+            _ = ticks.tick() => {}
         }
     }
 }

@@ -6,9 +6,10 @@ use console::{Style, measure_text_width, style};
 
 use super::keys;
 use crate::catalog::lab::{Lab, Task};
+use crate::report::text::{self, Detail};
 use crate::store::TaskProgress;
 use crate::term::{self, markdown};
-use crate::verdict::Verdict;
+use crate::verdict::{TaskResult, Verdict};
 
 /// Everything that is on the screen.
 pub struct Page<'a> {
@@ -19,10 +20,12 @@ pub struct Page<'a> {
     pub minutes: u64,
     /// What is known of each check of the task, in their order.
     pub marks: &'a [Mark],
+    /// What came of the last check: below each check why it has not passed.
+    pub evidence: Option<&'a TaskResult>,
     /// Below the checks: what the last key brought.
     pub news: &'a str,
-    /// In place of the task: a title, and text to read.
-    pub sheet: Option<(&'a str, &'a str)>,
+    /// In place of the task: a title, and lines to read.
+    pub sheet: Option<(&'a str, &'a [String])>,
     /// How everything is reached.
     pub reach: &'a str,
     /// What goes on, or is asked.
@@ -56,11 +59,11 @@ pub struct Drawn {
 
 impl Page<'_> {
     pub fn draw(&self, width: usize, height: usize) -> Drawn {
-        let text_width = width.clamp(20, term::WIDEST);
+        let text_width = text_width(width);
         let head = self.head(width);
         let [above, keys] = self.foot(text_width);
         let (middle, [checks_at, news_at]) = match self.sheet {
-            Some((_, text)) => (fitted(text, text_width), [0, 0]),
+            Some((_, lines)) => (lines.to_vec(), [0, 0]),
             None => self.task(text_width),
         };
         // The line of the status is there in any case.
@@ -130,6 +133,11 @@ impl Page<'_> {
             let mut claim = claim.trim_start().lines();
             lines.push(format!("  {} {}", mark.sign(), claim.next().unwrap_or_default()));
             lines.extend(claim.map(str::to_owned));
+            let found = |task: &'_ TaskResult| {
+                let check = task.checks.iter().find(|found| found.id == check.id.value)?;
+                Some(text::why(check, task, Detail { verbose: false, width, drawn: true }))
+            };
+            lines.extend(self.evidence.and_then(found).iter().flat_map(|why| fitted(why, width)));
         }
         let mut news_at = lines.len();
         if !self.news.is_empty() {
@@ -174,8 +182,13 @@ impl Mark {
     }
 }
 
+/// How wide text is laid out on a terminal of this width.
+pub fn text_width(width: usize) -> usize {
+    width.clamp(20, term::WIDEST)
+}
+
 /// The lines of a text, none wider than this.
-fn fitted(text: &str, width: usize) -> Vec<String> {
+pub fn fitted(text: &str, width: usize) -> Vec<String> {
     text.lines().flat_map(|line| term::fit(line, width)).collect()
 }
 
@@ -208,6 +221,7 @@ mod tests {
             progress: &BTreeMap::new(),
             minutes: 7,
             marks: &[Mark::Known(Verdict::Pass), Mark::Open, Mark::Unknown, Mark::Unknown],
+            evidence: None,
             news,
             sheet: None,
             reach: "  workspace ~/labs/redis-queues, redis 127.0.0.1:36062\n",
@@ -250,7 +264,7 @@ mod tests {
 
           workspace ~/labs/redis-queues, redis 127.0.0.1:36062
           says
-          c check  h hint  n next  p previous  s shell  e evidence  ? all keys  q quit
+          c check  h hint  n next  s shell  o client  e evidence  ? all keys  q quit
         ");
     }
 

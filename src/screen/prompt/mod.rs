@@ -165,10 +165,7 @@ impl Screen<'_> {
             }
         };
         self.session.events.shown().await;
-        print(&format!(
-            "\n{}\n",
-            text::lab(&result, Detail { verbose: false, width: term::width() })
-        ));
+        print(&format!("\n{}\n", text::lab(&result, Detail::brief())));
         self.last.extend(result.tasks.iter().map(|task| (task.id.clone(), task.clone())));
         if this_task && result.verdict == Verdict::Pass {
             let before = self.at;
@@ -202,7 +199,7 @@ impl Screen<'_> {
     }
 
     fn evidence(&self) {
-        let detail = Detail { verbose: true, width: term::width() };
+        let detail = Detail { verbose: true, ..Detail::brief() };
         match self.last.get(&self.task().id.value) {
             Some(last) => print(&text::whole(last, detail)),
             None => print("This task has not been checked yet: 'c' does.\n"),

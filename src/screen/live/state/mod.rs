@@ -1,5 +1,6 @@
 //! What the screen knows; what a [key](typed) and a [result](outcome) make of it.
 
+mod news;
 mod outcome;
 mod typed;
 
@@ -8,8 +9,9 @@ use std::time::{Duration, Instant};
 
 use console::style;
 
+use self::news::{News, Sheet};
 use self::typed::Question;
-use super::page::{Mark, Page};
+use super::page::{self, Mark, Page};
 use super::{AT_REST_AFTER, AT_REST_EVERY, UNASKED_AT_MOST, What, watch};
 use crate::catalog::lab::{Check, Lab, Task};
 use crate::error::{Error, Result};
@@ -66,9 +68,15 @@ pub struct State<'a> {
     place: Option<String>,
     progress: BTreeMap<String, TaskProgress>,
     marks: Vec<Mark>,
-    news: String,
-    sheet: Option<(String, String)>,
+    /// What came of the last check, as long as it is so.
+    evidence: Option<TaskResult>,
+    news: News,
+    sheet: Option<Sheet>,
     says: String,
+    /// Since when longer work goes on that takes no key.
+    since: Option<Instant>,
+    /// The seat has ended.
+    ended: bool,
     asks: Option<Question>,
     scroll: usize,
     /// Where the next drawing scrolls to.
@@ -77,8 +85,6 @@ pub struct State<'a> {
     room: usize,
     /// What came of the last check of each task.
     last: BTreeMap<String, TaskResult>,
-    /// Whether the news are the evidence of a check that failed.
-    news_is_evidence: bool,
     busy: bool,
     /// How many checks of the round that goes on are decided, and of how many.
     decided: (usize, usize),
@@ -104,16 +110,18 @@ impl<'a> State<'a> {
             place: session.store.place(&started.lab.slug)?,
             progress,
             marks: Vec::new(),
-            news: String::new(),
+            evidence: None,
+            news: News::None,
             sheet: None,
             says: String::new(),
+            since: None,
+            ended: false,
             asks: None,
             scroll: 0,
             to: None,
             furthest: 0,
             room: 1,
             last: BTreeMap::new(),
-            news_is_evidence: false,
             busy: false,
             decided: (0, 0),
             seen,
@@ -147,14 +155,19 @@ impl<'a> State<'a> {
         self.busy
     }
 
+    /// Longer work has begun that takes no key, or is over.
+    pub fn goes_on_since(&mut self, since: Option<Instant>) {
+        self.since = since;
+    }
+
     pub fn says(&mut self, text: impl Into<String>) {
         self.says = text.into();
     }
 
     pub fn failed(&mut self, error: &Error) {
         self.busy = false;
-        self.news = visible(&error.to_string());
-        self.news_is_evidence = false;
+        self.news = News::Trouble(visible(&error.to_string()));
+        self.evidence = None;
         self.says = style("that did not work: see above").red().to_string();
         self.to = Some(Place::Checks);
     }
@@ -175,16 +188,23 @@ impl<'a> State<'a> {
                 let seconds = began.elapsed().as_secs();
                 format!("{sign} checking {which}: {done} of {all} checks  {seconds} s")
             }
-            _ => self.says.clone(),
+            _ => match self.since {
+                Some(since) => format!("{}  {} s", self.says, since.elapsed().as_secs()),
+                None => self.says.clone(),
+            },
         };
+        let text_width = page::text_width(width);
+        let news = self.news.text(self.task(), text_width);
+        let sheet = self.sheet.as_ref().map(|sheet| sheet.lines(text_width));
         let page = Page {
             lab: self.lab(),
             at: self.at,
             progress: &self.progress,
             minutes: (self.spent + self.counted.elapsed()).as_secs() / 60,
             marks: &self.marks,
-            news: &self.news,
-            sheet: self.sheet.as_ref().map(|(title, text)| (title.as_str(), text.as_str())),
+            evidence: self.evidence.as_ref(),
+            news: &news,
+            sheet: self.sheet.as_ref().zip(sheet.as_deref()).map(|(s, lines)| (&*s.title, lines)),
             reach: &reach,
             status: &status,
             question: question.as_deref(),
@@ -222,15 +242,26 @@ impl<'a> State<'a> {
         self.session.store.add_time(&self.lab().slug, spent)
     }
 
-    /// Goes where another labs went meanwhile, and sees what it has found.
+    /// Goes where another labs went meanwhile, sees what it has found, and whether it has ended the seat.
     ///
     /// # Errors
     /// The store cannot be read.
-    pub fn follow(&mut self) -> Result<()> {
+    pub fn follow(&mut self) -> Result<Act> {
         if self.sheet.is_some() || self.asks.is_some() {
-            return Ok(());
+            return Ok(Act::Nothing);
         }
         let (store, lab) = (&self.session.store, self.lab());
+        match store.seat_of(&lab.slug)? {
+            Some(seat) if seat.id == self.started.seat.id => {}
+            // What another labs has made anew is gone on with.
+            Some(seat) if seat.ready => return Ok(Act::Start),
+            Some(_) => return Ok(Act::Nothing),
+            None => {
+                self.ended = true;
+                self.says("Another labs has ended the seat: 'u' starts a new one, 'q' leaves.");
+                return Ok(Act::Nothing);
+            }
+        }
         let (progress, place) = (store.progress(&lab.slug)?, store.place(&lab.slug)?);
         if progress != self.progress {
             let before = self.passed();
@@ -246,9 +277,12 @@ impl<'a> State<'a> {
             if let Some(at) = lab.tasks.iter().position(there).filter(|at| *at != self.at) {
                 self.show(at);
                 self.says("Another labs went to this task.");
+                // What it has put into the workspace on its way is not what the learner saved.
+                self.seen = watch::fingerprint(&self.started.seat.workspace);
+                self.checked = self.seen;
             }
         }
-        Ok(())
+        Ok(Act::Nothing)
     }
 
     /// What time makes of it: a file was saved, or services are looked at again.
@@ -260,7 +294,7 @@ impl<'a> State<'a> {
             self.stirred = Instant::now();
             return Act::Nothing;
         }
-        if self.passed() || self.sheet.is_some() || self.asks.is_some() {
+        if self.ended || self.passed() || self.sheet.is_some() || self.asks.is_some() {
             return Act::Nothing;
         }
         if self.seen != self.checked && self.task().program.is_some() {
@@ -279,11 +313,24 @@ impl<'a> State<'a> {
         Act::Nothing
     }
 
-    /// Shows a text in place of the task.
-    pub fn read(&mut self, title: String, text: String) {
-        self.sheet = Some((title, text));
-        self.says.clear();
+    /// Shows something to read in place of the task, until it is [closed](Self::close).
+    fn read(&mut self, title: impl Into<String>, body: news::Body) {
+        let under = (self.scroll, std::mem::take(&mut self.says));
+        self.sheet = Some(Sheet { title: title.into(), body, under });
         self.scroll = 0;
+    }
+
+    /// Shows the last lines of a service's log, the last one at the bottom.
+    pub fn read_log(&mut self, service: &str, text: String) {
+        self.read(format!("The last lines of {service}"), news::Body::Text(text));
+        self.scroll = usize::MAX;
+    }
+
+    /// Back to the task as it was.
+    fn close(&mut self) {
+        if let Some(sheet) = self.sheet.take() {
+            (self.scroll, self.says) = sheet.under;
+        }
     }
 
     /// Shows a task, with what is known of it.
@@ -291,7 +338,8 @@ impl<'a> State<'a> {
         self.at = at.min(self.lab().tasks.len().saturating_sub(1));
         let known = if self.passed() { Mark::Known(Verdict::Pass) } else { Mark::Unknown };
         self.marks = vec![known; self.task().checks.len()];
-        self.news.clear();
+        self.news = if self.passed() { News::Passed } else { News::None };
+        self.evidence = None;
         self.says.clear();
         if let Some(last) = self.last.get(self.task_id()).filter(|_| !self.passed()).cloned() {
             self.found(&last, "the last time");

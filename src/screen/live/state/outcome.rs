@@ -4,17 +4,16 @@ use std::time::{Duration, Instant};
 
 use console::style;
 
+use super::news::{Body, News};
 use super::{Act, Place, State};
 use crate::catalog::lab::Check;
 use crate::error::Result;
 use crate::event::Event;
-use crate::report::text::{self, Detail};
 use crate::screen::live::page::Mark;
 use crate::screen::live::{What, watch};
 use crate::session::status::first_open;
 use crate::term::escape::visible;
-use crate::term::{self, markdown};
-use crate::verdict::{LabResult, TaskResult, Verdict};
+use crate::verdict::{CheckResult, LabResult, TaskResult, Verdict};
 
 impl State<'_> {
     /// Something was begun.
@@ -33,7 +32,8 @@ impl State<'_> {
             self.says.clear();
             self.marks.fill(Mark::Open);
             // What was seen before is no longer so.
-            self.news.clear();
+            self.news = News::None;
+            self.evidence = None;
             self.to = Some(Place::Checks);
         }
     }
@@ -61,7 +61,13 @@ impl State<'_> {
         match code {
             Ok(_) if cut_short => self.stopped()?,
             Ok(_) => self.says.clear(),
-            Err(error) => self.failed(&error),
+            Err(error) => {
+                self.failed(&error);
+                return Ok(());
+            }
+        }
+        if let News::Trouble(_) = self.news {
+            self.news = News::None;
         }
         Ok(())
     }
@@ -117,8 +123,7 @@ impl State<'_> {
                 self.progress = self.session.store.progress(&self.lab().slug)?;
                 self.last.extend(result.tasks.iter().map(|task| (task.id.clone(), task.clone())));
                 self.show(self.at);
-                let detail = Detail { verbose: false, width: term::width() };
-                self.read("Every task".to_owned(), text::lab(&result, detail));
+                self.read("Every task", Body::Lab(Box::new(result)));
             }
         }
         Ok(Act::Nothing)
@@ -138,16 +143,18 @@ impl State<'_> {
                 (verdict, _) => Mark::Known(verdict),
             };
         }
-        if self.marks != before && self.news_is_evidence {
-            // It tells of what was, and is no longer so.
-            self.news.clear();
-            self.news_is_evidence = false;
+        if self.marks != before && self.evidence.take().is_some() {
+            // It told of what was, and is no longer so.
             self.counted("now; 'c' says why");
         }
         if let Some(error) = task.checks.iter().find_map(|check| check.error.as_ref()) {
             self.says = format!("'u' starts it again: {}", visible(&error.what));
         } else if before.contains(&Mark::Known(Verdict::Error)) {
             self.says.clear();
+        }
+        let holds = |check: &CheckResult| check.verdict == Verdict::Pass;
+        if self.says.is_empty() && !task.checks.is_empty() && task.checks.iter().all(holds) {
+            self.says("What can be seen from outside holds: 'c' checks the rest.");
         }
         let whole = self.task().checks.iter().all(Check::only_looks);
         if whole && task.verdict == Verdict::Pass {
@@ -172,10 +179,8 @@ impl State<'_> {
         }
         self.marks.fill(Mark::Known(Verdict::Pass));
         let all = first_open(self.lab(), &self.progress).is_none();
-        let title = style(format!("★ Passed: {}", term::points(task.points))).green().bold();
-        let explanation = markdown::render(&self.task().explanation, term::width());
-        self.news = format!("{title}\n\n{explanation}");
-        self.news_is_evidence = false;
+        self.news = News::Passed;
+        self.evidence = None;
         self.says = if all {
             style("That was the last one: every task has passed.").green().to_string()
         } else {
@@ -190,8 +195,7 @@ impl State<'_> {
         for check in &task.checks {
             self.mark(&check.id, Mark::Known(check.verdict));
         }
-        self.news = text::failed(task, Detail { verbose: false, width: term::width() });
-        self.news_is_evidence = true;
+        self.evidence = Some(task.clone());
         self.counted(when);
         self.to = Some(Place::Checks);
     }

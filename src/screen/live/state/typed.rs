@@ -2,16 +2,13 @@
 
 use std::time::Instant;
 
-use console::style;
-
+use super::news::{Body, News};
 use super::{Act, Place, State};
 use crate::error::Result;
-use crate::report::text::{self, Detail};
 use crate::report::{reach, solution};
 use crate::screen::live::What;
 use crate::screen::live::keys::{self, Key};
 use crate::session::reset::Workspace;
-use crate::term::{self, markdown};
 
 /// A question that the next key answers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -38,22 +35,26 @@ impl<'a> State<'a> {
             Key::Redraw => return Ok(Act::Redraw),
             Key::Suspend => return Ok(Act::Suspend),
             Key::Interrupt => return Ok(Act::Leave(0)),
-            Key::Back | Key::Quit | Key::Enter if self.sheet.is_some() => {
-                self.sheet = None;
-                self.scroll = 0;
-            }
+            Key::Back | Key::Quit | Key::Enter | Key::Help if self.sheet.is_some() => self.close(),
             _ if self.sheet.is_some() => {}
             Key::Quit => return Ok(Act::Leave(0)),
             Key::Back => {
-                self.news.clear();
+                (self.news, self.evidence) = (News::None, None);
                 self.says.clear();
             }
             Key::Yes | Key::Other => {}
             Key::Enter if self.passed() => self.on()?,
             Key::Enter | Key::Check => return Ok(Act::Begin(What::Task { asked: true })),
             Key::All => return Ok(Act::Begin(What::Lab)),
+            Key::Next if self.at + 1 == self.lab().tasks.len() => {
+                self.says("This is the last task.");
+            }
             Key::Next => self.go(self.at + 1)?,
-            Key::Previous => self.go(self.at.saturating_sub(1))?,
+            Key::Previous if self.at == 0 => self.says("This is the first task."),
+            Key::Previous => self.go(self.at - 1)?,
+            Key::Task(at) if at >= self.lab().tasks.len() => {
+                self.says(format!("There are {} tasks.", self.lab().tasks.len()));
+            }
             Key::Task(at) => self.go(at)?,
             Key::Hint => self.hint()?,
             Key::Shell => return Ok(Act::Shell),
@@ -66,10 +67,8 @@ impl<'a> State<'a> {
             Key::Reset => self.asks = Some(Question::Reset),
             Key::Help => {
                 let reach = reach::full(&self.started.seat.workspace, &self.started.services);
-                self.read(
-                    "Keys".to_owned(),
-                    format!("{}\n{}\n{reach}", keys::table(), keys::SIGNS),
-                );
+                let text = format!("{}\n{}\n{reach}", keys::table(), keys::SIGNS);
+                self.read("Keys", Body::Text(text));
             }
         }
         Ok(Act::Nothing)
@@ -102,14 +101,25 @@ impl<'a> State<'a> {
     fn hint(&mut self) -> Result<()> {
         let task = self.task();
         let available = u32::try_from(task.hints.len()).unwrap_or(u32::MAX);
-        let shown = self.session.store.show_hint(&self.lab().slug, &task.id.value, available)?;
-        let Some(hint) = task.hints.get(shown.saturating_sub(1) as usize) else {
+        let known = self.progress.get(&task.id.value).map_or(0, |progress| progress.hints_shown);
+        let is_shown = matches!(self.news, News::Hint(_));
+        // One that was taken is shown again before it is the next one's turn.
+        let shown = if known > 0 && !is_shown {
+            known
+        } else {
+            self.session.store.show_hint(&self.lab().slug, &task.id.value, available)?
+        };
+        self.progress = self.session.store.progress(&self.lab().slug)?;
+        if shown == 0 {
             self.says("There is no hint for this task.");
             return Ok(());
-        };
-        let title = style(format!("Hint {shown} of {available}")).bold();
-        self.news = format!("{title}\n\n{}", markdown::render(hint, term::width()));
-        self.news_is_evidence = false;
+        }
+        self.says(match available - shown.min(available) {
+            0 if is_shown && shown == known => "That was the last hint.",
+            0 => "",
+            _ => "'h' again takes one more hint.",
+        });
+        (self.news, self.evidence) = (News::Hint(shown as usize), None);
         self.to = Some(Place::Checks);
         Ok(())
     }
@@ -119,8 +129,8 @@ impl<'a> State<'a> {
             self.says("This task has not been checked yet: 'c' does.");
             return;
         };
-        let detail = Detail { verbose: true, width: term::width() };
-        self.read("The last check in full".to_owned(), text::whole(last, detail));
+        let last = Body::Task(Box::new(last.clone()));
+        self.read("The last check in full", last);
     }
 
     fn solution(&mut self) -> Result<()> {
@@ -141,7 +151,8 @@ impl<'a> State<'a> {
         self.session.store.show_solution(&self.lab().slug, self.task_id())?;
         self.progress = self.session.store.progress(&self.lab().slug)?;
         let steps = solution::of_task(&self.session.catalog, self.lab(), style, self.task_id())?;
-        self.read(format!("A solution: {}", style.title), solution::text(&steps));
+        self.read(format!("A solution: {}", style.title), Body::Code(solution::text(&steps)));
+        self.says(format!("To be copied: 'labs solution {} {}'", self.lab().slug, self.task_id()));
         Ok(())
     }
 
@@ -187,7 +198,7 @@ impl<'a> State<'a> {
 
     fn answer(&mut self, question: Question, key: Key) -> Result<Act> {
         match (question, key) {
-            (Question::Solution, Key::Enter | Key::Yes) => self.show_solution()?,
+            (Question::Solution, Key::Yes) => self.show_solution()?,
             (Question::Reset, Key::Task(0)) => return Ok(Act::Reset(Workspace::Kept)),
             (Question::Reset, Key::Task(1)) => return Ok(Act::Reset(Workspace::SetAside)),
             (Question::ClientOf | Question::LogsOf | Question::RepairOf, Key::Task(at)) => {
