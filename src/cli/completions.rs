@@ -59,14 +59,22 @@ pub fn labs_and_tasks(typed: &OsStr) -> Vec<CompletionCandidate> {
     let tasks = |lab: &Lab| lab.tasks.iter().map(|task| task.id.value.clone()).collect();
     let catalog = catalog();
     let labs = catalog.slugs();
-    // The words typed so far are this process's own arguments; the last one is being typed.
-    let words: Vec<String> = std::env::args().collect();
-    let named = words.iter().rev().skip(1).find(|word| labs.contains(word));
-    let candidates = match named.and_then(|lab| catalog.lab(lab).ok()) {
+    let named = words_before().into_iter().rev().find(|word| labs.contains(word));
+    let candidates = match named.and_then(|lab| catalog.lab(&lab).ok()) {
         Some(lab) => tasks(&lab),
         None => labs.into_iter().chain(of_seats(tasks)).collect(),
     };
     begins_with(candidates, typed)
+}
+
+/// The words of the command line before the one that is completed. The shell's script gives them as arguments behind
+/// `--`, and says which one it is.
+fn words_before() -> Vec<String> {
+    let words = std::env::args_os().map(|word| word.to_string_lossy().into_owned());
+    let mut words: Vec<String> = words.skip_while(|word| word != "--").skip(1).collect();
+    let at = std::env::var("_CLAP_COMPLETE_INDEX").ok().and_then(|at| at.parse().ok());
+    words.truncate(at.unwrap_or(words.len().saturating_sub(1)));
+    words
 }
 
 /// The names of the services of the labs that run, and of the workbench.

@@ -114,6 +114,7 @@ async fn findings(catalog: &Catalog) -> Vec<Finding> {
     findings.push(of_engine(&engine, &info));
     findings.push(permission());
     findings.push(limits(&info));
+    findings.extend(seccomp(&info));
     findings.push(memory(&info));
     findings.extend(info.root.as_deref().and_then(|root| disk(root, missing_mib)));
     findings.extend(info.time.map(clock));
@@ -163,7 +164,7 @@ fn record(folder: &Path) -> Finding {
 /// What can be said all the same.
 fn without_engine(error: Error) -> Vec<Finding> {
     const ASKED: [&str; 6] = ["permission", "limits", "memory", "disk", "clock", "images"];
-    let unknown = |name| Finding { state: State::Warn, ..ok(name, "not known: no engine answers") };
+    let unknown = |name| Finding { state: State::Warn, ..ok(name, "not known without the engine") };
     let mut findings = vec![tried("engine", Err(error))];
     findings.extend(ASKED.map(unknown));
     findings.push(terminal());
@@ -205,6 +206,12 @@ fn limits(info: &EngineInfo) -> Finding {
         format!("{version}: containers are not bounded in {what}"),
         "a learner's program can take all of it; 'docker info' says what the kernel lacks",
     )
+}
+
+fn seccomp(info: &EngineInfo) -> Option<Finding> {
+    const MEND: &str = "a learner's program may use every system call: seats for others belong on an engine with seccomp, see 'docker info'";
+    let without = (!info.seccomp).then_some("the engine filters no system calls");
+    without.map(|detail| warn("seccomp", detail, MEND))
 }
 
 fn memory(info: &EngineInfo) -> Finding {

@@ -29,11 +29,12 @@ impl Args {
         let removed =
             if self.dry_run { session.garbage().await? } else { session.collect_garbage().await? };
         session.events.shown().await;
+        let code = if removed.stay.is_empty() { 0 } else { 3 };
         if self.json {
             output::json(&removed);
-            return Ok(0);
+            return Ok(code);
         }
-        if removed.is_empty() {
+        if removed.is_empty() && removed.stay.is_empty() {
             output::print_text("Nothing was left behind\n");
         }
         let verb = if self.dry_run { "would remove" } else { "removed" };
@@ -46,6 +47,6 @@ impl Args {
                 output::print_text(&format!("{verb} {kind} {name}\n"));
             }
         }
-        Ok(0)
+        Ok(code)
     }
 }

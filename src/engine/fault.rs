@@ -19,9 +19,11 @@ pub(super) fn is_conflict(error: &Cause) -> bool {
     status(error) == Some(409)
 }
 
-/// A network that something is on.
+/// What the engine says of a network that something is on.
+pub(super) const IN_USE: &str = "has active endpoints";
+
 pub(super) fn is_in_use(error: &Cause) -> bool {
-    message(error).contains("has active endpoints")
+    message(error).contains(IN_USE)
 }
 
 pub(super) fn status(error: &Cause) -> Option<u16> {

@@ -18,6 +18,8 @@ pub struct EngineInfo {
     /// The newest API it speaks, as `1.41`.
     pub api_version: String,
     pub rootless: bool,
+    /// Containers are kept from system calls that they do not need.
+    pub seccomp: bool,
     /// `1` or `2`, empty where the engine does not say.
     pub cgroup_version: String,
     pub storage_driver: String,
@@ -46,6 +48,13 @@ impl EngineInfo {
     }
 }
 
+fn filters_system_calls(security: &[String]) -> bool {
+    let filters = |option: &String| {
+        option.starts_with("name=seccomp") && !option.contains("profile=unconfined")
+    };
+    security.iter().any(filters)
+}
+
 impl Engine {
     /// Whether the engine answers at all.
     pub async fn ping(&self) -> Result<()> {
@@ -69,6 +78,7 @@ impl Engine {
         Ok(EngineInfo {
             version: version.version.unwrap_or_default(),
             api_version: version.api_version.unwrap_or_default(),
+            seccomp: filters_system_calls(&security),
             rootless: security.iter().any(|option| option == "name=rootless"),
             cgroup_version: info
                 .cgroup_version
@@ -90,5 +100,20 @@ impl Engine {
             time: info.system_time.and_then(|time| time.parse().ok()),
             warnings: info.warnings.unwrap_or_default(),
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::filters_system_calls;
+
+    #[test]
+    fn a_filter_that_lets_everything_pass_is_none() {
+        let filters = |options: &[&str]| {
+            filters_system_calls(&options.iter().map(|&o| o.to_owned()).collect::<Vec<_>>())
+        };
+        assert!(filters(&["name=apparmor", "name=seccomp,profile=default"]));
+        assert!(!filters(&["name=seccomp,profile=unconfined"]));
+        assert!(!filters(&["name=apparmor"]));
     }
 }

@@ -5,7 +5,8 @@ use std::time::{Duration, Instant};
 
 use bollard::errors::Error as Cause;
 use bollard::models::{
-    Ipam, IpamConfig, NetworkConnectRequest, NetworkCreateRequest, NetworkDisconnectRequest,
+    ContainerInspectResponse, ContainerStateStatusEnum, Ipam, IpamConfig, NetworkConnectRequest,
+    NetworkCreateRequest, NetworkDisconnectRequest,
 };
 use bollard::query_parameters::ListNetworksOptions;
 
@@ -19,6 +20,11 @@ use crate::error::{Error, Result};
 const ATTEMPTS: usize = 50;
 /// How long the engine may take to let go of a network that no container is on any more.
 const LETTING_GO: Duration = Duration::from_secs(3);
+
+/// Whether a network was not removed because something is on it, or the engine takes it so.
+pub fn is_network_in_use(error: &Error) -> bool {
+    error.why.as_ref().is_some_and(|why| why.contains(fault::IN_USE))
+}
 
 /// A bridge network to be made.
 #[derive(Debug, Clone)]
@@ -176,6 +182,7 @@ impl Engine {
         let on_it = self.docker.inspect_network(network, None).await?.containers;
         for (id, end) in on_it.unwrap_or_default() {
             match self.docker.inspect_container(&id, None).await {
+                Ok(found) if is_going(&found) => continue,
                 Ok(_) => return Ok(false),
                 Err(error) if fault::is_missing(&error) => {}
                 Err(error) => return Err(error),
@@ -209,6 +216,13 @@ impl Engine {
             self.find(what, CHANGE, self.docker.disconnect_network(network, request)).await?;
         Ok(done.is_some())
     }
+}
+
+/// Somebody removes it right now.
+fn is_going(container: &ContainerInspectResponse) -> bool {
+    use ContainerStateStatusEnum::{DEAD, REMOVING};
+    let status = container.state.as_ref().and_then(|state| state.status);
+    matches!(status, Some(REMOVING | DEAD))
 }
 
 fn request(spec: &NetworkSpec, subnet: Subnet) -> NetworkCreateRequest {

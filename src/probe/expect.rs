@@ -25,12 +25,23 @@ pub struct Matcher {
     pub unordered: Option<Value>,
     /// One of these values.
     pub one_of: Option<Value>,
+    /// The same but for numbers, which may be a little off.
+    pub near: Option<Near>,
     /// The number of members of a list, or of characters of a text.
     pub length: Option<Var<u64>>,
     /// Looks only at this place (a JSON pointer) of what is, or reads as, JSON.
     pub at: Option<String>,
     /// The items of this list of the service, in order. Only for what the program returns.
     pub same_as: Option<String>,
+}
+
+/// A value of numbers that need not be met exactly, such as averages in the rows of a result.
+#[derive(Debug, Clone, PartialEq, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Near {
+    pub to: Value,
+    /// How far each number may be off.
+    pub by: f64,
 }
 
 /// `eq: null` expects null; a key that is left out expects nothing.
@@ -57,6 +68,7 @@ pub struct Expectation {
     pub contains: Option<Value>,
     pub unordered: Option<Value>,
     pub one_of: Option<Value>,
+    pub near: Option<Near>,
     pub length: Option<u64>,
     pub at: Option<String>,
 }
@@ -66,10 +78,14 @@ impl Matcher {
     /// It expects nothing at all, or a variable is missing.
     pub fn lint(&self, variables: &Variables) -> Result<()> {
         self.same_as.iter().try_for_each(|key| variables.render(key).map(drop))?;
+        if self.near.as_ref().is_some_and(|near| !near.by.is_finite() || near.by < 0.0) {
+            return Err(Error::usage("No number is near to another by so much")
+                .help("give `by` as zero or more"));
+        }
         let resolved = self.resolve(variables)?;
         if resolved.is_empty() && self.same_as.is_none() {
             return Err(Error::usage("An expectation expects nothing").help(
-                "use eq, ne, at_least, at_most, contains, unordered, one_of, length, at or same_as",
+                "use eq, ne, at_least, at_most, contains, unordered, one_of, near, length, at or same_as",
             ));
         }
         Ok(())
@@ -109,6 +125,10 @@ impl Matcher {
             contains: value(&self.contains)?,
             unordered: value(&self.unordered)?,
             one_of: value(&self.one_of)?,
+            near: match &self.near {
+                Some(Near { to, by }) => Some(Near { to: variables.resolve(to)?, by: *by }),
+                None => None,
+            },
             length: number(&self.length)?,
             at: self.at.as_ref().map(|at| variables.render(at)).transpose()?,
         })
@@ -117,9 +137,11 @@ impl Matcher {
 
 impl Expectation {
     fn is_empty(&self) -> bool {
-        let Self { eq, ne, at_least, at_most, contains, unordered, one_of, length, at } = self;
+        let Self { eq, ne, at_least, at_most, contains, unordered, one_of, near, length, at } =
+            self;
         [eq, ne, contains, unordered, one_of].iter().all(|v| v.is_none())
             && [at_least, at_most, length].iter().all(|n| n.is_none())
+            && near.is_none()
             && at.is_none()
     }
 
@@ -128,6 +150,7 @@ impl Expectation {
         [&mut self.eq, &mut self.ne, &mut self.contains, &mut self.unordered, &mut self.one_of]
             .into_iter()
             .flatten()
+            .chain(self.near.iter_mut().map(|near| &mut near.to))
     }
 
     /// Compares an observation; `None` when all holds. Texts are made only for what does not hold:
@@ -171,6 +194,10 @@ impl Expectation {
         if let Some(v) = self.one_of.as_ref().filter(|v| !among(v)) {
             return Some((format!("one of {}", show(v)), None));
         }
+        if let Some(near) = self.near.as_ref().filter(|near| !is_near(observed, &near.to, near.by))
+        {
+            return Some((format!("{}, each number within {}", show(&near.to), near.by), None));
+        }
         let length = length(observed);
         let n = self.length.filter(|n| length != Some(*n))?;
         Some((format!("{n} members"), length.map(|l| format!("the length is {l}"))))
@@ -202,6 +229,33 @@ pub fn same(a: &Value, b: &Value) -> bool {
         (Value::Array(_), _) | (_, Value::Array(_)) => false,
         (Value::String(a), Value::String(b)) => a == b,
         _ => text(a) == text(b),
+    }
+}
+
+fn is_near(observed: &Value, wanted: &Value, by: f64) -> bool {
+    let number = |value: &Value| {
+        let number = match value {
+            Value::Number(n) => n.as_f64(),
+            Value::String(text) => text.parse::<f64>().ok(),
+            _ => None,
+        };
+        number.filter(|number| number.is_finite())
+    };
+    if same(observed, wanted) {
+        return true;
+    }
+    match (observed, wanted) {
+        (Value::Array(o), Value::Array(w)) => {
+            o.len() == w.len() && o.iter().zip(w).all(|(o, w)| is_near(o, w, by))
+        }
+        (Value::Object(o), Value::Object(w)) => {
+            let near = |(key, w): (&String, &Value)| o.get(key).is_some_and(|o| is_near(o, w, by));
+            o.len() == w.len() && w.iter().all(near)
+        }
+        _ => match (number(observed), number(wanted)) {
+            (Some(o), Some(w)) => by > 0.0 && (o - w).abs() <= by,
+            _ => false,
+        },
     }
 }
 
@@ -277,6 +331,30 @@ mod tests {
     fn numbers_and_their_text_are_the_same() {
         assert_eq!(compare(json!({"eq": 5}), &json!("5")), None);
         assert_eq!(compare(json!({"at_least": 3, "at_most": 5}), &json!("4")), None);
+    }
+
+    #[test]
+    fn numbers_may_be_off_by_what_is_allowed_and_nothing_else_may() {
+        let rows = json!([["book", "12.4999"], ["pen", "0.5"]]);
+        let near = |by| json!({"near": {"to": [["book", 12.5], ["pen", 0.5]], "by": by}});
+        assert_eq!(compare(near(0.001), &rows), None);
+        let mismatch = compare(near(0.00001), &rows).unwrap();
+        assert_eq!(
+            mismatch.expected,
+            "[[\"book\",12.5],[\"pen\",0.5]], each number within 0.00001"
+        );
+        let shares = json!({"near": {"to": {"a": 20, "b": 10}, "by": 2}});
+        assert_eq!(compare(shares.clone(), &json!({"a": 19, "b": 11})), None);
+        assert!(compare(shares.clone(), &json!({"a": 15, "b": 15})).is_some());
+        assert!(compare(shares, &json!({"a": 20, "b": 10, "c": 0})).is_some());
+        for other in [
+            json!([["book", 12.5]]),
+            json!([["pen", 12.5], ["pen", 0.5]]),
+            json!(null),
+            json!([["book", "nan"], ["pen", 0.5]]),
+        ] {
+            assert!(compare(near(1.0), &other).is_some(), "{other}");
+        }
     }
 
     #[test]

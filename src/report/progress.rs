@@ -9,6 +9,7 @@ use tokio::sync::mpsc::UnboundedReceiver;
 use tokio::task::JoinHandle;
 
 use crate::event::{Event, Events};
+use crate::term;
 use crate::term::ascii::fitted;
 use crate::term::escape::visible;
 
@@ -65,11 +66,8 @@ struct Step {
 impl Screen {
     fn new(redrawn: bool) -> Self {
         let attended = console::Term::stderr().features().is_attended();
-        let dumb = std::env::var_os("TERM").is_some_and(|term| term == "dumb");
-        Self {
-            bars: (attended && redrawn && !dumb).then(MultiProgress::new),
-            steps: HashMap::new(),
-        }
+        let redrawn = redrawn && attended && term::can_be_redrawn();
+        Self { bars: redrawn.then(MultiProgress::new), steps: HashMap::new() }
     }
 
     fn take(&mut self, event: Event) {

@@ -255,17 +255,17 @@ fn evidence(failure: &Failure, detail: Detail) -> String {
         let mut line = visible(line);
         // The columns give way where there is no room for them.
         if detail.drawn && console::measure_text_width(&line) + 8 > detail.width {
-            line = line
-                .split("   ")
-                .map(str::trim)
-                .filter(|part| !part.is_empty())
-                .collect::<Vec<_>>()
-                .join("  ");
+            line = narrowed(&line);
         }
         let _ = writeln!(out, "      {} {line}", style("│").dim());
     }
     if let Some(output) = &e.output {
         field(&mut out, "output", output, detail);
+    }
+    if detail.drawn {
+        let lines: Vec<String> =
+            out.lines().flat_map(|line| term::fit(line, detail.width)).collect();
+        out = format!("{}\n", lines.join("\n"));
     }
     if let Some(line) = &e.reproduce {
         // It is there to be copied: in one piece, or in lines that a shell puts together again.
@@ -275,6 +275,27 @@ fn evidence(failure: &Failure, detail: Detail) -> String {
         let lines: Vec<String> = lines.collect();
         let next = format!("\n{}", " ".repeat(VALUE));
         let _ = writeln!(out, "      {} {}", name_of("try"), lines.join(&next));
+        if lines.iter().any(|line| console::measure_text_width(line) > room) {
+            let _ = writeln!(out, "{:VALUE$}(in one piece: 'labs check' prints it)", "");
+        }
+    }
+    out
+}
+
+/// A line of columns with no more than two spaces between them; what is in quotes stays as it is.
+fn narrowed(line: &str) -> String {
+    let (mut out, mut quoted, mut spaces) = (String::new(), false, 0);
+    let mut chars = line.chars();
+    while let Some(c) = chars.next() {
+        spaces = if c == ' ' && !quoted { spaces + 1 } else { 0 };
+        if spaces <= 2 {
+            out.push(c);
+        }
+        match c {
+            '"' => quoted = !quoted,
+            '\\' if quoted => out.extend(chars.next()),
+            _ => {}
+        }
     }
     out
 }
@@ -305,7 +326,7 @@ fn shorten(value: &str, detail: Detail) -> String {
     if detail.verbose || length <= SHORT {
         return value.to_owned();
     }
-    let all = if detail.drawn { "'e'" } else { "--verbose" };
+    let all = if detail.drawn { "'e' at the task" } else { "--verbose" };
     let whole = value.trim_end().lines().rev().scan(0, |taken, line| {
         *taken += line.chars().count() + 1;
         (*taken <= SHORT).then_some(line)

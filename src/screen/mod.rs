@@ -32,7 +32,7 @@ pub async fn run(session: Session, started: Started, plain: bool) -> Result<u8> 
 /// # Errors
 /// The store cannot be read.
 pub fn preview(store: &Store, lab: &Lab) -> Result<Option<String>> {
-    if store.seat_of(&lab.slug)?.is_some_and(|seat| seat.ready) {
+    if store.seat_of(&lab.slug)?.is_some() {
         return Ok(None);
     }
     let (progress, spent) = (store.progress(&lab.slug)?, store.time(&lab.slug)?);
@@ -42,7 +42,7 @@ pub fn preview(store: &Store, lab: &Lab) -> Result<Option<String>> {
 
 /// Whether the terminal can be drawn upon.
 pub fn draws() -> bool {
-    console::user_attended() && std::env::var("TERM").is_ok_and(|term| term != "dumb")
+    console::user_attended() && term::can_be_redrawn()
 }
 
 /// What is said when the learner leaves.

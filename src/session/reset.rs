@@ -7,7 +7,7 @@ use serde::Serialize;
 use super::start::Reach;
 use super::{Session, workspace};
 use crate::catalog::lab::Lab;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::store::SeatRow;
 
 /// What a reset makes of the learner's files.
@@ -30,9 +30,20 @@ impl Session {
     /// Recreates containers, network and volumes, and the workspace too unless it is kept. What was passed stays passed.
     pub async fn reset(&self, lab: &Lab, seat: SeatRow, workspace: Workspace) -> Result<ResetDone> {
         let _locks = self.lock_seat(&lab.slug).await?;
+        if self.store.seat_of(&lab.slug)?.is_none_or(|now| now.id != seat.id) {
+            return Err(Error::usage(format!("The seat of {} has ended meanwhile", lab.slug))
+                .help(format!("'labs run {}' starts another", lab.slug)));
+        }
         let plan = self.plan(lab, seat)?;
         self.images.ensure(&self.engine, &self.images.of_lab(lab)?, &self.events).await?;
-        self.events.step("removing the old seat", self.remove_resources(&plan.seat.id)).await?;
+        let removal = self.remove_resources(&plan.seat.id);
+        let removed = self.events.step("removing the old seat", removal).await?;
+        if let Some(network) = removed.stay.first() {
+            return Err(Error::infrastructure("The seat's network cannot be made anew")
+                .at(network)
+                .because("something is still on it that is not the seat's")
+                .help("take it off ('docker network inspect' shows it), and reset again"));
+        }
         let old_workspace = match workspace {
             Workspace::Kept => None,
             Workspace::SetAside => workspace::set_aside(plan.workspace())?,

@@ -5,6 +5,7 @@ use serde::Serialize;
 use super::Session;
 use super::ledger::check_lock;
 use super::plan::{OWNER_LABEL, SEAT_LABEL, gates_network};
+use crate::engine;
 use crate::error::Result;
 use crate::store::{Resource, ResourceKind, SeatRow};
 
@@ -14,6 +15,9 @@ pub struct Removed {
     pub containers: Vec<String>,
     pub networks: Vec<String>,
     pub volumes: Vec<String>,
+    /// The networks that could not be removed yet.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub stay: Vec<String>,
 }
 
 impl Removed {
@@ -21,6 +25,7 @@ impl Removed {
         self.containers.extend(part.containers);
         self.networks.extend(part.networks);
         self.volumes.extend(part.volumes);
+        self.stay.extend(part.stay);
     }
 
     pub fn is_empty(&self) -> bool {
@@ -68,15 +73,15 @@ impl Session {
         let drops = belongings.containers.iter().map(|name| self.drop_container(name));
         futures_util::future::try_join_all(drops).await?;
         // An engine can hold on to a network whose containers are gone, and others can have put something on it. That
-        // keeps nothing else from going; the network stays recorded, and the next one to collect garbage tries again.
+        // keeps nothing else from going; its label tells the next one to collect garbage to try again.
         for name in std::mem::take(&mut belongings.networks) {
             match self.drop_network(&name).await {
                 Ok(()) => belongings.networks.push(name),
-                Err(error) => {
-                    // An engine that answers has refused; one that does not has removed nothing.
-                    self.engine.networks_named(&name).await?;
+                Err(error) if engine::is_network_in_use(&error) => {
                     self.events.note(error.to_string());
+                    belongings.stay.push(name);
                 }
+                Err(error) => return Err(error),
             }
         }
         for name in &belongings.volumes {
@@ -105,6 +110,7 @@ impl Session {
             ),
             networks: union(of_kind(ResourceKind::Network), networks.into_iter().map(|n| n.name)),
             volumes: union(of_kind(ResourceKind::Volume), volumes.into_iter().map(|v| v.name)),
+            ..Removed::default()
         })
     }
 

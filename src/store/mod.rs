@@ -15,7 +15,8 @@ pub use ledger::{Resource, ResourceKind, SeatRow};
 pub use portable::{Portable, Tried};
 pub use progress::{Attempt, TaskProgress};
 
-use std::fs::{File, TryLockError};
+use std::fs::{DirBuilder, File, Permissions, TryLockError};
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -98,7 +99,7 @@ impl Store {
                 .help("make the folder writable, or set XDG_DATA_HOME to one that is")
         };
         let failed = |e: std::io::Error| Refused::Otherwise(fail(&e));
-        std::fs::create_dir_all(folder).map_err(failed)?;
+        make_private(folder).map_err(failed)?;
         let refused = |e: rusqlite::Error| {
             if damage::is_damage(&e) {
                 Refused::Damaged(e)
@@ -215,6 +216,16 @@ pub fn try_lock(path: &Path) -> Result<Option<File>> {
     Ok(take(&file, path)?.then_some(file))
 }
 
+/// Makes a folder that nobody else can look into: from the values of a seat its solution follows.
+fn make_private(folder: &Path) -> std::io::Result<()> {
+    DirBuilder::new().recursive(true).mode(0o700).create(folder)?;
+    // One that an earlier version made, or that was opened since. Who may not change it has no part in it.
+    if std::fs::metadata(folder)?.mode() & 0o077 != 0 {
+        let _ = std::fs::set_permissions(folder, Permissions::from_mode(0o700));
+    }
+    Ok(())
+}
+
 async fn wait_for_lock(path: &Path) -> Result<File> {
     let patience = std::time::Instant::now() + LOCK_WITHIN;
     let file = lock_file(path)?;
@@ -271,6 +282,18 @@ pub fn now() -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn nobody_else_can_look_into_its_folder() {
+        let home = tempfile::tempdir().unwrap();
+        let folder = home.path().join("data/labs");
+        let mode = || std::fs::metadata(&folder).unwrap().permissions().mode() & 0o777;
+        drop(Store::open_in(&folder).unwrap());
+        assert_eq!(mode(), 0o700);
+        std::fs::set_permissions(&folder, Permissions::from_mode(0o755)).unwrap();
+        drop(Store::open_in(&folder).unwrap());
+        assert_eq!(mode(), 0o700);
+    }
 
     #[test]
     fn many_open_a_new_database_at_once() {

@@ -37,6 +37,11 @@ pub fn points(count: u32) -> String {
     if count == 1 { "1 point".to_owned() } else { format!("{count} points") }
 }
 
+/// Whether a terminal can be drawn upon, as far as it says.
+pub fn can_be_redrawn() -> bool {
+    std::env::var("TERM").is_ok_and(|term| term != "dumb")
+}
+
 /// Prints to stdout for people. Nobody reading is no error.
 pub fn print(text: &str) {
     print_as_it_is(&ascii::fitted(text));
@@ -54,7 +59,7 @@ pub fn bar(done: usize, all: usize, width: usize) -> String {
     let full = match done {
         0 => 0,
         done if done >= all => width,
-        done => (done * width / all).clamp(1, width - 1),
+        done => (done * width / all).max(1).min(width.saturating_sub(1)),
     };
     format!("{}{}", "█".repeat(full), "░".repeat(width - full))
 }
@@ -105,35 +110,64 @@ pub fn fit(line: &str, width: usize) -> Vec<String> {
     textwrap::wrap(line, options).into_iter().map(Into::into).collect()
 }
 
-/// A command line in lines of so many columns that are put together again, by a shell between its words, by Python
-/// between the statements of a program in quotes.
+/// A command line in lines of so many columns, where its pieces fit, that are put together again: by a shell between its
+/// words, by Python between the statements of a program in quotes.
 pub fn folded_command(line: &str, width: usize) -> Vec<String> {
-    let program = line.contains("python3 -c ");
-    let (mut quoted, mut before) = (false, ' ');
-    let words = line.split(|c| {
-        quoted ^= c == '\'';
-        let ends_statement = std::mem::replace(&mut before, c) == ';';
-        c == ' ' && (!quoted || program && ends_statement)
-    });
     let mut lines: Vec<String> = Vec::new();
-    for word in words {
+    for piece in pieces_of_command(line) {
         // Room for the sign that the command goes on.
         let wide = |last: &String| {
-            console::measure_text_width(last) + console::measure_text_width(word) + 3 > width
+            console::measure_text_width(last) + console::measure_text_width(piece) + 3 > width
         };
         match lines.last_mut() {
             Some(last) if wide(last) => {
                 last.push_str(" \\");
-                lines.push(word.to_owned());
+                lines.push(piece.to_owned());
             }
             Some(last) => {
                 last.push(' ');
-                last.push_str(word);
+                last.push_str(piece);
             }
-            None => lines.push(word.to_owned()),
+            None => lines.push(piece.to_owned()),
         }
     }
     lines
+}
+
+/// What a command line can be parted into at spaces: words, and the statements of a program of Python in quotes.
+fn pieces_of_command(line: &str) -> Vec<&str> {
+    let program = line.contains("python3 -c ");
+    let (mut pieces, mut start) = (Vec::new(), 0);
+    // Within the shell's quotes; within a text of Python's.
+    let (mut quoted, mut text) = (false, false);
+    let mut before = ' ';
+    let mut chars = line.char_indices();
+    while let Some((at, c)) = chars.next() {
+        let parts = match c {
+            '\'' => {
+                quoted = !quoted;
+                false
+            }
+            // What it escapes says nothing.
+            '\\' if !quoted || text => {
+                chars.next();
+                false
+            }
+            '"' if quoted && program => {
+                text = !text;
+                false
+            }
+            ' ' => !quoted || program && !text && before == ';',
+            _ => false,
+        };
+        if parts {
+            pieces.push(&line[start..at]);
+            start = at + 1;
+        }
+        before = c;
+    }
+    pieces.push(&line[start..]);
+    pieces
 }
 
 /// A command line that a shell takes apart into the same words.
@@ -164,6 +198,12 @@ mod tests {
         assert_eq!(folded_command("python3 -c 'import a; b; c'", 14), folded);
         // Elsewhere what is in quotes stays in one piece.
         assert_eq!(folded_command("eval 'a; b'", 4), ["eval \\", "'a; b'"]);
+        // A quote within quotes ends nothing, and a text of Python's is no place to part.
+        let line = r#"sql 'at > '\''1 2'\'' or 3' end"#;
+        assert_eq!(folded_command(line, 1), ["sql \\", r#"'at > '\''1 2'\'' or 3' \"#, "end"]);
+        let line = r#"python3 -c 'f.put("a; \"b; c"); d'"#;
+        let parted = ["python3 \\", "-c \\", r#"'f.put("a; \"b; c"); \"#, "d'"];
+        assert_eq!(folded_command(line, 1), parted);
         assert_eq!(folded_command("one two", 80), ["one two"]);
     }
 

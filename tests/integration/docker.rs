@@ -3,10 +3,12 @@
 use std::collections::HashMap;
 use std::future::Future;
 
-use bollard::models::{NetworkConnectRequest, NetworkDisconnectRequest};
+use bollard::models::{
+    NetworkConnectRequest, NetworkCreateRequest, NetworkDisconnectRequest, VolumeCreateRequest,
+};
 use bollard::query_parameters::{
     KillContainerOptions, ListContainersOptions, ListImagesOptions, ListNetworksOptions,
-    ListVolumesOptions, RemoveImageOptions,
+    ListVolumesOptions, RemoveImageOptions, RemoveVolumeOptions,
 };
 use bollard::{API_DEFAULT_VERSION, Docker};
 use labs::engine::{Address, Engine};
@@ -110,6 +112,25 @@ pub fn remove_image(tag: &str) -> bool {
 /// Freezes a container's processes.
 pub fn pause(container: &str) {
     ask(|docker| async move { docker.pause_container(container).await.unwrap() });
+}
+
+/// Makes a network and a volume of these names, without labels.
+pub fn make_unlabelled(network: &str, volume: &str) {
+    let (network, volume) = (network.to_owned(), volume.to_owned());
+    ask(|docker| async move {
+        let request = NetworkCreateRequest { name: network, ..NetworkCreateRequest::default() };
+        docker.create_network(request).await.unwrap();
+        let request = VolumeCreateRequest { name: Some(volume), ..VolumeCreateRequest::default() };
+        docker.create_volume(request).await.unwrap();
+    });
+}
+
+/// Removes a network and a volume; whether both were there.
+pub fn remove_both(network: &str, volume: &str) -> bool {
+    ask(|docker| async move {
+        let network = docker.remove_network(network).await.is_ok();
+        docker.remove_volume(volume, None::<RemoveVolumeOptions>).await.is_ok() && network
+    })
 }
 
 /// Puts a container on a network.

@@ -115,13 +115,15 @@ fn a_twin_gets_the_learners_setting_for_one_check() {
 fn an_answer_may_have_to_come_in_time_or_not_at_all() {
     let sandbox = seat();
     let found = checks(&sandbox, "wait");
-    let codes = expect(&[("too-late", "late"), ("answers", "refused")]);
+    let codes = expect(&[("too-late", "late"), ("held-up", "late"), ("answers", "refused")]);
     assert_eq!(failures(&found), codes, "{found:#?}");
     let evidence = &found["too-late"]["failure"]["evidence"];
     assert_eq!(
         (&evidence["expected"], &evidence["observed"]),
         (&"an answer within 200 ms".into(), &"none".into())
     );
+    let history = found["held-up"]["failure"]["evidence"]["history"].to_string();
+    assert!(history.contains("times meanwhile, and waited for "), "{history}");
 }
 
 #[test]

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::io::{Read, Write};
-use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
+use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream, UdpSocket};
 use std::process::Stdio;
 
 use serde_json::{Value, json};
@@ -540,6 +540,17 @@ fn a_network_that_somebody_elses_container_is_on_stays_until_it_is_free() {
 }
 
 #[test]
+fn what_bears_a_name_like_ours_and_no_label_is_left_alone() {
+    let sandbox = tiny();
+    let started = seat(&sandbox, KEYS);
+    let name = format!("labs-{}-data", id(&started).replace(KEYS, "else"));
+    docker::make_unlabelled(&name, &name);
+    sandbox.ok(&["stop", KEYS]);
+    let removed = sandbox.json(&["gc"]);
+    assert!(docker::remove_both(&name, &name), "{removed:#}");
+}
+
+#[test]
 fn two_labs_side_by_side_share_no_name_port_or_subnet() {
     let sandbox = tiny();
     let (keys, queue) = std::thread::scope(|scope| {
@@ -730,6 +741,58 @@ fn another_seat_cannot_be_reached_from_inside_a_seat() {
     assert_eq!(open_from_inside(&sandbox, KEYS, &published, 7000), [""; 0]);
     let own = [inside(&keys, "gate")];
     assert_eq!(open_from_inside(&sandbox, KEYS, &own, 7000), own);
+}
+
+/// This machine stands for any host elsewhere.
+#[test]
+fn no_datagram_gets_out_of_a_seat_and_no_name_is_asked_for_outside() {
+    const ASK: &str = "
+import socket, sys
+client = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+client.settimeout(0.3)
+for address in sys.argv[2:]:
+    for _ in range(3):
+        try:
+            client.sendto(b'hello', (address, int(sys.argv[1])))
+            client.recv(100)
+            print(address)
+            break
+        except OSError:
+            pass";
+    let sandbox = tiny();
+    let started = seat(&sandbox, KEYS);
+    let socket = UdpSocket::bind("0.0.0.0:0").unwrap();
+    socket.set_read_timeout(Some(PATIENCE)).unwrap();
+    let port = socket.local_addr().unwrap().port();
+    let addresses = own_addresses();
+    for address in &addresses {
+        // What is tried is there: it is reached by this machine itself.
+        let itself = UdpSocket::bind("0.0.0.0:0").unwrap();
+        itself.send_to(b"here", (address.as_str(), port)).unwrap();
+        assert_eq!(socket.recv(&mut [0; 9]).unwrap(), 4, "{address}");
+    }
+    let echo = std::thread::spawn(move || {
+        let mut said = [0; 9];
+        while let Ok((length, who)) = socket.recv_from(&mut said) {
+            if said[..length] == *b"end" {
+                break;
+            }
+            let _ = socket.send_to(&said[..length], who);
+        }
+    });
+    let port_text = port.to_string();
+    let mut line = vec!["exec", "workbench", "--lab", KEYS, "--", "python3", "-c", ASK, &port_text];
+    line.extend(addresses.iter().map(String::as_str));
+    assert_eq!(sandbox.ok(&line).stdout, "");
+    UdpSocket::bind("0.0.0.0:0").unwrap().send_to(b"end", ("127.0.0.1", port)).unwrap();
+    echo.join().unwrap();
+
+    // The engine asks for names on behalf of a container, from outside of it where the container has no server of its
+    // own (CVE-2024-29018): so it has one that is not there.
+    assert_eq!(part(&started, "workbench")["HostConfig"]["Dns"], json!(["127.0.0.1"]));
+    let known = ["exec", "workbench", "--lab", KEYS, "--", "getent", "hosts"];
+    assert!(sandbox.run(&[&known[..], &["redis"]].concat()).code == 0);
+    assert!(sandbox.run(&[&known[..], &["labs.invalid"]].concat()).code != 0);
 }
 
 #[test]

@@ -11,7 +11,7 @@ mod together;
 mod trial;
 mod whole;
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
 use std::time::Instant;
 
@@ -130,6 +130,7 @@ async fn try_all(
     };
     let mut cases = Case::all(lab, mutants, options)?;
     let (all, seats) = (cases.len(), options.jobs.min(cases.len()).max(1));
+    let done = Cell::new(0);
     // What a full check takes is measured when nothing else is at work, after the case that leaves a right solution.
     let timed = lab.solutions.first().and_then(|right| Case::take_right(&mut cases, right));
     let tries = Tries {
@@ -138,6 +139,7 @@ async fn try_all(
         lab,
         options,
         all,
+        done,
         waiting: RefCell::new(cases.into()),
         found: RefCell::new(verification),
     };
@@ -146,7 +148,7 @@ async fn try_all(
         first.lanes = plan::LANES;
         match &timed {
             Some(case) => tries.one(case, &mut first).await,
-            None => Ok(()),
+            None => Ok(false),
         }
     };
     let more = (1..seats).map(|_| async {
@@ -155,9 +157,11 @@ async fn try_all(
         let closed = seat.close().await;
         done.and(closed)
     });
-    futures_util::future::try_join(on_first, futures_util::future::try_join_all(more)).await?;
-    if timed.is_some() {
-        verification.check_seconds = first.timed_check().await?;
+    let more = futures_util::future::try_join_all(more);
+    let (holds, _) = futures_util::future::try_join(on_first, more).await?;
+    if holds {
+        // A figure that could not be had is no reason to lose what was found.
+        verification.check_seconds = first.timed_check().await.ok().flatten();
     }
     first.close().await
 }
@@ -217,6 +221,7 @@ struct Tries<'a> {
     lab: &'a Lab,
     options: &'a Options,
     all: usize,
+    done: Cell<u64>,
     waiting: RefCell<VecDeque<Case<'a>>>,
     found: RefCell<&'a mut Verification>,
 }
@@ -230,11 +235,13 @@ impl Tries<'_> {
         }
     }
 
-    async fn one(&self, case: &Case<'_>, seat: &mut Seat) -> Result<()> {
+    /// Tries a case; whether all of it holds.
+    async fn one(&self, case: &Case<'_>, seat: &mut Seat) -> Result<bool> {
         let ran = case.run(self.lab, seat, self.options).await.map_err(|error| Error {
             what: format!("{} ({})", error.what, case.name()),
             ..error
         })?;
+        let holds = ran.iter().all(|outcome| outcome.finding == Finding::Holds);
         for outcome in ran {
             // A flake that was seen counts, whether or not it was looked for.
             let flaked = outcome.rule == Rule::Flakes && outcome.finding != Finding::Holds;
@@ -242,12 +249,13 @@ impl Tries<'_> {
                 self.found.borrow_mut().add(outcome);
             }
         }
+        self.done.set(self.done.get() + 1);
         self.session.events.send(Event::Progress {
             step: self.step.to_owned(),
             text: case.name(),
-            done: self.all.saturating_sub(self.waiting.borrow().len()) as u64,
+            done: self.done.get(),
             total: Some(self.all as u64),
         });
-        Ok(())
+        Ok(holds)
     }
 }

@@ -184,9 +184,11 @@ async fn sit(session: &Session, started: &Started, happened: &mut Happened) -> R
             }
             Act::Start => {
                 stop(session, started, &mut work).await?;
-                state.says("what has stopped is started …");
+                state.starts();
                 state.count_time()?;
-                let workspace = Some(started.seat.workspace.clone());
+                // One that is there has a workspace.
+                let anew = session.store.seat_of(&started.lab.slug)?.is_none();
+                let workspace = anew.then(|| started.seat.workspace.clone());
                 let start = session.start(&started.lab, Wanted { workspace, ..Wanted::default() });
                 match shown(&mut canvas, &mut state, &mut typed, happened, start).await? {
                     Ok(again) => return Ok(End::Anew(Box::new(again))),
@@ -234,6 +236,7 @@ async fn shown<T>(
 ) -> Result<T> {
     let mut work = std::pin::pin!(work);
     let mut ticks = tokio::time::interval(LOOKED_EVERY);
+    let mut open = true;
     state.goes_on_since(Some(Instant::now()));
     loop {
         canvas.draw(state.draw(Canvas::size(), None))?;
@@ -243,7 +246,11 @@ async fn shown<T>(
                 return Ok(done);
             }
             Some(event) = happened.recv() => state.goes_on(event),
-            Some(Ok(Typed::Resize(..))) = typed.next() => canvas.forget(),
+            event = typed.next(), if open => match event {
+                Some(Ok(Typed::Resize(..))) => canvas.forget(),
+                Some(_) => {}
+                None => open = false,
+            },
             _ = ticks.tick() => {}
         }
     }

@@ -137,7 +137,7 @@ impl Page<'_> {
                 let check = task.checks.iter().find(|found| found.id == check.id.value)?;
                 Some(text::why(check, task, Detail { verbose: false, width, drawn: true }))
             };
-            lines.extend(self.evidence.and_then(found).iter().flat_map(|why| fitted(why, width)));
+            lines.extend(self.evidence.and_then(found).iter().flat_map(|why| self::lines(why)));
         }
         let mut news_at = lines.len();
         if !self.news.is_empty() {
@@ -185,6 +185,11 @@ impl Mark {
 /// How wide text is laid out on a terminal of this width.
 pub fn text_width(width: usize) -> usize {
     width.clamp(20, term::WIDEST)
+}
+
+/// The lines of a text that is laid out.
+pub fn lines(text: &str) -> Vec<String> {
+    text.lines().map(str::to_owned).collect()
 }
 
 /// The lines of a text, none wider than this.

@@ -3,7 +3,7 @@
 use std::num::NonZeroU16;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use schemars::JsonSchema;
 use serde::Deserialize;
@@ -16,7 +16,7 @@ use crate::probe::expect::{Expectation, Matcher, Mismatch};
 use crate::probe::fresh::Fresh;
 use crate::probe::service::Session;
 use crate::probe::step;
-use crate::template::Variables;
+use crate::template::{Span, Var, Variables};
 
 /// More clients say no more about whether somebody is turned away.
 const MAX_CLIENTS: u16 = 16;
@@ -38,7 +38,9 @@ pub struct Load {
     pub expect: Matcher,
     /// How many ask at the same time, each one question after the other.
     pub clients: NonZeroU16,
-    /// What it is called when an answer is another.
+    /// Nobody may have to wait longer for an answer.
+    pub answered: Option<Var<Span>>,
+    /// What it is called when an answer is another, or too late.
     #[serde(default)]
     pub code: Code,
 }
@@ -50,6 +52,7 @@ impl Load {
                 .help(format!("at most {MAX_CLIENTS}")));
         }
         self.send.iter().try_for_each(|word| variables.render(word).map(drop))?;
+        self.answered.iter().try_for_each(|span| span.get(variables).map(drop))?;
         self.expect.lint_without_service(variables)
     }
 }
@@ -68,6 +71,7 @@ struct Asked {
     words: Vec<String>,
     field: Option<String>,
     expected: Expectation,
+    patience: Option<Span>,
 }
 
 impl Asked {
@@ -78,7 +82,7 @@ impl Asked {
             field: self.field.as_deref(),
             expected: self.expected.clone(),
             refused: None,
-            patience: None,
+            patience: self.patience,
         }
     }
 }
@@ -89,9 +93,11 @@ fn unanswered(error: Error) -> Mismatch {
     Mismatch { expected: "an answer".to_owned(), observed, difference: None }
 }
 
-/// What one client was answered: how often, and the first answer that was wrong.
+/// What clients were answered: how often, how long one had to wait at most, and the first answer that was wrong.
+#[derive(Default)]
 pub struct Heard {
     pub times: usize,
+    pub longest: Duration,
     pub mismatch: Option<Mismatch>,
 }
 
@@ -108,6 +114,7 @@ impl Going {
             words: step::filled(&load.send, variables, fresh)?,
             field: load.field.clone(),
             expected: step::expectation(Some(&load.expect), variables, fresh)?,
+            patience: load.answered.as_ref().map(|span| span.get(variables)).transpose()?,
         });
         let over = Arc::new(AtomicBool::new(false));
         let mut clients = JoinSet::new();
@@ -115,12 +122,14 @@ impl Going {
             let (twin, over, asked) = (Arc::clone(twin), Arc::clone(&over), Arc::clone(&asked));
             clients.spawn(async move {
                 let question = asked.question();
-                let mut heard = Heard { times: 0, mismatch: None };
+                let mut heard = Heard::default();
                 while heard.mismatch.is_none() && !over.load(Ordering::Relaxed) {
+                    let asked = Instant::now();
                     heard.mismatch = match question.once(&*twin).await {
                         Ok((_, mismatch)) => mismatch,
                         Err(error) => Some(unanswered(error)),
                     };
+                    heard.longest = heard.longest.max(asked.elapsed());
                     heard.times += 1;
                     tokio::time::sleep(BREATH).await;
                 }
@@ -137,11 +146,12 @@ impl Going {
     /// The service could not be asked.
     pub async fn end(mut self) -> Result<Heard> {
         self.over.store(true, Ordering::Relaxed);
-        let mut all = Heard { times: 0, mismatch: None };
+        let mut all = Heard::default();
         while let Some(client) = self.clients.join_next().await {
             let heard = client
                 .map_err(|e| Error::infrastructure("A client of a load has ended").because(e))?;
             all.times += heard.times;
+            all.longest = all.longest.max(heard.longest);
             all.mismatch = all.mismatch.or(heard.mismatch);
         }
         if all.times == 0 {

@@ -156,6 +156,9 @@ pub struct Ask {
     pub unanswered: Option<Var<Span>>,
     /// Asked so many times; what is matched is the list of the different answers.
     pub times: Option<NonZeroU16>,
+    /// With `times`: what is matched is how often each of the different answers came.
+    #[serde(default)]
+    pub counted: bool,
     /// What it is called when the answer is another.
     #[serde(default)]
     pub code: Code,
@@ -259,6 +262,10 @@ impl Step {
                 if !ask.each.is_empty() && (ask.on.is_some() || ask.times.is_some()) {
                     return Err(Error::usage("A question goes to each of several services once")
                         .help("leave on and times out"));
+                }
+                if ask.counted && ask.times.is_none() {
+                    return Err(Error::usage("The answers to one question are to be counted")
+                        .help("add times, how often it is asked"));
                 }
                 // Whoever gives up waiting leaves a connection that is no good any more.
                 if !ask.as_client && (ask.answered.is_some() || ask.unanswered.is_some()) {
@@ -471,6 +478,8 @@ mod tests {
         assert_eq!(ask(r#""as_client": true, "unanswered": "1s", "code": "late""#), None);
         assert!(ask(r#""answered": "1s""#).unwrap().contains("own connection"));
         assert_eq!(ask(r#""as_client": true, "answered": "1s", "times": 3"#), None);
+        assert_eq!(ask(r#""times": 3, "counted": true"#), None);
+        assert!(ask(r#""counted": true"#).unwrap().contains("counted"));
         for (more, said) in [
             (r#""answered": "1s", "within": "3s""#, "asked of one"),
             (r#""unanswered": "1s", "times": 3"#, "once"),

@@ -362,7 +362,11 @@ impl Play<'_, '_> {
         let Some(going) = self.loads.remove(name) else { return Ok(None) };
         let (code, line) = (going.code, going.line.clone());
         let heard = going.end().await?;
-        self.said.push(format!("{line} was asked {} times meanwhile", heard.times));
+        self.said.push(format!(
+            "{line} was asked {} times meanwhile, and waited for {} ms at most",
+            heard.times,
+            heard.longest.as_millis()
+        ));
         Ok(heard.mismatch.map(|mismatch| {
             self.fail(format!("{line} was not always answered as it should"), mismatch, code.name())
         }))
@@ -391,7 +395,7 @@ impl Play<'_, '_> {
         }
         let (answer, mismatch) = loop {
             let (answer, mismatch) = match (&twins[..], ask.times) {
-                ([twin], Some(times)) => question.often(*twin, times).await?,
+                ([twin], Some(times)) => question.often(*twin, times, ask.counted).await?,
                 ([twin], None) if ask.each.is_empty() => question.once(*twin).await?,
                 (twins, _) => question.of_each(twins).await?,
             };

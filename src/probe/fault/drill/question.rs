@@ -81,14 +81,16 @@ impl Question<'_> {
         Ok(self.judge(answer?))
     }
 
-    /// The different answers to one question that is asked many times, and how they differ from what is expected.
+    /// The different answers to one question that is asked many times, or how often each came where they are `counted`,
+    /// and how they differ from what is expected.
     pub async fn often(
         &self,
         twin: &dyn Service,
         times: NonZeroU16,
+        counted: bool,
     ) -> Result<(Value, Option<Mismatch>)> {
         let one = self.one_of_many();
-        let mut answers = BTreeMap::new();
+        let mut answers: BTreeMap<String, (Value, u64)> = BTreeMap::new();
         for _ in 0..times.get() {
             let (answer, refusal) = one.once(twin).await?;
             if refusal.is_some() {
@@ -96,12 +98,22 @@ impl Question<'_> {
             }
             let settled = self.expected.eq.as_ref().and_then(Value::as_array);
             let settled = settled.is_some_and(|all| !all.iter().any(|one| same(one, &answer)));
-            answers.insert(answer.to_string(), answer);
-            if settled {
+            answers.entry(answer.to_string()).or_insert((answer, 0)).1 += 1;
+            if settled && !counted {
                 break;
             }
         }
-        let answers: Value = answers.into_values().collect();
+        let answers: Value = if counted {
+            let mut counts: BTreeMap<String, u64> = BTreeMap::new();
+            for (text, (answer, times)) in answers {
+                // A number and its text are the same.
+                let name = answer.as_str().map_or(text, str::to_owned);
+                *counts.entry(name).or_default() += times;
+            }
+            counts.into_iter().map(|(name, times)| (name, Value::from(times))).collect()
+        } else {
+            answers.into_values().map(|(answer, _)| answer).collect()
+        };
         let mismatch = self.expected.compare(&answers);
         Ok((answers, mismatch))
     }

@@ -29,6 +29,9 @@ use crate::verdict::{TaskResult, Verdict};
 /// How often the time spent is recorded.
 const COUNTED_EVERY: Duration = Duration::from_secs(60);
 
+/// What is said once somebody else has ended the seat.
+const ENDED: &str = "Another labs has ended the seat: 'u' starts a new one, 'q' leaves.";
+
 /// What is to be done about something that happened.
 pub enum Act {
     Nothing,
@@ -75,8 +78,10 @@ pub struct State<'a> {
     says: String,
     /// Since when longer work goes on that takes no key.
     since: Option<Instant>,
-    /// The seat has ended.
+    /// The seat has ended, or another is in its place.
     ended: bool,
+    /// The seat in its place that was to be gone on with.
+    tried: Option<String>,
     asks: Option<Question>,
     scroll: usize,
     /// Where the next drawing scrolls to.
@@ -116,6 +121,7 @@ impl<'a> State<'a> {
             says: String::new(),
             since: None,
             ended: false,
+            tried: None,
             asks: None,
             scroll: 0,
             to: None,
@@ -153,6 +159,15 @@ impl<'a> State<'a> {
     /// Whether something goes on that Ctrl-C ends.
     pub fn is_busy(&self) -> bool {
         self.busy
+    }
+
+    /// Says that what is not there is started.
+    pub fn starts(&mut self) {
+        self.says(if self.ended {
+            "another seat begins …"
+        } else {
+            "what has stopped is started …"
+        });
     }
 
     /// Longer work has begun that takes no key, or is over.
@@ -211,7 +226,8 @@ impl<'a> State<'a> {
             scroll: self.scroll,
         };
         let mut drawn = page.draw(width, height);
-        if let Some(place) = self.to.take()
+        if self.sheet.is_none()
+            && let Some(place) = self.to.take()
             && drawn.furthest > 0
         {
             let at = match place {
@@ -253,12 +269,20 @@ impl<'a> State<'a> {
         let (store, lab) = (&self.session.store, self.lab());
         match store.seat_of(&lab.slug)? {
             Some(seat) if seat.id == self.started.seat.id => {}
-            // What another labs has made anew is gone on with.
-            Some(seat) if seat.ready => return Ok(Act::Start),
-            Some(_) => return Ok(Act::Nothing),
+            // What another labs has made anew is gone on with, unless that was tried in vain.
+            Some(seat) => {
+                self.ended = true;
+                let begin = seat.ready && self.tried.as_ref() != Some(&seat.id);
+                return Ok(if begin {
+                    self.tried = Some(seat.id);
+                    Act::Start
+                } else {
+                    Act::Nothing
+                });
+            }
             None => {
                 self.ended = true;
-                self.says("Another labs has ended the seat: 'u' starts a new one, 'q' leaves.");
+                self.says(ENDED);
                 return Ok(Act::Nothing);
             }
         }
@@ -328,8 +352,12 @@ impl<'a> State<'a> {
 
     /// Back to the task as it was.
     fn close(&mut self) {
-        if let Some(sheet) = self.sheet.take() {
-            (self.scroll, self.says) = sheet.under;
+        if let Some(Sheet { under: (scroll, says), .. }) = self.sheet.take() {
+            self.scroll = scroll;
+            // What came to be said meanwhile is newer.
+            if self.says.is_empty() {
+                self.says = says;
+            }
         }
     }
 

@@ -12,7 +12,7 @@ use crate::verdict::{LabResult, TaskResult};
 pub enum News {
     None,
     /// The task's hint of this number, from 1.
-    Hint(usize),
+    Hint(u32),
     Passed,
     /// What did not work, and why.
     Trouble(String),
@@ -41,7 +41,8 @@ impl News {
             Self::Trouble(text) => text.clone(),
             Self::Hint(number) => {
                 let title = style(format!("Hint {number} of {}", task.hints.len())).bold();
-                let hint = task.hints.get(number.saturating_sub(1)).map_or("", String::as_str);
+                let hint = task.hints.get(number.saturating_sub(1) as usize);
+                let hint = hint.map_or("", String::as_str);
                 format!("{title}\n\n{}", markdown::render(hint, width))
             }
             Self::Passed => {
@@ -59,9 +60,9 @@ impl Sheet {
         let detail = |verbose| Detail { verbose, width, drawn: true };
         match &self.body {
             Body::Text(text) => page::fitted(text, width),
-            Body::Code(text) => text.lines().map(str::to_owned).collect(),
-            Body::Task(result) => page::fitted(&text::whole(result, detail(true)), width),
-            Body::Lab(result) => page::fitted(&text::lab(result, detail(false)), width),
+            Body::Code(text) => page::lines(text),
+            Body::Task(result) => page::lines(&text::whole(result, detail(true))),
+            Body::Lab(result) => page::lines(&text::lab(result, detail(false))),
         }
     }
 }

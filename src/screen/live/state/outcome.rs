@@ -15,6 +15,9 @@ use crate::session::status::first_open;
 use crate::term::escape::visible;
 use crate::verdict::{CheckResult, LabResult, TaskResult, Verdict};
 
+/// What is said when nothing is left to look at.
+const HOLDS: &str = "What can be seen from outside holds: 'c' checks the rest.";
+
 impl State<'_> {
     /// Something was begun.
     pub fn begun(&mut self, what: What) {
@@ -153,8 +156,11 @@ impl State<'_> {
             self.says.clear();
         }
         let holds = |check: &CheckResult| check.verdict == Verdict::Pass;
-        if self.says.is_empty() && !task.checks.is_empty() && task.checks.iter().all(holds) {
-            self.says("What can be seen from outside holds: 'c' checks the rest.");
+        let all_hold = !task.checks.is_empty() && task.checks.iter().all(holds);
+        if all_hold && self.says.is_empty() {
+            self.says(HOLDS);
+        } else if !all_hold && self.says == HOLDS {
+            self.says.clear();
         }
         let whole = self.task().checks.iter().all(Check::only_looks);
         if whole && task.verdict == Verdict::Pass {

@@ -3,7 +3,7 @@
 use std::time::Instant;
 
 use super::news::{Body, News};
-use super::{Act, Place, State};
+use super::{Act, ENDED, Place, State};
 use crate::error::Result;
 use crate::report::{reach, solution};
 use crate::screen::live::What;
@@ -43,6 +43,18 @@ impl<'a> State<'a> {
                 self.says.clear();
             }
             Key::Yes | Key::Other => {}
+            Key::Enter
+            | Key::Check
+            | Key::All
+            | Key::Shell
+            | Key::Client
+            | Key::Logs
+            | Key::Repair
+            | Key::Reset
+                if self.ended =>
+            {
+                self.says(ENDED);
+            }
             Key::Enter if self.passed() => self.on()?,
             Key::Enter | Key::Check => return Ok(Act::Begin(What::Task { asked: true })),
             Key::All => return Ok(Act::Begin(What::Lab)),
@@ -101,25 +113,29 @@ impl<'a> State<'a> {
     fn hint(&mut self) -> Result<()> {
         let task = self.task();
         let available = u32::try_from(task.hints.len()).unwrap_or(u32::MAX);
-        let known = self.progress.get(&task.id.value).map_or(0, |progress| progress.hints_shown);
-        let is_shown = matches!(self.news, News::Hint(_));
+        let progress = self.session.store.progress(&self.lab().slug)?;
+        let known = progress.get(&task.id.value).map_or(0, |progress| progress.hints_shown);
         // One that was taken is shown again before it is the next one's turn.
-        let shown = if known > 0 && !is_shown {
-            known
-        } else {
-            self.session.store.show_hint(&self.lab().slug, &task.id.value, available)?
+        let shown = match self.news {
+            News::Hint(seen) if seen < known => seen + 1,
+            News::Hint(_) => {
+                self.session.store.show_hint(&self.lab().slug, &task.id.value, available)?
+            }
+            _ if known > 0 => known,
+            _ => self.session.store.show_hint(&self.lab().slug, &task.id.value, available)?,
         };
+        let shown = shown.min(available);
         self.progress = self.session.store.progress(&self.lab().slug)?;
         if shown == 0 {
             self.says("There is no hint for this task.");
             return Ok(());
         }
-        self.says(match available - shown.min(available) {
-            0 if is_shown && shown == known => "That was the last hint.",
-            0 => "",
-            _ => "'h' again takes one more hint.",
+        self.says(match self.news {
+            _ if shown < available => "'h' again takes one more hint.",
+            News::Hint(seen) if seen == shown => "That was the last hint.",
+            _ => "",
         });
-        (self.news, self.evidence) = (News::Hint(shown as usize), None);
+        (self.news, self.evidence) = (News::Hint(shown), None);
         self.to = Some(Place::Checks);
         Ok(())
     }
