@@ -199,8 +199,8 @@ mod tests {
         // Elsewhere what is in quotes stays in one piece.
         assert_eq!(folded_command("eval 'a; b'", 4), ["eval \\", "'a; b'"]);
         // A quote within quotes ends nothing, and a text of Python's is no place to part.
-        let line = r#"sql 'at > '\''1 2'\'' or 3' end"#;
-        assert_eq!(folded_command(line, 1), ["sql \\", r#"'at > '\''1 2'\'' or 3' \"#, "end"]);
+        let line = r"sql 'at > '\''1 2'\'' or 3' end";
+        assert_eq!(folded_command(line, 1), ["sql \\", r"'at > '\''1 2'\'' or 3' \", "end"]);
         let line = r#"python3 -c 'f.put("a; \"b; c"); d'"#;
         let parted = ["python3 \\", "-c \\", r#"'f.put("a; \"b; c"); \"#, "d'"];
         assert_eq!(folded_command(line, 1), parted);
