@@ -93,15 +93,13 @@ fn text(Finding { name, state, detail, mend, .. }: &Finding) -> String {
 async fn findings(catalog: &Catalog) -> Vec<Finding> {
     let mut findings =
         vec![Store::glance().map_or_else(|e| tried("record", Err(e)), |s| record(s.folder()))];
-    let engine = match Engine::connect() {
-        Ok(engine) => engine,
-        Err(error) => {
-            findings.extend(without_engine(error));
-            return findings;
-        }
+    let asked = async {
+        let engine = Engine::connect()?;
+        let info = engine.info().await?;
+        Ok((engine, info))
     };
-    let info = match engine.info().await {
-        Ok(info) => info,
+    let (engine, info) = match asked.await {
+        Ok(answered) => answered,
         Err(error) => {
             findings.extend(without_engine(error));
             return findings;

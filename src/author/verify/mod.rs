@@ -129,17 +129,17 @@ async fn try_all(
         Vec::new()
     };
     let mut cases = Case::all(lab, mutants, options)?;
-    let (all, seats) = (cases.len(), options.jobs.min(cases.len()).max(1));
-    let done = Cell::new(0);
+    let all = cases.len();
     // What a full check takes is measured when nothing else is at work, after the case that leaves a right solution.
     let timed = lab.solutions.first().and_then(|right| Case::take_right(&mut cases, right));
+    let seats = options.jobs.min(cases.len()).max(1);
     let tries = Tries {
         step,
         session,
         lab,
         options,
         all,
-        done,
+        done: Cell::new(0),
         waiting: RefCell::new(cases.into()),
         found: RefCell::new(verification),
     };

@@ -116,13 +116,11 @@ impl<'a> State<'a> {
         let progress = self.session.store.progress(&self.lab().slug)?;
         let known = progress.get(&task.id.value).map_or(0, |progress| progress.hints_shown);
         // One that was taken is shown again before it is the next one's turn.
-        let shown = match self.news {
-            News::Hint(seen) if seen < known => seen + 1,
-            News::Hint(_) => {
-                self.session.store.show_hint(&self.lab().slug, &task.id.value, available)?
-            }
-            _ if known > 0 => known,
-            _ => self.session.store.show_hint(&self.lab().slug, &task.id.value, available)?,
+        let next = if let News::Hint(seen) = self.news { seen + 1 } else { known };
+        let shown = if (1..=known).contains(&next) {
+            next
+        } else {
+            self.session.store.show_hint(&self.lab().slug, &task.id.value, available)?
         };
         let shown = shown.min(available);
         self.progress = self.session.store.progress(&self.lab().slug)?;
