@@ -5,11 +5,9 @@ use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
-use tokio::sync::Mutex;
 
 use super::twin::Starting;
-use crate::catalog::service::{CLOCK, Configured};
-use crate::digest;
+use crate::catalog::service::{CLOCK, Configured, Service};
 use crate::engine::{Engine, ExecSpec};
 use crate::error::{Error, Result};
 use crate::probe::scene::{Hands, Ran};
@@ -28,8 +26,16 @@ const ENDING_WITHIN: Duration = Duration::from_secs(1);
 const LOOK_EVERY: Duration = Duration::from_millis(50);
 /// Bytes that are kept of what a script has written.
 const SAID: usize = 64 << 10;
-/// Puts an archive in place of what a folder holds.
-const UNPACK: &str = r#"find "$1" -mindepth 1 -delete; tar -x -o -C "$1""#;
+/// Puts an archive in place of what a folder holds, and has the service started anew if its test says nothing against it. What
+/// it remembers of the last check, such as who failed, goes with it, and so does all that a script has left running.
+const DEPLOY: &str = r#"at=$1; shift
+find "$at" -mindepth 1 -delete; tar -x -o -C "$at" || exit 99
+"$@" || exit 1
+kill -s ALRM 1; kill -s KILL -- -1"#;
+/// How that ends when the archive cannot be unpacked.
+const NOT_UNPACKED: i64 = 99;
+/// The first process of a twin that takes files: the folders to be emptied, the service's command.
+const RESPAWN: &str = include_str!("respawn.sh");
 
 /// In one step: the service may read it at any moment.
 const SET_CLOCK: &str = r#"echo "$1" > "$2.new"; mv "$2.new" "$2""#;
@@ -45,13 +51,19 @@ pub struct Held {
     container: String,
     member: Member,
     address: SocketAddr,
-    /// The digest of the files that it was started with.
-    has: Mutex<Option<String>>,
+}
+
+/// The command of a twin that takes files, so that it can be started with others.
+pub fn respawned(definition: &Service) -> Vec<String> {
+    let emptied: Vec<&str> = definition.tmpfs.keys().map(String::as_str).collect();
+    let mut command = ["sh", "-c", RESPAWN, "sh", &emptied.join(" ")].map(str::to_owned).to_vec();
+    command.extend(definition.command.iter().cloned());
+    command
 }
 
 impl Held {
     pub fn new(container: String, member: Member, address: SocketAddr) -> Self {
-        Self { container, member, address, has: Mutex::default() }
+        Self { container, member, address }
     }
 
     fn files(&self) -> Result<(&str, &Configured)> {
@@ -65,6 +77,14 @@ impl Held {
     fn patience(&self) -> Duration {
         Duration::from_secs(u64::from(self.member.definition.stop_seconds))
     }
+}
+
+/// What came of a command in a twin that failed.
+struct Refusal {
+    /// None when it had not ended in time.
+    code: Option<i64>,
+    /// What it says on its standard error.
+    said: String,
 }
 
 #[async_trait]
@@ -94,26 +114,17 @@ impl Hands for OfEngine {
     ) -> Result<Result<(), String>> {
         let twin = self.twin(service)?;
         let (_, configured) = twin.files()?;
-        let archive = archive(files)?;
-        let now = digest::sha256(&archive);
-        let mut has = twin.has.lock().await;
-        if has.take().is_none_or(|before| before != now) {
-            let unpack = ["sh", "-ec", UNPACK, "sh", &configured.at];
-            if let Err(why) = self.do_in(twin, ExecSpec::new(unpack), &archive).await? {
-                let what = format!("The files for {service} cannot be put into its container");
-                return Err(Error::infrastructure(what).because(why));
+        let mut deploy = vec!["sh", "-c", DEPLOY, "sh", &configured.at];
+        deploy.extend(configured.test.iter().map(String::as_str));
+        match self.do_in(twin, ExecSpec::new(deploy), &archive(files)?).await? {
+            Ok(()) => {}
+            Err(refusal) if refusal.code == Some(NOT_UNPACKED) => {
+                return Err(not_put(service, refusal));
             }
-            if let Err(why) = self.do_in(twin, ExecSpec::new(configured.test.clone()), &[]).await? {
-                return Ok(Err(why));
-            }
+            Err(refusal) => return Ok(Err(refusal.said)),
         }
-        // Also with the same files: what it remembers of the last check, such as who failed, is gone then.
-        self.engine.restart(&twin.container, twin.patience()).await?;
         match tokio::time::timeout(SPEAKS_WITHIN, self.until_ready(twin)).await {
-            Ok(Ok(())) => {
-                *has = Some(now);
-                Ok(Ok(()))
-            }
+            Ok(Ok(())) => Ok(Ok(())),
             Ok(Err(error)) => Ok(Err(error.why.unwrap_or(error.what))),
             Err(_) => {
                 let port = twin.member.definition.port.unwrap_or_default();
@@ -125,19 +136,13 @@ impl Hands for OfEngine {
     async fn put(&self, service: &str, files: &[(String, Vec<u8>)]) -> Result<()> {
         let twin = self.twin(service)?;
         let (_, configured) = twin.files()?;
-        // It has others from now on than it was started with.
-        twin.has.lock().await.take();
         let add = ExecSpec::new(["tar", "-x", "-o", "-C", &configured.at]);
-        self.do_in(twin, add, &archive(files)?).await?.map_err(|why| {
-            let what = format!("The files for {service} cannot be put into its container");
-            Error::infrastructure(what).because(why)
-        })
+        self.do_in(twin, add, &archive(files)?).await?.map_err(|refusal| not_put(service, refusal))
     }
 
     async fn run(&self, service: &str, file: &str) -> Result<Ran> {
         let twin = self.twin(service)?;
         let (_, configured) = twin.files()?;
-        twin.has.lock().await.take();
         let script = ExecSpec::new(["sh", &format!("{}/{file}", configured.at)]);
         let ran = self.engine.exec_capture(&twin.container, &script, b"", RUNS_WITHIN).await;
         // With a container its scripts end, and how they would have ended nobody knows.
@@ -175,8 +180,9 @@ impl Hands for OfEngine {
         }
         let seconds = ahead.as_secs().to_string();
         let set = ExecSpec::new(["sh", "-ec", SET_CLOCK, "sh", &seconds, CLOCK]);
-        self.do_in(twin, set, &[]).await?.map_err(|why| {
-            Error::infrastructure(format!("The clock of {service} cannot be moved")).because(why)
+        self.do_in(twin, set, &[]).await?.map_err(|refusal| {
+            Error::infrastructure(format!("The clock of {service} cannot be moved"))
+                .because(refusal.said)
         })
     }
 
@@ -195,16 +201,23 @@ impl OfEngine {
         self.twins.get(service).ok_or_else(unknown)
     }
 
-    /// Runs something short in a twin; the inner error is what it says when it fails.
-    async fn do_in(&self, twin: &Held, what: ExecSpec, input: &[u8]) -> Result<Result<(), String>> {
+    /// Runs something short in a twin.
+    async fn do_in(
+        &self,
+        twin: &Held,
+        what: ExecSpec,
+        input: &[u8],
+    ) -> Result<Result<(), Refusal>> {
         let ran = self.engine.exec_capture(&twin.container, &what, input, RUNS_WITHIN).await?;
+        let code = ran.exit_code;
         let said = String::from_utf8_lossy(&ran.stderr).trim().to_owned();
-        Ok(match ran.exit_code {
-            Some(0) => Ok(()),
-            Some(code) if said.is_empty() => Err(format!("it ended with {code} and said nothing")),
-            Some(_) => Err(said),
-            None => Err(format!("it had not ended after {} s", RUNS_WITHIN.as_secs())),
-        })
+        let said = match code {
+            Some(0) => return Ok(Ok(())),
+            Some(code) if said.is_empty() => format!("it ended with {code} and said nothing"),
+            Some(_) => said,
+            None => format!("it had not ended after {} s", RUNS_WITHIN.as_secs()),
+        };
+        Ok(Err(Refusal { code, said }))
     }
 
     async fn runs(&self, twin: &Held) -> Result<bool> {
@@ -216,6 +229,11 @@ impl OfEngine {
         let twin = Starting { container, member, address: *address };
         twin.until_ready(&self.engine, BACK_WITHIN).await
     }
+}
+
+fn not_put(service: &str, refusal: Refusal) -> Error {
+    Error::infrastructure(format!("The files for {service} cannot be put into its container"))
+        .because(refusal.said)
 }
 
 fn archive(files: &[(String, Vec<u8>)]) -> Result<Vec<u8>> {

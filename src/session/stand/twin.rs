@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use tokio::net::TcpStream;
 
+use super::hands::respawned;
 use super::{STAND_LABEL, TWIN};
 use crate::engine::{ContainerState, Engine};
 use crate::error::{Error, Result};
@@ -108,6 +109,9 @@ impl Twin {
         place.session.drop_container(&container).await?;
         let mut spec = place.plan.twin(place.member, place.lane, place.networks, container.clone());
         spec.labels.insert(STAND_LABEL.to_owned(), TWIN.to_owned());
+        if place.member.files().is_some() {
+            spec.command = respawned(&place.member.definition);
+        }
         place.session.make_container(&place.plan.seat.id, &spec).await?;
         place.session.engine.start(&container).await?;
         let starting = Starting { container: &container, member: place.member, address };
