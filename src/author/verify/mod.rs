@@ -113,6 +113,9 @@ async fn verify_anew(
     Ok(verification)
 }
 
+/// What of a lab's cases the first seat leaves to each of the others: while they try these, it tries a whole solution.
+const LAST_ROUNDS: usize = 5;
+
 /// Tries what needs a seat, on several of them side by side.
 async fn try_all(
     session: &Session,
@@ -143,8 +146,9 @@ async fn try_all(
         waiting: RefCell::new(cases.into()),
         found: RefCell::new(verification),
     };
+    let last_rounds = if timed.is_some() { LAST_ROUNDS * (seats - 1) } else { 0 };
     let on_first = async {
-        tries.all_on(&mut first).await?;
+        tries.all_but(last_rounds, &mut first).await?;
         first.lanes = plan::LANES;
         match &timed {
             Some(case) => tries.one(case, &mut first).await,
@@ -153,7 +157,7 @@ async fn try_all(
     };
     let more = (1..seats).map(|_| async {
         let mut seat = Seat::open(session, &lab.slug).await?;
-        let done = tries.all_on(&mut seat).await;
+        let done = tries.all_but(0, &mut seat).await;
         let closed = seat.close().await;
         done.and(closed)
     });
@@ -227,10 +231,14 @@ struct Tries<'a> {
 }
 
 impl Tries<'_> {
-    /// One case after the other on one seat, as long as there are any.
-    async fn all_on(&self, seat: &mut Seat) -> Result<()> {
+    /// One case after the other on one seat, as long as there are more than so many.
+    async fn all_but(&self, left: usize, seat: &mut Seat) -> Result<()> {
         loop {
-            let Some(case) = self.waiting.borrow_mut().pop_front() else { return Ok(()) };
+            let next = {
+                let mut waiting = self.waiting.borrow_mut();
+                if waiting.len() > left { waiting.pop_front() } else { None }
+            };
+            let Some(case) = next else { return Ok(()) };
             self.one(&case, seat).await?;
         }
     }
