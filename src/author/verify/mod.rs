@@ -260,7 +260,7 @@ impl Tries<'_> {
         self.done.set(self.done.get() + 1);
         self.session.events.send(Event::Progress {
             step: self.step.to_owned(),
-            text: case.name(),
+            text: format!("{} of {}: {}", self.done.get(), self.all, case.name()),
             done: self.done.get(),
             total: Some(self.all as u64),
         });
