@@ -4,8 +4,8 @@
     batch.py LABS [JOBS]        so many at once, 2 when left out
 
 Right ones in every style, and wrong ones that the lab ships; two that hang, one that crashes, one that shuts Redis down, one that
-kills all it can reach in its container. A row is right when the tasks that the submission spoils have no points and all others
-have theirs. Exits with 1 where a row is wrong or something is left on the engine. Needs the docker CLI.
+kills all it can reach in its container. A row is right when the tasks that the submission spoils, and those that need them, have no
+points and all others have theirs. Exits with 1 where a row is wrong or something is left on the engine. Needs the docker CLI.
 """
 
 import csv
@@ -78,11 +78,15 @@ def by_hand(home):
     return "\n".join(step["run"] for step in json.loads(shown.stdout)["steps"]) + "\n"
 
 
-def is_right(row, spoilt, points):
-    """Whether a row has all points but those of the tasks that are spoilt."""
-    tasks = {name.removeprefix("task "): int(value or 0) for name, value in row.items() if name.startswith("task ")}
-    expected = {task: 0 if task in spoilt else points[task] for task in points}
-    return tasks == expected and row["verdict"] == ("fail" if spoilt else "pass") and not row["error"]
+def is_right(row, spoilt, tasks):
+    """Whether a row has all points but those of the tasks that are spoilt, or need one that is."""
+    expected, without = {}, set(spoilt)
+    for task in tasks:
+        if without.intersection(task["needs"]):
+            without.add(task["id"])
+        expected[task["id"]] = 0 if task["id"] in without else task["points"]
+    points = {name.removeprefix("task "): int(value or 0) for name, value in row.items() if name.startswith("task ")}
+    return points == expected and row["verdict"] == ("fail" if spoilt else "pass") and not row["error"]
 
 
 def main():
@@ -95,7 +99,6 @@ def main():
         submissions.mkdir()
         spoils = made(submissions, by_hand(home))
         lab = json.loads(subprocess.check_output([labs, "info", LAB, "--json"], env=home.environment))
-        points = {task["id"]: task["points"] for task in lab["tasks"]}
         began = time.monotonic()
         graded = subprocess.run(
             [labs, "grade", LAB, "--submissions", submissions, "--seed", SEED, "--jobs", jobs],
@@ -104,7 +107,8 @@ def main():
         seconds = time.monotonic() - began
         with (folder / "class-grades/grades.csv").open(newline="") as table:
             rows = {row["submission"]: row for row in csv.DictReader(table)}
-        bad = [name for name in spoils if name not in rows or not is_right(rows[name], spoils[name], points)]
+        bad = [name for name in spoils if name not in rows or not is_right(rows[name], spoils[name], lab["tasks"])]
+        home.run("gc")
         left = on_engine([home])
     print(f"{len(rows)} of {len(spoils)} graded in {seconds:.0f} s, {jobs} at once: {len(spoils) - len(bad)} rows right")
     for name in bad:

@@ -45,6 +45,7 @@ impl Args {
                 .iter()
                 .map(|t| json!({
                     "id": t.id.value, "title": t.title, "points": t.points, "hints": t.hints.len(),
+                    "needs": t.needs.iter().map(|need| &need.value).collect::<Vec<_>>(),
                     "checks": t.checks.iter().map(|c| json!({"id": c.id.value, "claim": c.claim})).collect::<Vec<_>>(),
                 }))
                 .collect();

@@ -30,6 +30,6 @@ def amount(order: int) -> int | None:
     """The amount of an order, never older than what this process has written; None if there is none."""
     select = ("SELECT amount FROM shop.orders WHERE id = %s", order)
     for replica in REPLICAS:
-        if ask(replica, ("SELECT WAIT_FOR_EXECUTED_GTID_SET(%s, %s)", (written, 0.2))) == 0:
+        if ask(replica, ("SELECT WAIT_FOR_EXECUTED_GTID_SET(%s, %s)", (written, 0.5))) == 0:
             return ask(replica, select)
     return ask(SOURCE, select)

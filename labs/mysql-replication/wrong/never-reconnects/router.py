@@ -36,7 +36,7 @@ def amount(order: int) -> int | None:
     select = ("SELECT amount FROM shop.orders WHERE id = %s", order)
     for replica in REPLICAS:
         try:
-            if ask(replica, ("SELECT WAIT_FOR_EXECUTED_GTID_SET(%s, %s)", (written, 0.2))) == 0:
+            if ask(replica, ("SELECT WAIT_FOR_EXECUTED_GTID_SET(%s, %s)", (written, 0.5))) == 0:
                 return ask(replica, select)
         except pymysql.MySQLError:
             pass

@@ -33,7 +33,7 @@ def amount(order: int) -> int | None:
         return ask(SOURCE, select)
     for replica in REPLICAS:
         try:
-            if ask(replica, ("SELECT WAIT_FOR_EXECUTED_GTID_SET(%s, %s)", (written, 0.2))) == 0:
+            if ask(replica, ("SELECT WAIT_FOR_EXECUTED_GTID_SET(%s, %s)", (written, 0.5))) == 0:
                 return ask(replica, select)
         except pymysql.MySQLError:
             pass
