@@ -168,6 +168,8 @@ pub struct Task {
     /// Markdown, from nudge to near-solution.
     #[serde(default)]
     pub hints: Vec<String>,
+    /// A command line for the workbench that undoes what the task leaves in the services, so that it alone can be begun again.
+    pub reset: Option<String>,
     pub checks: Vec<Check>,
     /// From `tasks/<id>.md`.
     #[serde(skip)]

@@ -4,9 +4,10 @@ use std::path::PathBuf;
 
 use serde::Serialize;
 
+use super::put::{Old, put};
 use super::start::Reach;
 use super::{Session, workspace};
-use crate::catalog::lab::Lab;
+use crate::catalog::lab::{Lab, Task};
 use crate::error::{Error, Result};
 use crate::store::SeatRow;
 
@@ -26,7 +27,61 @@ pub struct ResetDone {
     pub services: Vec<Reach>,
 }
 
+/// A task that can be begun again.
+#[derive(Debug, Serialize)]
+pub struct TaskReset {
+    pub task: String,
+    /// Whether what it leaves in the services was undone.
+    pub data: bool,
+    /// The file that is as the lab gives it again.
+    pub file: Option<String>,
+    /// The name under which the learner's version of it is kept.
+    pub kept: Option<String>,
+}
+
+impl TaskReset {
+    /// What was done, in a sentence.
+    pub fn said(&self) -> String {
+        let mut said = format!("{} begins again.", self.task);
+        if let Some(kept) = &self.kept {
+            said.push_str(&format!(" Your file is now {kept}."));
+        }
+        said
+    }
+}
+
 impl Session {
+    /// Begins one task again: undoes what it leaves in the services, and gives its program's file back as it was. What
+    /// was passed stays passed.
+    ///
+    /// # Errors
+    /// The task leaves nothing that could be undone alone, its command fails, or a link is in the file's place.
+    pub async fn reset_task(&self, lab: &Lab, seat: SeatRow, task: &Task) -> Result<TaskReset> {
+        let file = task.program.as_ref().map(|program| program.value.clone());
+        if task.reset.is_none() && file.is_none() {
+            let what = format!("The task {} cannot be reset alone", task.id.value);
+            return Err(Error::usage(what)
+                .because("what it leaves in the services belongs to other tasks too")
+                .help(format!("'labs reset {} --data' makes all data anew", lab.slug)));
+        }
+        let _locks = self.lock_seat(&lab.slug).await?;
+        let plan = self.plan(lab, seat)?;
+        if let Some(command) = &task.reset {
+            let undone = self.run_steps(&plan, std::slice::from_ref(command));
+            undone.await.map_err(|error| {
+                Error { what: format!("What {} has left cannot be undone", task.id.value), ..error }
+                    .help(format!("'labs reset {} --data' makes all data anew", lab.slug))
+            })?;
+        }
+        let mut kept = None;
+        if let Some(name) = &file {
+            let starter = workspace::starter(lab, self.catalog.lab_files(), name)?;
+            let old = Old::Kept { unless: None };
+            kept = put(plan.workspace(), name, &starter.unwrap_or_default(), old, plan.owner())?;
+        }
+        Ok(TaskReset { task: task.id.value.clone(), data: task.reset.is_some(), file, kept })
+    }
+
     /// Recreates containers, network and volumes, and the workspace too unless it is kept. What was passed stays passed.
     pub async fn reset(&self, lab: &Lab, seat: SeatRow, workspace: Workspace) -> Result<ResetDone> {
         let _locks = self.lock_seat(&lab.slug).await?;

@@ -88,6 +88,46 @@ fn what_comes_before_is_solved_and_the_learners_file_is_kept() {
 }
 
 #[test]
+fn one_task_is_begun_again_and_the_others_stay_as_they_are() {
+    let sandbox = Sandbox::with_fixture("labs");
+    sandbox.ok(&["run", KEYS, "--detach"]);
+    sandbox.redis(KEYS, &["MSET", "door", "open", "shelf", "x"]);
+    sandbox.ok(&["check", KEYS]);
+    let done = sandbox.json(&["reset", "door", "--yes"]);
+    assert_eq!(done, json!({ "task": "door", "data": true, "file": null, "kept": null }));
+    assert_eq!(sandbox.redis(KEYS, &["KEYS", "*"]), "shelf\n");
+    let passed = &sandbox.json(&["tasks", "door"])["tasks"][0]["progress"]["passed_at"];
+    assert!(passed.is_string(), "{passed:#}");
+    for (args, said) in [
+        (&["reset", "shelf", "--yes"][..], "'labs reset tiny-keys --data' makes all data anew"),
+        (&["reset", "door", "--data", "--yes"], "leave out the one or the other"),
+        (&["reset", "door"], "add --yes"),
+        (&["reset", "dor", "--yes"], "did you mean \"door\"?"),
+    ] {
+        let ran = sandbox.run(args);
+        assert!(ran.code == 2 && ran.stderr.contains(said), "{ran:#?}");
+    }
+    assert_eq!(sandbox.redis(KEYS, &["KEYS", "*"]), "shelf\n");
+}
+
+#[test]
+fn a_task_that_is_begun_again_has_its_file_as_the_lab_gives_it() {
+    let sandbox = Sandbox::new();
+    sandbox.ok(&["run", QUEUES, "--detach"]);
+    let file = sandbox.workspace(QUEUES).join("fifo.py");
+    let starter = fs::read_to_string(&file).unwrap();
+    sandbox.write(QUEUES, "fifo.py", "mine = 1\n");
+    let done = sandbox.json(&["reset", "fifo", "--yes"]);
+    let kept =
+        json!({ "task": "fifo", "data": false, "file": "fifo.py", "kept": "fifo.py.before" });
+    assert_eq!(done, kept);
+    assert_eq!(fs::read_to_string(&file).unwrap(), starter);
+    let kept = fs::read_to_string(sandbox.workspace(QUEUES).join("fifo.py.before"));
+    assert_eq!(kept.unwrap(), "mine = 1\n");
+    assert_eq!(sandbox.json(&["reset", "fifo", "--yes"])["kept"], json!(null));
+}
+
+#[test]
 fn a_solution_that_does_not_pass_after_what_was_done_says_so() {
     let sandbox = Sandbox::with_fixture("labs");
     sandbox.ok(&["run", KEYS, "--detach"]);

@@ -321,8 +321,14 @@ fn a_client_and_a_shell_have_the_terminal_and_the_screen_comes_back() {
     terminal.types("exit\r");
     terminal.sees("★ Passed: 1 point");
     terminal.types("R");
-    terminal.sees("Reset the lab?");
+    terminal.sees("Reset?");
     terminal.types("1");
+    terminal.sees("door begins again.");
+    assert_eq!(sandbox.redis(KEYS, &["EXISTS", "door"]).trim(), "0");
+    sandbox.redis(KEYS, &["SET", "door", "open"]);
+    terminal.types("R");
+    terminal.sees("Reset?");
+    terminal.types("2");
     terminal.sees("2. Fill the shelf");
     assert_eq!(sandbox.redis(KEYS, &["EXISTS", "door"]).trim(), "0");
     leave(&mut terminal);

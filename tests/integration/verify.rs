@@ -409,6 +409,16 @@ fn a_set_up_that_comes_to_something_else_each_time_breaks_reset() {
     });
 }
 
+#[test]
+fn a_task_that_is_not_reset_by_its_command_breaks_reset() {
+    breaks("reset", "after a reset of colour alone: the task colour passes", |text| {
+        replaced(&text, "DEL ${key}", "DEL another")
+    });
+    breaks("reset", "What colour has left cannot be undone", |text| {
+        replaced(&text, "redis DEL ${key}", "nowhere DEL ${key}")
+    });
+}
+
 /// Every service with a port is asked, before the checks, what only a genuine one can answer.
 #[test]
 fn an_impostor_of_a_service_that_no_check_asks_is_noticed() {

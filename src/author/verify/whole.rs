@@ -81,7 +81,7 @@ fn own_part(lab: &Lab, right: &Solution) -> Lab {
     narrowed(&part, &left.map(|task| task.id.value.as_str()).collect())
 }
 
-/// Nothing passes before anything is done, nor after what a right solution did was reset.
+/// Nothing passes before anything is done, nor after what a right solution did was reset: of one task, or all of it.
 pub async fn fresh(
     seat: &mut Seat,
     lab: &Lab,
@@ -92,11 +92,32 @@ pub async fn fresh(
     let Some(right) = right else { return Ok(found) };
     let mut fault = apply(seat, lab, right, |_| true).await?;
     if fault.is_none() {
+        fault = tasks_reset(seat).await?;
+    }
+    if fault.is_none() {
         seat.reset().await?;
         fault = judge::same("after a reset", &first, &seat.check(&seat.lab).await?);
     }
     found.push((Rule::Reset, Finding::of(fault)));
     Ok(found)
+}
+
+/// Of a task that can be reset alone nothing passes then.
+async fn tasks_reset(seat: &Seat) -> Result<Option<String>> {
+    for task in seat.lab.tasks.iter().rev().filter(|task| task.reset.is_some()) {
+        let id = task.id.value.as_str();
+        match seat.session().reset_task(&seat.lab, seat.plan.seat.clone(), task).await {
+            Err(error) if error.kind == Kind::Usage => return Ok(Some(error.to_string())),
+            reset => reset?,
+        };
+        let tasks = BTreeSet::from([id]);
+        let found = seat.check_only(&tasks).await?;
+        let alone = narrowed(&seat.lab, &tasks);
+        if let Some(fault) = judge::fresh(&alone, &found).into_iter().next() {
+            return Ok(Some(format!("after a reset of {id} alone: {fault}")));
+        }
+    }
+    Ok(None)
 }
 
 pub async fn twins_killed(

@@ -102,8 +102,8 @@ pub fn load(
             lab.variables.render_file(&files.read_text(&path)?, &files.place(&path))
         };
         (task.prompt, task.explanation) = (text(".md")?, text(".explanation.md")?);
-        for hint in &mut task.hints {
-            *hint = lab.variables.render(hint)?;
+        for text in task.hints.iter_mut().chain(&mut task.reset) {
+            *text = lab.variables.render(text)?;
         }
         for check in &mut task.checks {
             check.claim = lab.variables.render(&check.claim)?;

@@ -208,6 +208,17 @@ async fn sit(session: &Session, started: &Started, happened: &mut Happened) -> R
                 let text = visit::logs(session, started, &service).await;
                 state.read_log(&service, text);
             }
+            Act::ResetTask => {
+                stop(session, started, &mut work).await?;
+                state.says("what the task has left is undone …");
+                let task = started.lab.task(state.task_id()).cloned();
+                let Some(task) = task else { continue };
+                let reset = session.reset_task(&started.lab, started.seat.clone(), &task);
+                match shown(&mut canvas, &mut state, &mut typed, happened, reset).await? {
+                    Ok(done) => state.says(done.said()),
+                    Err(error) => state.failed(&error),
+                }
+            }
             Act::Reset(files) => {
                 stop(session, started, &mut work).await?;
                 state.says("everything is made anew …");

@@ -49,7 +49,7 @@ const ROWS: [Row; 16] = [
     row(Key::Repair, "repair", "r", "repair SERVICE: a shell at its data", false),
     row(Key::Evidence, "evidence", "e", "the last check of this task in full", false),
     row(Key::Solution, "solution", "S", "'solution yes': a right one; it is recorded", false),
-    row(Key::Reset, "reset", "R", "'reset data', or 'reset all'", false),
+    row(Key::Reset, "reset", "R", "'reset task', 'reset data', or 'reset all'", false),
     row(Key::Quit, "quit", "q", "leave; the seat goes on running", true),
     row(Key::Help, "help", "?", "this, and how everything is reached", true),
 ];

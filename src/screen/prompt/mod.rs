@@ -291,11 +291,18 @@ impl Screen<'_> {
 
     async fn reset(&mut self, word: &str) -> Result<()> {
         let files = match word {
+            "task" => {
+                let done = self.session.reset_task(self.lab, self.seat.clone(), self.task());
+                let done = done.await?;
+                self.session.events.shown().await;
+                print(&format!("{}\n", done.said()));
+                return Ok(());
+            }
             "data" => Workspace::Kept,
             "all" => Workspace::SetAside,
             _ => {
                 print(
-                    "'reset data' makes services and data anew, 'reset all' also moves your files aside.\n",
+                    "'reset task' begins this task again, 'reset data' makes services and data anew,\n'reset all' also moves your files aside.\n",
                 );
                 return Ok(());
             }

@@ -46,6 +46,7 @@ pub enum Act {
     Start,
     Logs(String),
     Repair(String),
+    ResetTask,
     Reset(Workspace),
     Suspend,
     Redraw,

@@ -201,7 +201,7 @@ impl<'a> State<'a> {
                     .to_owned()
             }
             Question::Reset => {
-                "Reset the lab?  1 data alone, your files stay  2 data and files, yours are moved aside  other keys: no"
+                "Reset?  1 this task  2 all data, your files stay  3 all, your files are moved aside  other keys: no"
                     .to_owned()
             }
             Question::ClientOf => which("Whose client"),
@@ -213,8 +213,9 @@ impl<'a> State<'a> {
     fn answer(&mut self, question: Question, key: Key) -> Result<Act> {
         match (question, key) {
             (Question::Solution, Key::Yes) => self.show_solution()?,
-            (Question::Reset, Key::Task(0)) => return Ok(Act::Reset(Workspace::Kept)),
-            (Question::Reset, Key::Task(1)) => return Ok(Act::Reset(Workspace::SetAside)),
+            (Question::Reset, Key::Task(0)) => return Ok(Act::ResetTask),
+            (Question::Reset, Key::Task(1)) => return Ok(Act::Reset(Workspace::Kept)),
+            (Question::Reset, Key::Task(2)) => return Ok(Act::Reset(Workspace::SetAside)),
             (Question::ClientOf | Question::LogsOf | Question::RepairOf, Key::Task(at)) => {
                 if let Some(&service) = self.services().get(at) {
                     return match question {
