@@ -6,6 +6,8 @@ use crate::catalog::Catalog;
 use crate::error::{Kind, Result};
 use crate::event::Events;
 use crate::session::Session;
+use crate::session::plan::GATE;
+use crate::session::status::{Part, RUNNING};
 use crate::store::Store;
 
 /// Show the seats: their services, how to reach them, and your progress
@@ -56,7 +58,9 @@ impl Args {
             let mut text =
                 format!("{}  {} of {} tasks passed\n", status.lab, status.passed, status.tasks);
             text.push_str(&format!("  workspace  {}\n", status.workspace.display()));
-            for part in &status.parts {
+            // Who sits there has nothing to do with the gate, as long as it runs.
+            let shown = |part: &&Part| part.name != GATE || part.state != RUNNING;
+            for part in status.parts.iter().filter(shown) {
                 let address = part.address.map_or(String::new(), |a| format!("  {a}"));
                 text.push_str(&format!("  {:<10} {}{address}\n", part.name, part.state));
             }

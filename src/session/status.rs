@@ -103,11 +103,14 @@ impl Session {
     }
 }
 
+/// The state of a part that is as it should be.
+pub const RUNNING: &str = "running";
+
 fn describe(state: Option<&ContainerState>) -> String {
     match state {
         None => "missing".to_owned(),
         Some(s) if s.paused => "paused".to_owned(),
-        Some(s) if s.running => "running".to_owned(),
+        Some(s) if s.running => RUNNING.to_owned(),
         Some(s) if s.oom_killed => "stopped (out of memory)".to_owned(),
         Some(s) => format!("stopped (exit code {})", s.exit_code),
     }

@@ -94,13 +94,19 @@ impl Store {
             .map_err(self.failed("The place in the lab"))
     }
 
-    /// Time was spent on a lab.
+    /// Time was spent on a lab, up to now. What another screen has counted of it is not counted again.
     pub fn add_time(&self, lab: &str, spent: Duration) -> Result<()> {
+        self.add_time_until(jiff::Timestamp::now().as_second(), lab, spent)
+    }
+
+    fn add_time_until(&self, now: i64, lab: &str, spent: Duration) -> Result<()> {
         self.connection
             .execute(
-                "INSERT INTO times (lab, seconds) VALUES (?1, ?2)
-                 ON CONFLICT (lab) DO UPDATE SET seconds = seconds + ?2",
-                params![lab, i64::try_from(spent.as_secs()).unwrap_or(0)],
+                // Where the clock was set back, nothing is known of what was counted.
+                "INSERT INTO times (lab, seconds, until) VALUES (?1, ?2, ?3)
+                 ON CONFLICT (lab) DO UPDATE SET until = ?3,
+                 seconds = seconds + IIF(until > ?3, ?2, MIN(?2, ?3 - until))",
+                params![lab, i64::try_from(spent.as_secs()).unwrap_or(0), now],
             )
             .map_err(self.failed("The time spent"))?;
         Ok(())
@@ -162,6 +168,26 @@ mod tests {
     use super::*;
 
     #[test]
+    fn time_that_two_screens_count_at_once_counts_once() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = Store::open_in(folder.path()).unwrap();
+        let counted = [
+            // One after the other, then one that was open all the time.
+            (1000, 70, 70),
+            (1100, 5, 75),
+            (1130, 130, 105),
+            (1130, 20, 105),
+            // The clock was set back.
+            (500, 60, 165),
+            (560, 60, 225),
+        ];
+        for (now, spent, in_all) in counted {
+            store.add_time_until(now, "l", Duration::from_secs(spent)).unwrap();
+            assert_eq!(store.time("l").unwrap(), Duration::from_secs(in_all), "at {now}");
+        }
+    }
+
+    #[test]
     fn a_passed_task_stays_passed_and_hints_stop_at_the_last() {
         let folder = tempfile::tempdir().unwrap();
         let store = Store::open_in(folder.path()).unwrap();
@@ -173,10 +199,6 @@ mod tests {
         assert_eq!(store.show_hint("l", "t", 2).unwrap(), 2);
         store.show_solution("l", "t").unwrap();
         assert_eq!(store.place("l").unwrap(), None);
-        for seconds in [70, 5] {
-            store.add_time("l", Duration::from_secs(seconds)).unwrap();
-        }
-        assert_eq!(store.time("l").unwrap(), Duration::from_secs(75));
         store.set_place("l", "t").unwrap();
         store.set_place("l", "u").unwrap();
         assert_eq!(store.place("l").unwrap().as_deref(), Some("u"));

@@ -247,7 +247,7 @@ fn keys_show_what_there_is_and_questions_are_answered() {
     terminal.types("h");
     terminal.sees("Hint 1 of 3");
     terminal.types("?");
-    terminal.sees("the whole lab afresh; it asks first");
+    terminal.sees("this task, all data, or all; it asks first");
     terminal.types("q");
     terminal.sees("Hint 1 of 3");
     // One that was taken is shown again before the next one is.
@@ -298,7 +298,7 @@ fn a_key_typed_while_the_terminal_changes_its_size_is_not_lost() {
         terminal.sees("? all keys");
         terminal.types("?");
         terminal.resize(24, columns);
-        terminal.sees("the whole lab afresh; it asks first");
+        terminal.sees("this task, all data, or all; it asks first");
         terminal.types("q");
     }
     terminal.sees("? all keys");

@@ -189,11 +189,10 @@ fn status_shows_parts_addresses_and_progress() {
     sandbox.ok(&["check", KEYS, "door"]);
     let address = address(&started, "redis").to_string();
     let text = sandbox.ok(&["status"]).stdout;
-    for part in
-        ["tiny-keys  1 of 2 tasks passed", "redis      running", &address, "workbench", "gate"]
-    {
+    for part in ["tiny-keys  1 of 2 tasks passed", "redis      running", &address, "workbench"] {
         assert!(text.contains(part), "{part:?} is not in {text}");
     }
+    assert!(!text.contains("gate"), "{text}");
     let seat = &sandbox.json(&["status", KEYS])["seats"][0];
     assert_eq!((&seat["tasks"], &seat["passed"]), (&json!(2), &json!(1)));
     let parts: Vec<_> =
@@ -202,6 +201,10 @@ fn status_shows_parts_addresses_and_progress() {
     let names = [json!("redis"), json!("workbench"), json!("gate")];
     assert_eq!(parts, names.iter().map(|name| (name, &running)).collect::<Vec<_>>());
     assert_eq!(seat["parts"][0]["address"], address);
+    // The gate is the learner's concern only where it does not run.
+    assert!(docker::kill(&format!("labs-{}-gate", id(&started))));
+    let text = sandbox.ok(&["status"]).stdout;
+    assert!(text.contains("gate       stopped (exit code 137)"), "{text}");
 }
 
 #[test]

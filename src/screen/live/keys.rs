@@ -63,7 +63,7 @@ const ROWS: [Row; 15] = [
     row(Key::Repair, 'r', "repair", "a shell at the data of a stopped service", false),
     row(Key::Evidence, 'e', "evidence", "the last check in full", true),
     row(Key::Solution, 'S', "Solution", "a right solution; it asks first", false),
-    row(Key::Reset, 'R', "Reset", "a task, all data, or the whole lab afresh; it asks first", false),
+    row(Key::Reset, 'R', "Reset", "this task, all data, or all; it asks first", false),
     row(Key::Help, '?', "all keys", "this, and how everything is reached", true),
     row(Key::Quit, 'q', "quit", "leave; the seat goes on running", true),
 ];
