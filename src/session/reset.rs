@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use serde::Serialize;
 
+use super::ledger::check_lock;
 use super::put::{Old, put};
 use super::start::Reach;
 use super::{Session, workspace};
@@ -57,14 +58,22 @@ impl Session {
     /// # Errors
     /// The task leaves nothing that could be undone alone, its command fails, or a link is in the file's place.
     pub async fn reset_task(&self, lab: &Lab, seat: SeatRow, task: &Task) -> Result<TaskReset> {
-        let file = task.program.as_ref().map(|program| program.value.clone());
-        if task.reset.is_none() && file.is_none() {
+        let given = match &task.program {
+            Some(name) => workspace::starter(lab, self.catalog.lab_files(), &name.value)?
+                .map(|content| (name.value.clone(), content)),
+            None => None,
+        };
+        if task.reset.is_none() && given.is_none() {
             let what = format!("The task {} cannot be reset alone", task.id.value);
             return Err(Error::usage(what)
                 .because("what it leaves in the services belongs to other tasks too")
                 .help(format!("'labs reset {} --data' makes all data anew", lab.slug)));
         }
-        let _locks = self.lock_seat(&lab.slug).await?;
+        // The seat itself stays as it is, and its lock is for who brings up the workbench.
+        let name = check_lock(&lab.slug);
+        let check = self.events.passing("waiting for a check", self.store.lock_waiting(&name));
+        let _check = check.await?;
+        self.must_be_there(lab, &seat)?;
         let plan = self.plan(lab, seat)?;
         if let Some(command) = &task.reset {
             let undone = self.run_steps(&plan, std::slice::from_ref(command));
@@ -73,22 +82,25 @@ impl Session {
                     .help(format!("'labs reset {} --data' makes all data anew", lab.slug))
             })?;
         }
-        let mut kept = None;
-        if let Some(name) = &file {
-            let starter = workspace::starter(lab, self.catalog.lab_files(), name)?;
-            let old = Old::Kept { unless: None };
-            kept = put(plan.workspace(), name, &starter.unwrap_or_default(), old, plan.owner())?;
-        }
-        Ok(TaskReset { task: task.id.value.clone(), data: task.reset.is_some(), file, kept })
+        let kept = match &given {
+            Some((name, content)) => {
+                let old = Old::Kept { unless: None };
+                put(plan.workspace(), name, content, old, plan.owner())?
+            }
+            None => None,
+        };
+        Ok(TaskReset {
+            task: task.id.value.clone(),
+            data: task.reset.is_some(),
+            file: given.map(|(name, _)| name),
+            kept,
+        })
     }
 
     /// Recreates containers, network and volumes, and the workspace too unless it is kept. What was passed stays passed.
     pub async fn reset(&self, lab: &Lab, seat: SeatRow, workspace: Workspace) -> Result<ResetDone> {
         let _locks = self.lock_seat(&lab.slug).await?;
-        if self.store.seat_of(&lab.slug)?.is_none_or(|now| now.id != seat.id) {
-            return Err(Error::usage(format!("The seat of {} has ended meanwhile", lab.slug))
-                .help(format!("'labs run {}' starts another", lab.slug)));
-        }
+        self.must_be_there(lab, &seat)?;
         let plan = self.plan(lab, seat)?;
         self.images.ensure(&self.engine, &self.images.of_lab(lab)?, &self.events).await?;
         let removal = self.remove_resources(&plan.seat.id);
@@ -106,5 +118,14 @@ impl Session {
         self.prepare(lab, &plan)?;
         let services = self.provision(lab, &plan).await?;
         Ok(ResetDone { old_workspace, workspace: plan.seat.workspace, services })
+    }
+
+    /// Somebody else may have ended it, and what is made for it then only gc would find.
+    fn must_be_there(&self, lab: &Lab, seat: &SeatRow) -> Result<()> {
+        match self.store.seat_of(&lab.slug)? {
+            Some(now) if now.id == seat.id => Ok(()),
+            _ => Err(Error::usage(format!("The seat of {} has ended meanwhile", lab.slug))
+                .help(format!("'labs run {}' starts another", lab.slug))),
+        }
     }
 }

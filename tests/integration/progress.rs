@@ -91,6 +91,8 @@ fn what_comes_before_is_solved_and_the_learners_file_is_kept() {
 fn one_task_is_begun_again_and_the_others_stay_as_they_are() {
     let sandbox = Sandbox::with_fixture("labs");
     sandbox.ok(&["run", KEYS, "--detach"]);
+    // Before anything was done, and the workbench used.
+    sandbox.ok(&["reset", "door", "--yes"]);
     sandbox.redis(KEYS, &["MSET", "door", "open", "shelf", "x"]);
     sandbox.ok(&["check", KEYS]);
     let done = sandbox.json(&["reset", "door", "--yes"]);
