@@ -215,7 +215,7 @@ async fn sit(session: &Session, started: &Started, happened: &mut Happened) -> R
                 let Some(task) = task else { continue };
                 let reset = session.reset_task(&started.lab, started.seat.clone(), &task);
                 match shown(&mut canvas, &mut state, &mut typed, happened, reset).await? {
-                    Ok(done) => state.says(done.said()),
+                    Ok(done) => state.task_reset(&done),
                     Err(error) => state.failed(&error),
                 }
             }

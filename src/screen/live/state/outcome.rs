@@ -11,6 +11,7 @@ use crate::error::Result;
 use crate::event::Event;
 use crate::screen::live::page::Mark;
 use crate::screen::live::{What, watch};
+use crate::session::reset::TaskReset;
 use crate::session::status::first_open;
 use crate::term::escape::visible;
 use crate::verdict::{CheckResult, LabResult, TaskResult, Verdict};
@@ -73,6 +74,15 @@ impl State<'_> {
             self.news = News::None;
         }
         Ok(())
+    }
+
+    /// The task is as in the beginning: what was found out of it is over, and its starter is not what anybody saved.
+    pub fn task_reset(&mut self, done: &TaskReset) {
+        self.last.remove(&done.task);
+        self.show(self.at);
+        self.seen = watch::fingerprint(&self.started.seat.workspace);
+        self.checked = self.seen;
+        self.says = done.said();
     }
 
     /// What work that goes on says of itself.
