@@ -39,6 +39,7 @@ impl Args {
     pub async fn run(self, catalog: Catalog, events: Events) -> Result<u8> {
         let session = Session::open(catalog, events)?;
         let Resolved { seat, lab, task } = self.target.resolve(&session.catalog, &session.store)?;
+        session.renew(&seat)?;
         if let Some(task) = task.as_deref().and_then(|id| lab.task(id)) {
             return self.reset_task(&session, &lab, seat, task).await;
         }
@@ -79,7 +80,13 @@ impl Args {
             return Err(Error::usage("--data is of the whole lab, and a task is named")
                 .help("leave out the one or the other"));
         }
-        let goes = format!("Reset {}? What it left goes; a file of yours is kept", task.id.value);
+        let data = task.reset.is_some().then(|| "What it left in the services goes".to_owned());
+        let file = task.program.as_ref().map(|file| {
+            let file = &file.value;
+            format!("{file} becomes as the lab gives it, yours is kept as {file}.before")
+        });
+        let goes: Vec<String> = data.into_iter().chain(file).collect();
+        let goes = format!("Reset {}? {}", task.id.value, goes.join("; "));
         if !self.yes && !confirmed(goes)? {
             return Ok(0);
         }

@@ -66,15 +66,22 @@ impl Session {
         if task.reset.is_none() && given.is_none() {
             let what = format!("The task {} cannot be reset alone", task.id.value);
             return Err(Error::usage(what)
-                .because("what it leaves in the services belongs to other tasks too")
-                .help(format!("'labs reset {} --data' makes all data anew", lab.slug)));
+                .because("the lab does not say how to undo what it leaves")
+                .help(format!(
+                    "'labs reset {0} --data' makes all data anew, 'labs reset {0}' moves your files aside too",
+                    lab.slug
+                )));
         }
-        // The seat itself stays as it is, and its lock is for who brings up the workbench.
+        self.must_be_there(lab, &seat)?;
+        let plan = self.plan(lab, seat.clone())?;
+        if task.reset.is_some() {
+            // It waits for who holds the seat's lock, who may wait for a check.
+            self.workbench(&plan).await?;
+        }
         let name = check_lock(&lab.slug);
         let check = self.events.passing("waiting for a check", self.store.lock_waiting(&name));
         let _check = check.await?;
         self.must_be_there(lab, &seat)?;
-        let plan = self.plan(lab, seat)?;
         if let Some(command) = &task.reset {
             let undone = self.run_steps(&plan, std::slice::from_ref(command));
             undone.await.map_err(|error| {

@@ -103,9 +103,10 @@ impl Store {
         self.connection
             .execute(
                 // Where the clock was set back, nothing is known of what was counted.
-                "INSERT INTO times (lab, seconds, until) VALUES (?1, ?2, ?3)
+                "INSERT INTO times (lab, seconds, since, until) VALUES (?1, ?2, ?3 - ?2, ?3)
                  ON CONFLICT (lab) DO UPDATE SET until = ?3,
-                 seconds = seconds + IIF(until > ?3, ?2, MIN(?2, ?3 - until))",
+                 since = IIF(until BETWEEN ?3 - ?2 AND ?3, MIN(since, ?3 - ?2), ?3 - ?2),
+                 seconds = seconds + IIF(until > ?3, ?2, ?2 - MAX(0, until - MAX(since, ?3 - ?2)))",
                 params![lab, i64::try_from(spent.as_secs()).unwrap_or(0), now],
             )
             .map_err(self.failed("The time spent"))?;
@@ -175,11 +176,12 @@ mod tests {
             // One after the other, then one that was open all the time.
             (1000, 70, 70),
             (1100, 5, 75),
-            (1130, 130, 105),
-            (1130, 20, 105),
+            (1130, 130, 200),
+            (1130, 20, 200),
+            (1150, 100, 220),
             // The clock was set back.
-            (500, 60, 165),
-            (560, 60, 225),
+            (500, 60, 280),
+            (560, 60, 340),
         ];
         for (now, spent, in_all) in counted {
             store.add_time_until(now, "l", Duration::from_secs(spent)).unwrap();

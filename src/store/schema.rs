@@ -68,8 +68,11 @@ const MIGRATIONS: &[&str] = &[
     ALTER TABLE seats ADD COLUMN lease_until TEXT NOT NULL DEFAULT '';
     UPDATE seats SET lease_until = strftime('%Y-%m-%dT%H:%M:%SZ', 'now', '+30 days');
 ",
-    // Up to which second of the epoch time was counted: of two screens at once, it counts once.
-    "ALTER TABLE times ADD COLUMN until INTEGER NOT NULL DEFAULT 0;",
+    // The last stretch of time that was counted, in seconds of the epoch: of two screens at once, it counts once.
+    "
+    ALTER TABLE times ADD COLUMN since INTEGER NOT NULL DEFAULT 0;
+    ALTER TABLE times ADD COLUMN until INTEGER NOT NULL DEFAULT 0;
+",
 ];
 
 pub fn is_current(connection: &Connection) -> rusqlite::Result<bool> {

@@ -101,7 +101,10 @@ fn one_task_is_begun_again_and_the_others_stay_as_they_are() {
     let passed = &sandbox.json(&["tasks", "door"])["tasks"][0]["progress"]["passed_at"];
     assert!(passed.is_string(), "{passed:#}");
     for (args, said) in [
-        (&["reset", "shelf", "--yes"][..], "'labs reset tiny-keys --data' makes all data anew"),
+        (
+            &["reset", "shelf", "--yes"][..],
+            "'labs reset tiny-keys --data' makes all data anew, 'labs reset tiny-keys' moves your files aside too",
+        ),
         (&["reset", "door", "--data", "--yes"], "leave out the one or the other"),
         (&["reset", "door"], "add --yes"),
         (&["reset", "dor", "--yes"], "did you mean \"door\"?"),

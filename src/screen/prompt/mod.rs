@@ -295,6 +295,7 @@ impl Screen<'_> {
                 let done = self.session.reset_task(self.lab, self.seat.clone(), self.task());
                 let done = done.await?;
                 self.session.events.shown().await;
+                self.last.remove(&done.task);
                 print(&format!("{}\n", done.said()));
                 return Ok(());
             }

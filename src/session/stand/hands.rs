@@ -29,7 +29,7 @@ const SAID: usize = 64 << 10;
 /// Puts an archive in place of what a folder holds, and has the service started anew if its test says nothing against it. What
 /// it remembers of the last check, such as who failed, goes with it, and so does all that a script has left running.
 const DEPLOY: &str = r#"at=$1; shift
-find "$at" -mindepth 1 -delete; tar -x -o -C "$at" || exit 99
+find "$at" -mindepth 1 -delete && timeout 5 tar -x -o -C "$at" || exit 99
 "$@" || exit 1
 kill -s ALRM 1; kill -s KILL -- -1"#;
 /// How that ends when the archive cannot be unpacked.
@@ -54,11 +54,10 @@ pub struct Held {
 }
 
 /// The command of a twin that takes files, so that it can be started with others.
-pub fn respawned(definition: &Service) -> Vec<String> {
+pub fn respawned(definition: &Service, command: &[String]) -> Vec<String> {
     let emptied: Vec<&str> = definition.tmpfs.keys().map(String::as_str).collect();
-    let mut command = ["sh", "-c", RESPAWN, "sh", &emptied.join(" ")].map(str::to_owned).to_vec();
-    command.extend(definition.command.iter().cloned());
-    command
+    let supervisor = ["sh", "-c", RESPAWN, "sh", &emptied.join(" ")].map(str::to_owned);
+    [&supervisor, command].concat()
 }
 
 impl Held {

@@ -7,12 +7,12 @@ use tokio::net::TcpStream;
 
 use super::hands::respawned;
 use super::{STAND_LABEL, TWIN};
-use crate::engine::{ContainerState, Engine};
+use crate::engine::{ContainerSpec, ContainerState, Engine};
 use crate::error::{Error, Result};
 use crate::probe::service::{self, Addresses, Service};
 use crate::ready;
 use crate::session::Session;
-use crate::session::plan::{Member, Networks, Plan};
+use crate::session::plan::{Member, Networks, PLAN_LABEL, Plan, planned};
 use crate::session::start::addresses;
 use crate::store::ResourceKind;
 
@@ -103,15 +103,16 @@ impl Twin {
         let container = place.plan.twin_name(place.member, place.lane);
         let addresses = place.addresses(gate).await?;
         let address = addresses.main;
-        if let Some(warm) = Self::warm(place, &container, &addresses).await? {
-            return Ok(warm);
-        }
-        place.session.drop_container(&container).await?;
         let mut spec = place.plan.twin(place.member, place.lane, place.networks, container.clone());
         spec.labels.insert(STAND_LABEL.to_owned(), TWIN.to_owned());
         if place.member.files().is_some() {
-            spec.command = respawned(&place.member.definition);
+            spec.command = respawned(&place.member.definition, &spec.command);
         }
+        let spec = planned(spec, "");
+        if let Some(warm) = Self::warm(place, &spec, &addresses).await? {
+            return Ok(warm);
+        }
+        place.session.drop_container(&container).await?;
         place.session.make_container(&place.plan.seat.id, &spec).await?;
         place.session.engine.start(&container).await?;
         let starting = Starting { container: &container, member: place.member, address };
@@ -135,9 +136,10 @@ impl Twin {
 
     async fn warm(
         place: &Place<'_>,
-        container: &str,
+        spec: &ContainerSpec,
         addresses: &Addresses,
     ) -> Result<Option<Self>> {
+        let container = spec.name.as_str();
         let recorded = place.session.store.resources(Some(&place.plan.seat.id))?;
         let Some(recorded) =
             recorded.into_iter().find(|r| r.name == container && !r.detail.is_empty())
@@ -145,7 +147,10 @@ impl Twin {
             return Ok(None);
         };
         let state = place.session.engine.inspect(container).await?;
-        if !state.is_some_and(|s| s.running && !s.paused && s.image == place.member.image) {
+        // Also one that an earlier labs made in another way.
+        let as_planned =
+            |s: &ContainerState| s.labels.get(PLAN_LABEL) == spec.labels.get(PLAN_LABEL);
+        if !state.is_some_and(|s| s.running && !s.paused && as_planned(&s)) {
             return Ok(None);
         }
         let Ok(session) = place.connect(addresses).await else {
