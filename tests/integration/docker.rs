@@ -65,6 +65,18 @@ pub fn network(name: &str) -> Value {
     ask(|docker| async move { document(docker.inspect_network(name, None).await.unwrap()) })
 }
 
+/// Whether the engine refuses to remove a network for what is on it, and says itself that nothing is. Some versions
+/// miscount where a container starts while another goes, and notice at their next start
+/// ("fixing inconsistent endpoint_cnt").
+pub fn is_miscounted(network: &str) -> bool {
+    ask(|docker| async move {
+        let Ok(found) = docker.inspect_network(network, None).await else { return false };
+        let is_empty = found.containers.unwrap_or_default().is_empty();
+        let refusal = docker.remove_network(network).await.err().map(|why| why.to_string());
+        is_empty && refusal.is_some_and(|why| why.contains("has active endpoints"))
+    })
+}
+
 /// Sends SIGKILL to a container's first process; `false` if it did not run.
 pub fn kill(container: &str) -> bool {
     let options = KillContainerOptions { signal: "SIGKILL".to_owned() };

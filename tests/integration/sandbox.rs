@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
+use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
 use serde_json::Value;
@@ -20,6 +21,8 @@ const LOOK_EVERY: Duration = Duration::from_millis(5);
 pub struct Sandbox {
     home: TempDir,
     labs_dir: Option<PathBuf>,
+    /// Networks that the engine does not let go, though nothing is on them.
+    miscounted: Mutex<Vec<String>>,
 }
 
 /// What a command printed, and its exit code; -1 when a signal ended it.
@@ -32,7 +35,7 @@ pub struct Ran {
 
 impl Sandbox {
     pub fn new() -> Self {
-        Self { home: TempDir::new().unwrap(), labs_dir: None }
+        Self { home: TempDir::new().unwrap(), labs_dir: None, miscounted: Mutex::default() }
     }
 
     /// Uses the labs under `tests/fixtures/<folder>`.
@@ -42,7 +45,9 @@ impl Sandbox {
 
     /// Uses the labs of a folder.
     pub fn with_labs(folder: &Path) -> Self {
-        Self { home: TempDir::new().unwrap(), labs_dir: Some(folder.to_owned()) }
+        let mut sandbox = Self::new();
+        sandbox.labs_dir = Some(folder.to_owned());
+        sandbox
     }
 
     pub fn home(&self) -> &Path {
@@ -90,10 +95,23 @@ impl Sandbox {
     }
 
     pub fn run(&self, args: &[&str]) -> Ran {
-        let ran: Ran = self.command(args).output().unwrap().into();
+        let mut ran: Ran = self.command(args).output().unwrap().into();
         // Shown where a test fails: why something had to be tried again, for one.
         eprint!("{}", ran.stderr);
+        if args.first() == Some(&"gc") && ran.code == 3 && self.is_the_engines_fault(&ran) {
+            ran.code = 0;
+        }
         ran
+    }
+
+    /// Whether all that gc complains of are networks that the engine has miscounted. From then on they are no leaks of labs.
+    fn is_the_engines_fault(&self, gc: &Ran) -> bool {
+        let mut found = self.labelled().networks;
+        found.retain(|name| gc.stderr.contains(name.as_str()) && docker::is_miscounted(name));
+        let complaints = gc.stderr.matches("cannot remove the network").count();
+        let all = complaints > 0 && found.len() == complaints;
+        self.miscounted.lock().unwrap().extend(found);
+        all
     }
 
     /// Runs a command that must succeed.
@@ -126,6 +144,13 @@ impl Sandbox {
 
     /// What this home's labs has on the engine.
     pub fn on_engine(&self) -> docker::Found {
+        let mut found = self.labelled();
+        let miscounted = self.miscounted.lock().unwrap();
+        found.networks.retain(|name| !miscounted.contains(name));
+        found
+    }
+
+    fn labelled(&self) -> docker::Found {
         let ledger = self.home.path().join(".local/share/labs/labs.db");
         let installation: String = rusqlite::Connection::open(ledger)
             .unwrap()
