@@ -81,8 +81,7 @@ impl Args {
                 .help("leave out the one or the other"));
         }
         let data = task.reset.is_some().then(|| "What it left in the services goes".to_owned());
-        let file = task.program.as_ref().map(|file| {
-            let file = &file.value;
+        let file = session.put_back_by_reset(lab, task)?.map(|(file, _)| {
             format!("{file} becomes as the lab gives it, yours is kept as {file}.before")
         });
         let goes: Vec<String> = data.into_iter().chain(file).collect();

@@ -52,12 +52,11 @@ impl TaskReset {
 }
 
 impl Session {
-    /// Begins one task again: undoes what it leaves in the services, and gives its program's file back as it was. What
-    /// was passed stays passed.
+    /// The file, as the lab gives it, that a reset of a task puts in the place of the learner's.
     ///
     /// # Errors
-    /// The task leaves nothing that could be undone alone, its command fails, or a link is in the file's place.
-    pub async fn reset_task(&self, lab: &Lab, seat: SeatRow, task: &Task) -> Result<TaskReset> {
+    /// The task cannot be reset alone: there is neither such a file nor a command that undoes what it leaves.
+    pub fn put_back_by_reset(&self, lab: &Lab, task: &Task) -> Result<Option<(String, Vec<u8>)>> {
         let given = match &task.program {
             Some(name) => workspace::starter(lab, self.catalog.lab_files(), &name.value)?
                 .map(|content| (name.value.clone(), content)),
@@ -72,6 +71,16 @@ impl Session {
                     lab.slug
                 )));
         }
+        Ok(given)
+    }
+
+    /// Begins one task again: undoes what it leaves in the services, and gives its program's file back as it was. What
+    /// was passed stays passed.
+    ///
+    /// # Errors
+    /// The task leaves nothing that could be undone alone, its command fails, or a link is in the file's place.
+    pub async fn reset_task(&self, lab: &Lab, seat: SeatRow, task: &Task) -> Result<TaskReset> {
+        let given = self.put_back_by_reset(lab, task)?;
         self.must_be_there(lab, &seat)?;
         let plan = self.plan(lab, seat.clone())?;
         if task.reset.is_some() {
