@@ -102,7 +102,7 @@ fn one_task_is_begun_again_and_the_others_stay_as_they_are() {
     assert!(passed.is_string(), "{passed:#}");
     for (args, said) in [
         (
-            &["reset", "shelf", "--yes"][..],
+            &["reset", "shelf"][..],
             "'labs reset tiny-keys --data' makes all data anew, 'labs reset tiny-keys' moves your files aside too",
         ),
         (&["reset", "door", "--data", "--yes"], "leave out the one or the other"),
