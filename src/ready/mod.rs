@@ -13,7 +13,7 @@ use crate::catalog::service::Protocol;
 /// How long to wait between two questions at first, and which part of the time waited so far later on: a service that
 /// takes seconds needs the machine more than it needs questions.
 const PAUSE: Duration = Duration::from_millis(5);
-const PART: u32 = 50;
+const PART: u32 = 25;
 /// A service that has not answered one question by then is asked anew.
 const PATIENCE: Duration = Duration::from_secs(2);
 
