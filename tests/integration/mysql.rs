@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 use crate::sandbox::Sandbox;
 
 const LAB: &str = "tiny-sql";
+const ORDERS: &str = "tiny-orders";
 
 /// A seat, and a session with its MySQL.
 async fn seat() -> (Sandbox, Session) {
@@ -163,4 +164,80 @@ async fn logs_and_plans_are_judged_by_what_the_server_does() {
         not_passed(&sandbox, &tasks),
         json!({"throttle/logged": "logged", "index/same": "value"})
     );
+}
+
+/// What a check of the program's statements says, with the code of its failure.
+fn judged(sandbox: &Sandbox, program: &str) -> (String, String) {
+    sandbox.write(ORDERS, "report.py", program);
+    let document = sandbox.json(&["check", ORDERS, "report"]);
+    let failure = &document["tasks"][0]["checks"][0]["failure"];
+    let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+    (text(&failure["code"]), text(&failure["evidence"]["summary"]))
+}
+
+#[test]
+fn the_statements_of_a_program_are_counted_by_the_server_whatever_it_does_to_hide_them() {
+    let sandbox = Sandbox::with_fixture("mysql");
+    sandbox.ok(&["run", ORDERS, "--detach"]);
+    let right = include_str!("../fixtures/mysql/tiny-orders/starter/report.py");
+    assert_eq!(judged(&sandbox, right), (String::new(), String::new()));
+
+    let said = |code: &str, summary: &str| (code.to_owned(), summary.to_owned());
+    let scan = right.replace("WHERE buyer IN", "WHERE buyer + 0 IN");
+    assert_eq!(judged(&sandbox, &scan), said("rows", "mysql examined 500 rows for 1 statement"));
+
+    let head = &right[..right.find("def totals").unwrap()];
+    let one_by_one = |before: &str| {
+        format!(
+            "{head}def totals(buyers):
+    with connection.cursor() as cursor:
+        found = []
+{before}
+        for buyer in buyers:
+            cursor.execute('SELECT SUM(amount) FROM orders WHERE buyer = %s', buyer)
+            found.append(int(cursor.fetchone()[0]))
+    return found
+"
+        )
+    };
+    let each = said("commands", "mysql was sent 4 SELECT, CALL, EXECUTE");
+    assert_eq!(judged(&sandbox, &one_by_one("")), each);
+    // As the checker's own account.
+    assert_eq!(judged(&sandbox, &one_by_one("").replace("\"root\"", "\"labs\"")), each);
+
+    let changed =
+        said("changed", "What mysql books of statements was changed, so they cannot be judged");
+    let stopped = "        cursor.execute(\"UPDATE performance_schema.threads SET INSTRUMENTED = 'NO', HISTORY = 'NO'\")";
+    assert_eq!(judged(&sandbox, &one_by_one(stopped)), changed);
+    let emptied =
+        "        cursor.execute('TRUNCATE performance_schema.events_statements_history_long')";
+    assert_eq!(judged(&sandbox, &one_by_one(emptied)), changed);
+    // More than the server remembers.
+    let flooded = "        for n in range(1000): cursor.execute('DO 0')";
+    assert_eq!(judged(&sandbox, &one_by_one(flooded)).0, "commands");
+    let checks_again = judged(&sandbox, right);
+    assert_eq!(checks_again, (String::new(), String::new()), "nothing of it is left on the twin");
+}
+
+#[test]
+fn the_statements_of_the_learner_are_told_from_those_of_the_checker() {
+    let sandbox = Sandbox::with_fixture("mysql");
+    sandbox.ok(&["run", ORDERS, "--detach"]);
+    let asked = |sql: Option<&str>| {
+        if let Some(sql) = sql {
+            let client =
+                ["exec", "workbench", "--", "mysql", "-h", "mysql", "-u", "root", "-plabs"];
+            sandbox.ok(&[&client[..], &["-e", sql]].concat());
+        }
+        let check = &sandbox.json(&["check", ORDERS, "asked"])["tasks"][0]["checks"][0];
+        let failure = &check["failure"];
+        (failure["code"].clone(), failure["evidence"]["summary"].clone())
+    };
+    let none = asked(None);
+    assert_eq!(none, (json!("commands"), json!("mysql was sent 0 SELECT")));
+    let found = asked(Some("SELECT id FROM shop.orders WHERE buyer = 3"));
+    assert_eq!(found, (Value::Null, Value::Null));
+    let scanned = asked(Some("SELECT id FROM shop.orders WHERE amount = 3"));
+    let said = "1 of 2 SELECT found no index and read a table from end to end";
+    assert_eq!(scanned, (json!("full-scan"), json!(said)));
 }

@@ -15,7 +15,7 @@ use async_trait::async_trait;
 use serde_json::Value;
 
 pub use http::Http;
-pub use mysql::{Logged, Mysql, Scope};
+pub use mysql::{Booked, Clients, Logged, Mysql, Scope};
 pub use rabbitmq::Rabbitmq;
 pub use redis::{Redis, commandstats};
 

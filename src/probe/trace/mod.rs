@@ -5,6 +5,7 @@ mod plan;
 mod scenario;
 mod seen;
 mod slow_log;
+mod statements;
 
 use std::time::Duration;
 
@@ -13,6 +14,7 @@ use serde::Deserialize;
 
 use super::finding::Finding;
 use super::scene::Scene;
+use super::service::Clients;
 use super::step::Given;
 use crate::error::{Error, Result};
 use crate::template::Variables;
@@ -22,8 +24,9 @@ pub use plan::Plan;
 pub use scenario::Step;
 pub use seen::Seen;
 pub use slow_log::SlowLog;
+pub use statements::Statements;
 
-/// The service's own books, a plan, a log; or a scenario that is watched at the relay.
+/// The service's own books, a plan, a log; or a scenario that is watched at the relay and in the books.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 #[schemars(rename = "Trace")]
@@ -33,7 +36,7 @@ pub struct Spec {
     pub plan: Option<Plan>,
     /// What MySQL's slow-query log takes down.
     pub slow_log: Option<SlowLog>,
-    /// The service whose twin is watched; the only one when left out.
+    /// The service that is watched, in a scenario its twin; the only one when left out.
     pub on: Option<String>,
     /// What the twin holds before the first step.
     #[serde(default)]
@@ -46,6 +49,9 @@ pub struct Spec {
     /// What the relay must have seen.
     #[serde(default)]
     pub expect: Vec<Seen>,
+    /// What MySQL must have booked of statements: of the program's in a scenario, else of the learner's last ones.
+    #[serde(default)]
+    pub statements: Vec<Statements>,
 }
 
 /// What a trace looks at.
@@ -53,6 +59,7 @@ pub enum Source<'a> {
     Books(&'a Books),
     Plan(&'a Plan),
     SlowLog(&'a SlowLog),
+    Statements,
     Scenario,
 }
 
@@ -62,6 +69,7 @@ impl Spec {
             (Some(books), ..) => Source::Books(books),
             (_, Some(plan), _) => Source::Plan(plan),
             (_, _, Some(log)) => Source::SlowLog(log),
+            _ if self.steps.is_empty() && !self.statements.is_empty() => Source::Statements,
             _ => Source::Scenario,
         }
     }
@@ -72,7 +80,7 @@ impl Spec {
             Source::Books(books) => Some((&books.on, "books/on")),
             Source::Plan(plan) => Some((&plan.on, "plan/on")),
             Source::SlowLog(log) => Some((&log.on, "slow_log/on")),
-            Source::Scenario => Some((self.on.as_deref()?, "on")),
+            Source::Statements | Source::Scenario => Some((self.on.as_deref()?, "on")),
         }
     }
 
@@ -92,12 +100,12 @@ impl Spec {
             self.books.is_some(),
             self.plan.is_some(),
             self.slow_log.is_some(),
-            !self.steps.is_empty(),
+            !self.steps.is_empty() || !self.statements.is_empty(),
         ];
         match sources.iter().filter(|there| **there).count() {
             0 => {
                 return Err(Error::usage("A trace looks at nothing")
-                    .help("give it steps: [...], books, plan or slow_log"));
+                    .help("give it steps: [...], books, plan, slow_log or statements"));
             }
             1 => {}
             _ => {
@@ -105,6 +113,7 @@ impl Spec {
                     .help("make two checks of it"));
             }
         }
+        self.statements.iter().try_for_each(|statements| statements.lint(variables))?;
         match self.source() {
             Source::Scenario => scenario::lint(self, variables),
             _ if !self.expect.is_empty() => {
@@ -114,6 +123,11 @@ impl Spec {
             Source::Books(books) => books.lint(variables),
             Source::Plan(plan) => plan.lint(variables),
             Source::SlowLog(log) => log.lint(variables),
+            Source::Statements => match self.on {
+                Some(_) => Ok(()),
+                None => Err(Error::usage("A trace without steps does not say whose statements")
+                    .help("give it on: SERVICE")),
+            },
         }
     }
 }
@@ -124,6 +138,12 @@ pub async fn observe(spec: &Spec, scene: &Scene<'_>) -> Result<Finding> {
         Source::Books(books) => books.observe(scene).await,
         Source::Plan(plan) => plan.observe(scene).await,
         Source::SlowLog(log) => log.observe(scene).await,
+        Source::Statements => {
+            let service = scene.service(spec.on.as_deref().unwrap_or_default()).await?;
+            let (learners, variables) = (Clients::Learners, scene.variables);
+            let found = statements::judge(&spec.statements, &*service, learners, variables).await?;
+            Ok(found.unwrap_or(Finding::PASS))
+        }
         Source::Scenario => scenario::observe(spec, scene).await,
     }
 }

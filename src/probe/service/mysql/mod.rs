@@ -1,6 +1,7 @@
 //! MySQL. The session's statements are not in the binary log and never in the slow-query log.
 
 mod asked;
+mod statements;
 
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -18,9 +19,13 @@ use crate::probe::fresh;
 use crate::term::shell_line;
 
 pub use asked::{Logged, Scope};
+use statements::unbooked;
+pub use statements::{Booked, Clients};
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(30);
+/// A connection that nobody asks over is closed then.
+const IDLE_FOR: Duration = Duration::from_secs(60);
 /// Askers at the same time.
 const CONNECTIONS: usize = 4;
 
@@ -82,10 +87,12 @@ impl Mysql {
             // Nothing larger is taken in one piece.
             .max_allowed_packet(Some(MAX_ANSWER))
             .prefer_socket(false);
-        let quiet = options
-            .clone()
-            .setup(vec![QUIET])
-            .pool_opts(PoolOpts::default().with_constraints(constraints));
+        let quiet = options.clone().init(unbooked()).setup(vec![QUIET]).pool_opts(
+            PoolOpts::default()
+                .with_constraints(constraints)
+                // Without it none is kept.
+                .with_inactive_connection_ttl(IDLE_FOR),
+        );
         let session = Self { name: name.to_owned(), pool: Pool::new(quiet), options };
         match tokio::time::timeout(CONNECT_TIMEOUT, session.pool.get_conn()).await {
             Ok(Ok(_)) => Ok(session),
@@ -239,7 +246,8 @@ impl Service for Mysql {
     }
 
     async fn forget_books(&self) -> Result<()> {
-        self.do_all(["FLUSH STATUS".to_owned()]).await
+        self.demanded("FLUSH STATUS").await?;
+        self.forget_statements().await
     }
 
     async fn wipe(&self) -> Result<()> {
@@ -262,8 +270,9 @@ impl Service for Mysql {
         if self.texts("SELECT @@GLOBAL.gtid_executed").await? != [""] {
             self.demanded("RESET BINARY LOGS AND GTIDS").await?;
         }
-        let rest = ["TRUNCATE mysql.slow_log", "TRUNCATE mysql.general_log", "FLUSH STATUS"];
-        self.do_all(rest.map(str::to_owned)).await
+        let logs = ["TRUNCATE mysql.slow_log", "TRUNCATE mysql.general_log"];
+        self.do_all(logs.map(str::to_owned)).await?;
+        self.forget_books().await
     }
 
     /// Global variables, what is kept of them, who may do what, and whom it follows.

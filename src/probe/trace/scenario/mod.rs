@@ -12,7 +12,7 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use super::Spec;
-use super::seen;
+use super::{seen, statements};
 use crate::error::{Error, Result};
 use crate::probe::call::CALL_TIMEOUT;
 use crate::probe::expect::Matcher;
@@ -20,6 +20,7 @@ use crate::probe::finding::{Evidence, Finding};
 use crate::probe::fresh::Fresh;
 use crate::probe::relay::Record;
 use crate::probe::scene::Scene;
+use crate::probe::service::Clients;
 use crate::probe::step::Ask;
 use crate::template::{Span, Var, Variables};
 use cast::Cast;
@@ -247,6 +248,9 @@ pub async fn observe(spec: &Spec, scene: &Scene<'_>) -> Result<Finding> {
         Ok(cast) => cast,
         Err(finding) => return Ok(finding),
     };
+    if !spec.statements.is_empty() {
+        statements::begin(twin).await?;
+    }
     let mark = relay.mark();
     let mut play = Play::new(spec, scene, cast, fresh, mark);
     let finding = played(spec, scene, &mut play).await;
@@ -299,6 +303,12 @@ async fn played<'a>(spec: &'a Spec, scene: &Scene<'_>, play: &mut Play<'a>) -> R
     for expected in &spec.expect {
         if let Some(evidence) = seen::judge(expected, &records, &play.watched, scene.variables)? {
             return Ok(evidence);
+        }
+    }
+    if !spec.statements.is_empty() {
+        let (of, variables) = (Clients::AllBut, scene.variables);
+        if let Some(finding) = statements::judge(&spec.statements, twin, of, variables).await? {
+            return Ok(finding);
         }
     }
     Ok(play.grown.take().unwrap_or(Finding::PASS))
