@@ -10,6 +10,7 @@ use std::num::NonZeroU16;
 
 use schemars::JsonSchema;
 use serde::Deserialize;
+use serde_json::Value;
 
 use crate::error::{Error, Result};
 use crate::probe::expect::Matcher;
@@ -17,6 +18,8 @@ use crate::probe::step::Returns;
 use crate::template::{Span, Var, Variables};
 
 pub use play::observe;
+
+use load::Load;
 
 /// The codes that an expectation of a drill can have.
 pub const CODES: &[&str] = &[
@@ -53,6 +56,10 @@ pub struct Drill {
 pub enum Step {
     /// A call into the program.
     Call(Returns),
+    /// A call into the program that goes on while other steps are done.
+    Begin(Begin),
+    /// Time passes.
+    Watch(Var<Span>),
     /// A command that the checker sends to a twin itself.
     Ask(Ask),
     /// Gives a twin the learner's files for the service, and starts it with them.
@@ -68,8 +75,8 @@ pub enum Step {
     /// Lets each command of the program to a service wait.
     Delay(Delay),
     /// Clients begin to ask the same again and again.
-    Load(load::Load),
-    /// Ends a load: each of its answers must have been as expected.
+    Load(Load),
+    /// Ends a load, or waits for a call that was begun: each answer must have been as expected.
     End(String),
     /// Ends a twin without warning, as `kill -9` does.
     Kill(String),
@@ -81,6 +88,29 @@ pub enum Step {
     Pause(String),
     /// Lets a frozen one go on.
     Unpause(String),
+}
+
+/// A call that goes on, and what it must return.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+#[schemars(rename = "DrillBegin")]
+pub struct Begin {
+    /// By what name a later step waits for its end.
+    #[serde(rename = "as")]
+    pub name: String,
+    pub call: String,
+    #[serde(default)]
+    pub args: Vec<Value>,
+    pub expect: Option<Matcher>,
+    /// It must return within so long from its begin, where less than usual is to be enough.
+    pub within: Option<Var<Span>>,
+}
+
+impl Begin {
+    fn returns(&self) -> Returns {
+        let Self { call, args, expect, within, .. } = self.clone();
+        Returns { call, args, expect, within }
+    }
 }
 
 /// Files for a twin.
@@ -215,10 +245,14 @@ impl Code {
 }
 
 impl Step {
+    fn calls_program(&self) -> bool {
+        matches!(self, Self::Call(_) | Self::Begin(_))
+    }
+
     /// The services that are named, each with the key that names it.
     fn named(&self) -> Vec<(&str, String)> {
         let (service, key) = match self {
-            Self::Call(_) | Self::End(_) => return Vec::new(),
+            Self::Call(_) | Self::Begin(_) | Self::Watch(_) | Self::End(_) => return Vec::new(),
             Self::Ask(Ask { on: Some(service), .. }) => (service, "ask/on"),
             Self::Ask(ask) => {
                 let key = |(n, service)| (String::as_str(service), format!("ask/each/{n}"));
@@ -255,6 +289,8 @@ impl Step {
     fn lint(&self, variables: &Variables) -> Result<()> {
         match self {
             Self::Call(returns) => returns.lint(variables),
+            Self::Begin(begin) => begin.returns().lint(variables),
+            Self::Watch(span) => span.get(variables).map(drop),
             Self::Ask(ask) => {
                 ask.send.iter().try_for_each(|word| variables.render(word).map(drop))?;
                 ask.expect.iter().try_for_each(|m| m.lint_without_service(variables))?;
@@ -336,7 +372,7 @@ impl Drill {
     }
 
     pub fn drives_program(&self) -> bool {
-        self.all().any(|step| matches!(step, Step::Call(_)))
+        self.all().any(Step::calls_program)
     }
 
     /// Whether it takes as long as what the learner has written.
@@ -362,7 +398,7 @@ impl Drill {
         if self.steps.is_empty() {
             return Err(Error::usage("A drill has no steps").help("add steps: [...]"));
         }
-        if self.given.iter().any(|step| matches!(step, Step::Call(_))) {
+        if self.given.iter().any(Step::calls_program) {
             return Err(
                 Error::usage("What is given calls the program").help("move the call to the steps")
             );
@@ -405,28 +441,42 @@ impl Drill {
         Ok(())
     }
 
-    /// Each load is begun once and ended once.
+    /// What goes on is begun once and ended once, one call at a time.
     fn lint_loads(&self) -> Result<()> {
         let mut going: Vec<&str> = Vec::new();
+        let mut called: Option<&str> = None;
         for step in self.all() {
             match step {
-                Step::Load(load) if going.contains(&load.name.as_str()) => {
-                    return Err(Error::usage(format!("The load {:?} goes on already", load.name)));
+                Step::Call(_) | Step::Begin(_) if called.is_some() => {
+                    let called = called.unwrap_or_default();
+                    return Err(Error::usage(format!("The call {called:?} goes on already"))
+                        .help(format!("end it before the next: end: {called}")));
                 }
-                Step::Load(load) => going.push(&load.name),
+                Step::Load(Load { name, .. }) | Step::Begin(Begin { name, .. }) => {
+                    if going.contains(&name.as_str()) {
+                        return Err(Error::usage(format!("The load {name:?} goes on already")));
+                    }
+                    going.push(name);
+                    if step.calls_program() {
+                        called = Some(name);
+                    }
+                }
                 Step::End(name) => {
                     let Some(at) = going.iter().position(|going| going == name) else {
-                        return Err(Error::usage(format!("No load {name:?} is there to end")));
+                        return Err(Error::usage(format!(
+                            "Nothing goes on as {name:?} that could be ended"
+                        )));
                     };
                     going.remove(at);
+                    called = called.filter(|called| called != name);
                 }
                 _ => {}
             }
         }
         match going.first() {
             None => Ok(()),
-            Some(load) => Err(Error::usage(format!("Nothing ends the load {load:?}"))
-                .help(format!("add a step: end: {load}"))),
+            Some(name) => Err(Error::usage(format!("Nothing ends {name:?}, which goes on"))
+                .help(format!("add a step: end: {name}"))),
         }
     }
 }
@@ -500,9 +550,14 @@ mod tests {
         let found = |steps: &str| problem(&format!(r#"{{"steps": [{steps}]}}"#));
         assert_eq!(found(&format!(r#"{load}, {{"end": "l"}}"#)), None);
         assert_eq!(found(&format!(r#"{load}, {{"end": "l"}}, {load}, {{"end": "l"}}"#)), None);
+        let begin = r#"{"begin": {"as": "c", "call": "f"}}"#;
+        assert_eq!(found(&format!(r#"{begin}, {{"watch": "1s"}}, {{"end": "c"}}"#)), None);
+        assert!(found(begin).unwrap().contains("Nothing ends"));
+        let called = format!(r#"{begin}, {{"call": {{"call": "g"}}}}, {{"end": "c"}}"#);
+        assert!(found(&called).unwrap().contains("goes on"));
         assert!(found(load).unwrap().contains("Nothing ends"));
         assert!(found(&format!(r#"{load}, {load}, {{"end": "l"}}"#)).unwrap().contains("goes on"));
-        assert!(found(r#"{"end": "l"}"#).unwrap().contains("No load"));
+        assert!(found(r#"{"end": "l"}"#).unwrap().contains("Nothing goes on"));
         let crowd = load.replace(r#""clients": 2"#, r#""clients": 17"#);
         assert!(found(&format!(r#"{crowd}, {{"end": "l"}}"#)).unwrap().contains("17 clients"));
     }

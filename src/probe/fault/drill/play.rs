@@ -5,13 +5,14 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use futures_util::future::try_join_all;
+use tokio::task::JoinHandle;
 
 use super::load::{Going, Load};
 use super::question::{NONE, Question};
-use super::{Ask, Code, Delay, Deploy, Drill, Put, Run, Step};
+use super::{Ask, Begin, Code, Delay, Deploy, Drill, Put, Run, Step};
 use crate::error::{Error, Result};
 use crate::probe::call::{self, Ended};
-use crate::probe::expect::Mismatch;
+use crate::probe::expect::{Expectation, Mismatch};
 use crate::probe::finding::{Evidence, Finding};
 use crate::probe::fresh::Fresh;
 use crate::probe::relay::{After, Gatekeeper, Moment, Verdict};
@@ -56,6 +57,7 @@ pub async fn observe(drill: &Drill, scene: &Scene<'_>) -> Result<Finding> {
         fresh: Fresh::default(),
         said: Vec::new(),
         loads: BTreeMap::new(),
+        begun: BTreeMap::new(),
         ran: None,
         harm: &mut harm,
     };
@@ -128,6 +130,13 @@ impl Harm<'_> {
     }
 }
 
+/// A call that goes on, and what it must return.
+struct Begun {
+    line: String,
+    value: Expectation,
+    task: JoinHandle<Ended>,
+}
+
 struct Play<'a, 'h> {
     scene: &'a Scene<'a>,
     process: Option<Process>,
@@ -136,6 +145,7 @@ struct Play<'a, 'h> {
     said: Vec<String>,
     /// Those that go on.
     loads: BTreeMap<String, Going>,
+    begun: BTreeMap<String, Begun>,
     /// Where the learner's script was run last, and its name.
     ran: Option<(String, String)>,
     harm: &'h mut Harm<'a>,
@@ -183,6 +193,8 @@ impl Play<'_, '_> {
         let harm = &mut *self.harm;
         match step {
             Step::Call(returns) => return self.call(returns).await,
+            Step::Begin(begin) => self.begin(begin)?,
+            Step::Watch(span) => tokio::time::sleep(span.get(self.scene.variables)?.0).await,
             Step::Ask(ask) => return self.ask(ask).await,
             Step::Deploy(deploy) => return self.deploy(deploy).await,
             Step::Put(put) => return self.put(put).await,
@@ -246,13 +258,38 @@ impl Play<'_, '_> {
         let Some(process) = &self.process else { return Ok(None) };
         let expected = returns.ready(self.scene.variables, &mut self.fresh, CALL_WITHIN)?;
         let line = call::line(&expected.call.call, &expected.call.args);
-        let value = match call::call(process, &expected.call, expected.within).await {
+        let ended = call::call(process, &expected.call, expected.within).await;
+        self.came(&line, ended, &expected.value)
+    }
+
+    /// What a call came to.
+    fn came(
+        &mut self,
+        line: &str,
+        ended: Ended,
+        expected: &Expectation,
+    ) -> Result<Option<Finding>> {
+        let value = match ended {
             Ended::Returned(value) => value,
-            Ended::Trouble(trouble) => return trouble.finding(&line, &self.said).map(Some),
+            Ended::Trouble(trouble) => return trouble.finding(line, &self.said).map(Some),
         };
         self.said.push(format!("{line} → {}", call::brief(&value)));
-        let mismatch = expected.value.compare(&value);
+        let mismatch = expected.compare(&value);
         Ok(mismatch.map(|m| self.fail(format!("{line} returned something else"), m, "result")))
+    }
+
+    fn begin(&mut self, begin: &Begin) -> Result<()> {
+        let Some(process) = self.process.clone() else { return Ok(()) };
+        let expected = begin.returns().ready(self.scene.variables, &mut self.fresh, CALL_WITHIN)?;
+        let line = call::line(&expected.call.call, &expected.call.args);
+        self.said.push(format!("{line} begins"));
+        let task =
+            tokio::spawn(
+                async move { call::call(&process, &expected.call, expected.within).await },
+            );
+        let begun = Begun { line, value: expected.value, task };
+        self.begun.insert(begin.name.clone(), begun);
+        Ok(())
     }
 
     async fn deploy(&mut self, deploy: &Deploy) -> Result<Option<Finding>> {
@@ -359,6 +396,11 @@ impl Play<'_, '_> {
     }
 
     async fn end(&mut self, name: &str) -> Result<Option<Finding>> {
+        if let Some(Begun { line, value, task }) = self.begun.remove(name) {
+            let ended = task.await;
+            let ended = ended.map_err(|e| Error::infrastructure("A call was lost").because(e))?;
+            return self.came(&line, ended, &value);
+        }
         let Some(going) = self.loads.remove(name) else { return Ok(None) };
         let (code, line) = (going.code, going.line.clone());
         let heard = going.end().await?;
