@@ -1,6 +1,6 @@
 //! A service as its `docker/<name>/service.yaml` says it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Deserialize;
 
@@ -23,6 +23,9 @@ pub struct Service {
     /// Other ports, by what they are for.
     #[serde(default)]
     pub ports: BTreeMap<String, u16>,
+    /// Those of them that checks alone are sure to want: whether anything listens there is up to the lab.
+    #[serde(default)]
+    pub unlisted: BTreeSet<String>,
     /// Where the named volume with the data is mounted.
     pub data: Option<String>,
     /// Where the learner's files go, in a lab that has some for the service.

@@ -41,6 +41,15 @@ pub enum Probe {
     Fault(Box<fault::Spec>),
 }
 
+/// Words that a probe sends.
+pub struct Sent<'a> {
+    /// The service that is asked; the lab's only one where none is named.
+    pub on: Option<&'a str>,
+    pub words: &'a [String],
+    /// Where they stand, below the check.
+    pub pointer: String,
+}
+
 impl Probe {
     /// Observes the live system once.
     pub async fn observe(&self, scene: &Scene<'_>) -> Finding {
@@ -84,6 +93,15 @@ impl Probe {
             Self::Trace(spec) => CALLED_FOR.saturating_add(spec.passes(variables)),
             Self::Workload(spec) => DRIVEN_FOR + spec.passes(),
             Self::Fault(_) => DISTURBED_FOR,
+        }
+    }
+
+    /// What is sent to services, word by word.
+    pub fn sends(&self) -> Vec<Sent<'_>> {
+        match self {
+            Self::State(spec) => spec.sends(),
+            Self::Fault(spec) => spec.sends(),
+            Self::Trace(_) | Self::Workload(_) => Vec::new(),
         }
     }
 

@@ -13,6 +13,7 @@ use super::scene::Scene;
 use super::service::{Answer, Service};
 use crate::error::Result;
 use crate::template::{Span, Var, Variables};
+use crate::term::escape::in_one_line;
 use crate::term::shell_line;
 
 /// What the twin holds before anything is called.
@@ -198,8 +199,18 @@ impl Question {
     }
 }
 
-/// A word of a command as evidence shows it: of a script only the first line.
+/// What is sent with its own ends of lines is shown up to here.
+const SHOWN: usize = 400;
+
+/// A word of a command as evidence shows it: of a script only the first line; with the ends of lines where it says them itself.
 pub fn first_line(word: &str) -> String {
+    if word.contains('\r') {
+        let (mut word, long) = (in_one_line(word), word.len());
+        if long > SHOWN {
+            word = format!("{}…", word.chars().take(SHOWN).collect::<String>());
+        }
+        return word;
+    }
     match word.trim().split_once('\n') {
         Some((first, _)) => format!("{first} …"),
         None => word.to_owned(),
@@ -231,5 +242,12 @@ mod tests {
         assert_eq!(field(&pairs, "maxmemory"), "100");
         assert_eq!(field(&pairs, "100"), Value::Null);
         assert_eq!(field(&Value::Null, "role"), Value::Null);
+    }
+
+    #[test]
+    fn evidence_shows_the_first_line_or_all_that_is_sent_as_it_is() {
+        assert_eq!(first_line("return 1\nend"), "return 1 …");
+        assert_eq!(first_line("GET / HTTP/1.1\r\n\r\n"), r"GET / HTTP/1.1\r\n\r\n");
+        assert_eq!(first_line(&"a\r".repeat(1000)).chars().count(), SHOWN + 1);
     }
 }

@@ -271,7 +271,8 @@ impl Session {
     }
 
     async fn ready(&self, plan: &Plan, member: &Member, gate: &ContainerState) -> Result<Reach> {
-        let Addresses { main: address, others: ports } = addresses(member, None, gate)?;
+        let Addresses { main: address, others: mut ports } = addresses(member, None, gate)?;
+        ports.retain(|name, _| !member.definition.unlisted.contains(name));
         let reach = Reach { service: member.name.clone(), address, ports };
         let Some(protocol) = member.definition.ready else {
             return Ok(reach);

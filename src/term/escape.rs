@@ -13,6 +13,22 @@ pub fn visible(text: &str) -> String {
     out
 }
 
+/// A text in one line, as `printf %b` and a double-quoted text of YAML take it apart again.
+pub fn in_one_line(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    for c in text.chars() {
+        match c {
+            '\\' => out.push_str(r"\\"),
+            '\r' => out.push_str(r"\r"),
+            '\n' => out.push_str(r"\n"),
+            '\t' => out.push_str(r"\t"),
+            c if c.is_ascii_control() => out.push_str(&format!(r"\x{:02x}", u32::from(c))),
+            c => out.push(c),
+        }
+    }
+    out
+}
+
 /// Characters that reorder what stands around them, so that a text reads other than it is.
 fn is_bidi_control(c: char) -> bool {
     matches!(c, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
@@ -20,11 +36,16 @@ fn is_bidi_control(c: char) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::visible;
+    use super::{in_one_line, visible};
 
     #[test]
     fn escapes_are_shown_not_sent() {
         assert_eq!(visible("a\u{1b}[2Jb\r\n\tc"), "a\\u{1b}[2Jb\\r\n\tc");
         assert_eq!(visible("\u{9b}31m\u{202e}"), "\\u{9b}31m\\u{202e}");
+    }
+
+    #[test]
+    fn lines_become_one() {
+        assert_eq!(in_one_line("a\r\n\tb\\\u{1}2é"), r"a\r\n\tb\\\x012é");
     }
 }

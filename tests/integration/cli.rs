@@ -491,6 +491,12 @@ fn a_drill_with_a_service_the_lab_has_not_is_shown_with_its_place() {
 }
 
 #[test]
+fn what_an_http_server_cannot_be_asked_is_shown_with_its_place() {
+    faulty("tls-nowhere", ":19:17", &["no port for TLS", "ask for the path alone"]);
+    faulty("unknown-trust", ":22:25", &["no certificate", "END CERTIFICATE"]);
+}
+
+#[test]
 fn an_unknown_definition_of_a_service_is_shown_with_its_place_and_the_nearest() {
     faulty("unknown-definition", ":9:17", &["radis", "did you mean \\\"redis\\\"?"]);
 }

@@ -83,6 +83,68 @@ fn a_front_is_tried_with_the_learners_files_before_apps_that_fail() {
     assert_eq!(failures(&checks(&sandbox)), expect(&missing));
 }
 
+const TLS_LAB: &str = "tiny-tls";
+const TLS_FILE: &str = "front/tls.conf";
+
+/// A server for shop.test with one of the certificates, which all have the same key, and more directives.
+fn tls(certificate: &str, more: &str) -> String {
+    format!(
+        "server {{
+  listen 8080;
+  listen 8443 ssl;
+  server_name shop.test;
+  ssl_certificate /var/lib/nginx/conf.d/{certificate}.crt;
+  ssl_certificate_key /var/lib/nginx/conf.d/shop.key;
+  {more}
+  location = /none {{ return 404; }}
+  location / {{ default_type text/plain; return 200 \"$ssl_server_name $host $request_uri\"; }}
+}}
+"
+    )
+}
+
+#[test]
+fn a_front_is_asked_over_tls_and_with_what_is_no_request() {
+    let sandbox = Sandbox::with_fixture("http");
+    let started = sandbox.ok(&["run", TLS_LAB, "--detach"]);
+    assert!(!started.stdout.contains("for tls"), "{started:#?}");
+
+    let tried = |certificate: &str, more: &str, expected: &[(&str, &str)]| {
+        sandbox.write(TLS_LAB, TLS_FILE, tls(certificate, more));
+        let found = checks::of(&sandbox, &[TLS_LAB]);
+        assert_eq!(failures(&found), expect(expected), "{certificate} {more}: {found:#?}");
+        found
+    };
+    tried("shop", "", &[]);
+    for (certificate, why) in
+        [("name", "other name"), ("issuer", "unknown issuer"), ("expired", "expired")]
+    {
+        let found = tried(certificate, "", &[("trusted", "value")]);
+        let evidence = &found["trusted"]["failure"]["evidence"];
+        assert!(evidence["observed"].as_str().unwrap().contains(why), "{evidence:#}");
+        let sent = evidence.to_string();
+        assert!(sent.contains("ca=-----BEGIN CERTIFICATE----- …"), "{sent}");
+    }
+    tried("shop", "ssl_protocols TLSv1.3;", &[("old", "value")]);
+    tried("shop", "ssl_protocols TLSv1.2;", &[("trusted", "value")]);
+    tried(
+        "shop",
+        "return 404;",
+        &[("named", "value"), ("pipelined", "value"), ("raw-tls", "value")],
+    );
+
+    // The seat itself is asked over TLS once it has read the files.
+    sandbox.write(TLS_LAB, TLS_FILE, tls("shop", ""));
+    sandbox.ok(&["restart", "front"]);
+    let found = checks::of(&sandbox, &[TLS_LAB]);
+    assert_eq!(failures(&found), expect(&[("nobody", "value")]), "{found:#?}");
+    // What the evidence says to repeat is what the learner can.
+    let line = found["nobody"]["failure"]["evidence"]["reproduce"].as_str().unwrap();
+    let words: Vec<&str> = line.split(' ').skip(1).collect();
+    let said = sandbox.ok(&words).stdout;
+    assert!(said.ends_with("shop.test shop.test /"), "{line}: {said}");
+}
+
 /// The engine follows a link where it is told to mount a folder.
 #[test]
 fn a_link_in_the_place_of_a_services_folder_leads_nowhere() {

@@ -50,6 +50,7 @@ const RULES: &[Rule] = &[
     texts::defined,
     tasks::probes,
     tasks::asked,
+    tasks::sent,
     tasks::codes,
     solutions::ids,
     solutions::laid_over,

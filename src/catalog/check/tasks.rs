@@ -6,7 +6,8 @@ use super::{Subject, services, stays_inside, texts, unique};
 use crate::catalog::lab::{Check, Lab, Task};
 use crate::catalog::problem::Problem;
 use crate::catalog::source::escape;
-use crate::probe::Probe;
+use crate::error::Result;
+use crate::probe::{Probe, service};
 
 pub fn there(subject: &Subject, problems: &mut Vec<Problem>) {
     if subject.lab.tasks.is_empty() {
@@ -207,6 +208,33 @@ pub fn asked(subject: &Subject, problems: &mut Vec<Problem>) {
         };
         for (on, key) in asked {
             services::known(subject, &on, &format!("{pointer}/{key}"), false, problems);
+        }
+    }
+}
+
+/// What is sent is what its service can be asked.
+pub fn sent(subject: &Subject, problems: &mut Vec<Problem>) {
+    let mut definitions = BTreeMap::new();
+    for (pointer, _, check) in checks(subject.lab) {
+        let Some(probe) = check.probe() else { continue };
+        for sent in probe.sends() {
+            let only = || subject.lab.services.keys().next().map(String::as_str);
+            let Some(on) = sent.on.or_else(only) else { continue };
+            let name = subject.lab.definition(on).to_owned();
+            let definition =
+                definitions.entry(name).or_insert_with_key(|name| subject.catalog.service(name));
+            let words = sent.words.iter().map(|word| subject.lab.variables.render(word));
+            // A service or a variable that is not there is told where it is named.
+            let (Ok(definition), Ok(words)) = (definition, words.collect::<Result<Vec<_>>>())
+            else {
+                continue;
+            };
+            if let Err(error) = service::lint(definition, &words) {
+                let at = format!("{pointer}/{}", sent.pointer);
+                let mut problem = subject.source.problem(&at, error.what);
+                (problem.why, problem.help) = (error.why, error.help);
+                problems.push(problem);
+            }
         }
     }
 }

@@ -10,6 +10,7 @@ mod interleave;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
+use super::Sent;
 use super::finding::Finding;
 use super::scene::Scene;
 use super::workload;
@@ -114,6 +115,11 @@ impl Spec {
     /// The services it names, each with the place of its name below the fault.
     pub fn named(&self) -> Vec<(String, String)> {
         self.drill.as_ref().map(Drill::named).unwrap_or_default()
+    }
+
+    /// What is sent, word by word.
+    pub fn sends(&self) -> Vec<Sent<'_>> {
+        self.drill.as_ref().map(Drill::sends).unwrap_or_default()
     }
 
     /// The codes that its expectations can fail with.

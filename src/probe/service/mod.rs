@@ -19,7 +19,7 @@ pub use mysql::{Booked, Clients, Logged, Mysql, Scope};
 pub use rabbitmq::Rabbitmq;
 pub use redis::{Redis, commandstats};
 
-use crate::catalog::service::Protocol;
+use crate::catalog::service::{self as definition, Protocol};
 use crate::error::{Error, Result};
 
 /// A session that several askers share.
@@ -146,6 +146,18 @@ pub fn known(protocol: Option<Protocol>) -> bool {
     protocol.is_some()
 }
 
+/// Finds what can be found in words without a live system.
+///
+/// # Errors
+/// No service of this definition can be asked so.
+pub fn lint(service: &definition::Service, words: &[String]) -> Result<()> {
+    let words: Vec<&str> = words.iter().map(String::as_str).collect();
+    match service.ready {
+        Some(Protocol::Http) => http::lint(&words, service.ports.keys()),
+        _ => Ok(()),
+    }
+}
+
 /// Connects to a service.
 ///
 /// # Errors
@@ -160,7 +172,7 @@ pub async fn connect(
         Some(Protocol::Redis) => Arc::new(Redis::connect(name, addresses.main).await?),
         Some(Protocol::Mysql) => Arc::new(Mysql::connect(name, addresses.main).await?),
         Some(Protocol::Amqp) => Arc::new(Rabbitmq::connect(name, &addresses).await?),
-        Some(Protocol::Http) => Arc::new(Http::connect(name, addresses.main)),
+        Some(Protocol::Http) => Arc::new(Http::connect(name, &addresses)),
         None => {
             return Err(Error::usage(format!("There are no probes for the service {name}"))
                 .because("its protocol is not known to any"));

@@ -8,6 +8,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::Value;
 
+use super::Sent;
 use super::finding::{Evidence, Finding};
 use super::scene::Scene;
 use super::service::Answer;
@@ -95,6 +96,14 @@ impl Spec {
             .help("state probes observe the learner's service; act on a twin with a trace or workload probe"))
     }
 
+    /// What is sent, word by word.
+    pub fn sends(&self) -> Vec<Sent<'_>> {
+        let Some(words) = &self.send else { return Vec::new() };
+        let services = [Some(&self.on), self.same_on.as_ref()].into_iter().flatten();
+        let sent = |on| Sent { on: Some(on), words, pointer: "state/send".to_owned() };
+        services.map(|on| sent(on)).collect()
+    }
+
     fn question(&self, variables: &Variables) -> Result<Question> {
         let statement = |text: &String| variables.render(text).map(|text| vec![text]);
         let (words, shape) = match (&self.send, &self.value, &self.column, &self.rows) {
@@ -161,7 +170,8 @@ async fn once(spec: &Spec, scene: &Scene<'_>) -> Result<Finding> {
     let service = scene.service(&spec.on).await?;
     let line = service.reproduce(words);
     let evidence = |summary: &str| {
-        let sent = if spec.send.is_some() { shell_line(words) } else { words.join(" ") };
+        let brief: Vec<String> = words.iter().map(|word| step::first_line(word)).collect();
+        let sent = if spec.send.is_some() { shell_line(&brief) } else { words.join(" ") };
         let mut evidence = Evidence::new(summary).sent([sent]);
         evidence.reproduce = Some(format!("labs exec workbench -- {line}"));
         evidence

@@ -13,6 +13,7 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use crate::error::{Error, Result};
+use crate::probe::Sent;
 use crate::probe::expect::Matcher;
 use crate::probe::step::Returns;
 use crate::template::{Span, Var, Variables};
@@ -380,15 +381,39 @@ impl Drill {
         self.drives_program() || self.all().any(|s| matches!(s, Step::Deploy(_) | Step::Run(_)))
     }
 
-    pub fn named(&self) -> Vec<(String, String)> {
+    /// The steps, each with its place.
+    fn placed(&self) -> impl Iterator<Item = (String, &Step)> {
         let lists = [("given", &self.given), ("steps", &self.steps)];
-        let steps = lists.into_iter().flat_map(|(list, steps)| {
-            steps.iter().enumerate().flat_map(move |(n, step)| {
-                let place = move |(service, key): (&str, String)| {
-                    (service.to_owned(), format!("drill/{list}/{n}/{key}"))
-                };
-                step.named().into_iter().map(place)
-            })
+        lists.into_iter().flat_map(|(list, steps)| {
+            let place = move |(n, step)| (format!("drill/{list}/{n}"), step);
+            steps.iter().enumerate().map(place)
+        })
+    }
+
+    pub fn sends(&self) -> Vec<Sent<'_>> {
+        let sends = self.placed().flat_map(|(at, step)| {
+            let (key, words, services) = match step {
+                Step::Ask(ask) if ask.each.is_empty() => {
+                    ("ask", &ask.send, vec![ask.on.as_deref()])
+                }
+                Step::Ask(ask) => {
+                    ("ask", &ask.send, ask.each.iter().map(|on| Some(on.as_str())).collect())
+                }
+                Step::Load(load) => ("load", &load.send, vec![Some(&*load.on)]),
+                _ => return Vec::new(),
+            };
+            let pointer = format!("fault/{at}/{key}/send");
+            let sent = |on| Sent { on, words, pointer: pointer.clone() };
+            services.into_iter().map(sent).collect()
+        });
+        sends.collect()
+    }
+
+    pub fn named(&self) -> Vec<(String, String)> {
+        let steps = self.placed().flat_map(|(at, step)| {
+            let place =
+                |(service, key): (&str, String)| (service.to_owned(), format!("{at}/{key}"));
+            step.named().into_iter().map(place).collect::<Vec<_>>()
         });
         let like = self.like.keys().map(|service| (service.clone(), "drill/like".to_owned()));
         like.chain(steps).collect()
