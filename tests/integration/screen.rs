@@ -96,6 +96,35 @@ fn a_service_that_has_stopped_is_noticed_and_started_by_a_key() {
     leave(&mut terminal);
 }
 
+/// Nothing of this task is looked at: its checks all run the program.
+#[test]
+fn a_service_that_does_not_answer_is_noticed_where_no_check_looks_at_it() {
+    let sandbox = Sandbox::with_fixture("labs");
+    let mut terminal = open(&sandbox, QUEUE);
+    terminal.sees("1. A queue");
+    terminal.types("p");
+    terminal.sees("This is the first task.");
+    let redis = sandbox.on_engine().containers.into_iter().find(|name| name.ends_with("-redis"));
+    assert!(crate::docker::kill(&redis.unwrap()));
+    terminal.sees("'u' starts it again: The service redis was stopped");
+    // Once it is back, what was said before is said again.
+    sandbox.ok(&["restart", "redis"]);
+    terminal.sees("This is the first task.");
+    assert!(!terminal.text().contains("'u' starts"), "{}", terminal.text());
+    sandbox.redis(QUEUE, &["CLIENT", "PAUSE", "600000", "ALL"]);
+    terminal.sees("'labs restart' may help: redis runs, but what was done to it");
+    sandbox.ok(&["restart", "redis"]);
+    terminal.sees("This is the first task.");
+    // A task that has passed has nothing left to be looked at, either.
+    sandbox.write(QUEUE, "queue.py", RIGHT);
+    terminal.sees("★ Passed: 3 points");
+    sandbox.run(&["exec", "workbench", "--", "redis-cli", "-h", "redis", "SHUTDOWN", "NOSAVE"]);
+    terminal.sees("'u' starts it again: redis was told to shut down by one of its clients");
+    sandbox.ok(&["restart", "redis"]);
+    terminal.sees("Enter goes on to the next task.");
+    leave(&mut terminal);
+}
+
 #[test]
 fn what_was_found_is_dropped_when_it_is_no_longer_so_and_kept_for_each_task() {
     let sandbox = Sandbox::with_fixture("labs");

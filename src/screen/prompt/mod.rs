@@ -259,13 +259,13 @@ impl Screen<'_> {
         if passed || !self.task().checks.iter().any(Check::only_looks) {
             return Ok(());
         }
-        let looks = self.session.look(self.lab, self.seat, task);
+        let looks = self.session.look(self.lab, self.seat, Some(task));
         let seen = tokio::select! {
             seen = tokio::time::timeout(LOOKS_WITHIN, looks) => seen.ok().transpose()?,
             _ = interrupted() => None,
         };
         self.session.events.shown().await;
-        for task in seen.iter().flat_map(|seen| &seen.tasks) {
+        for task in seen.iter().flat_map(|seen| &seen.result.tasks) {
             print(&task::seen(task, term::width()));
         }
         Ok(())
