@@ -204,6 +204,53 @@ fn lines_alone_are_printed_where_nothing_may_be_redrawn() {
     assert!(!printed.contains('\x1b'), "{printed:?}");
 }
 
+/// Of the keys' sheet, a check with evidence, a hint, a solution and a pass, everything that reached the terminal.
+fn a_session_in(variable: (&str, &str), pass: &str) -> String {
+    let sandbox = Sandbox::with_fixture("labs");
+    let mut command = sandbox.command(&["run", QUEUE]);
+    command.env("TERM", "xterm-256color").env(variable.0, variable.1);
+    let mut terminal = Terminal::open(command, 24, 80);
+    terminal.sees("q quit");
+    terminal.types("?");
+    terminal.sees("this task, all data, or all; it asks first");
+    terminal.types("G");
+    terminal.sees("127.0.0.1");
+    terminal.types("q");
+    terminal.sees("1. A queue");
+    sandbox.write(QUEUE, "queue.py", RIGHT.replace("r.lpop", "r.rpop"));
+    terminal.sees("do not pass after what you saved");
+    terminal.types("e");
+    terminal.sees("The last check in full");
+    terminal.types("qh");
+    terminal.sees("Hint 1 of 1");
+    sandbox.write(QUEUE, "queue.py", RIGHT);
+    terminal.sees(pass);
+    terminal.types("S");
+    terminal.sees("A solution: One list");
+    terminal.types("qa");
+    terminal.sees("Every task");
+    terminal.types("q");
+    leave(&mut terminal);
+    terminal.printed()
+}
+
+#[test]
+fn a_terminal_that_wants_no_colours_gets_none() {
+    let printed = a_session_in(("NO_COLOR", "1"), "★ Passed: 3 points");
+    let styles = printed.split("\x1b[").skip(1).filter(|sequence| {
+        let end = sequence.trim_start_matches(|c: char| c.is_ascii_digit() || ";:?".contains(c));
+        end.starts_with('m')
+    });
+    assert_eq!(styles.count(), 0, "{printed:?}");
+}
+
+#[test]
+fn a_terminal_that_knows_ascii_alone_is_sent_nothing_else() {
+    let printed = a_session_in(("LC_ALL", "C"), "* Passed: 3 points");
+    let other: Vec<&str> = printed.split('\x1b').filter(|part| !part.is_ascii()).collect();
+    assert_eq!(other, [""; 0]);
+}
+
 #[test]
 fn a_seat_is_in_use_as_long_as_its_screen_is_open() {
     let sandbox = Sandbox::with_fixture("labs");
