@@ -28,7 +28,8 @@ pub struct Progress {
 }
 
 impl Progress {
-    /// Begins to show: redrawn on a terminal that can be, if it may be, as lines elsewhere.
+    /// Begins to show: redrawn on a terminal that can be, if it may be, as lines elsewhere; what may not be redrawn may be
+    /// read out, and is said in words.
     pub fn start(redrawn: bool) -> Self {
         let (events, receiver) = Events::channel();
         Self { events, shown: tokio::spawn(show(receiver, redrawn)) }
@@ -54,6 +55,7 @@ async fn show(mut receiver: UnboundedReceiver<Event>, redrawn: bool) {
 }
 
 struct Screen {
+    spoken: bool,
     bars: Option<MultiProgress>,
     steps: HashMap<String, Step>,
 }
@@ -68,9 +70,10 @@ struct Step {
 
 impl Screen {
     fn new(redrawn: bool) -> Self {
+        let spoken = !redrawn;
         let attended = console::Term::stderr().features().is_attended();
         let redrawn = redrawn && attended && term::can_be_redrawn();
-        Self { bars: redrawn.then(MultiProgress::new), steps: HashMap::new() }
+        Self { spoken, bars: redrawn.then(MultiProgress::new), steps: HashMap::new() }
     }
 
     fn take(&mut self, event: Event) {
@@ -87,10 +90,12 @@ impl Screen {
                 self.advance(&step, &visible(&text), done, total);
             }
             Event::Done { step, detail } => {
-                self.end(&step, &style("✓").green().for_stderr().to_string(), &detail);
+                let sign = if self.spoken { "done:" } else { "✓" };
+                self.end(&step, &style(sign).green().for_stderr().to_string(), &detail);
             }
             Event::Failed { step } => {
-                self.end(&step, &style("✗").red().for_stderr().to_string(), "");
+                let sign = if self.spoken { "failed:" } else { "✗" };
+                self.end(&step, &style(sign).red().for_stderr().to_string(), "");
             }
             Event::Over { step } => {
                 if let Some(step) = self.steps.remove(&step) {

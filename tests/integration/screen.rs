@@ -234,6 +234,57 @@ fn a_session_in(variable: (&str, &str), pass: &str) -> String {
     terminal.printed()
 }
 
+/// What the prompt prints is read out to some: signs and drawings would be noise, or nothing.
+#[test]
+fn the_prompt_says_everything_in_words() {
+    let sandbox = Sandbox::with_fixture("labs");
+    let mut command = sandbox.command(&["run", QUEUE, "--plain"]);
+    command.env("TERM", "xterm-256color");
+    let mut terminal = Terminal::open(command, 24, 80);
+    terminal.reads("queue >");
+    sandbox.write(QUEUE, "queue.py", RIGHT.replace("r.lpop", "r.rpop"));
+    terminal.enters("check");
+    terminal.reads("failed: Jobs leave in the order they came");
+    terminal.reads("put-1, 0.000 to ");
+    terminal.reads("passed: A job that went in comes out");
+    sandbox.write(QUEUE, "queue.py", "def put(job): pass");
+    for line in ["check", "evidence", "hint", "all", "quit"] {
+        terminal.reads("queue >");
+        terminal.enters(line);
+    }
+    assert_eq!(terminal.end(), 0);
+    let printed = terminal.printed();
+    let signs = printed.chars().filter(|c| !c.is_ascii() && !"…“”".contains(*c));
+    assert_eq!(signs.collect::<String>(), "", "{printed}");
+
+    sandbox.ok(&["run", KEYS, "--detach"]);
+    let typed = "check\nhint\nnext\nall\nhint\nsolution\nlogs kafka\nchekc\n?\nquit\n";
+    let printed = typed_at_once(&sandbox, KEYS, typed);
+    insta::assert_snapshot!("prompt", printed);
+}
+
+/// What a prompt prints where everything was typed before, without what is another each time.
+fn typed_at_once(sandbox: &Sandbox, lab: &str, typed: &str) -> String {
+    let mut command = sandbox.command(&["run", lab, "--plain"]);
+    let piped = std::process::Stdio::piped;
+    let mut labs = command.stdin(piped()).stdout(piped()).spawn().unwrap();
+    std::io::Write::write_all(&mut labs.stdin.take().unwrap(), typed.as_bytes()).unwrap();
+    let ran: crate::sandbox::Ran = labs.wait_with_output().unwrap().into();
+    assert_eq!(ran.code, 0, "{ran:#?}");
+    let home = sandbox.home().to_str().unwrap();
+    let lines = ran.stdout.replace(home, "HOME");
+    let lines = lines.lines().map(|line| match line.split_once("127.0.0.1:") {
+        Some((before, rest)) => {
+            format!("{before}ADDRESS{}", rest.trim_start_matches(|c: char| c.is_ascii_digit()))
+        }
+        None if line.ends_with(" s") => {
+            line.rsplit_once(", ").map_or(line, |(result, _)| result).to_owned()
+        }
+        None => line.trim_end().to_owned(),
+    });
+    lines.collect::<Vec<_>>().join("\n")
+}
+
 #[test]
 fn a_terminal_that_wants_no_colours_gets_none() {
     let printed = a_session_in(("NO_COLOR", "1"), "★ Passed: 3 points");
