@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use tokio::sync::{Notify, mpsc};
 
+use crate::outlook::Outlook;
 use crate::verdict::{CheckResult, TaskResult};
 
 #[derive(Debug, Clone)]
@@ -13,6 +14,11 @@ pub enum Event {
     /// A step of longer work has begun.
     Begun {
         step: String,
+    },
+    /// About how long a step that has begun takes, and what comes after it.
+    Outlook {
+        step: String,
+        outlook: Outlook,
     },
     /// How far a step has come: a text, and a fraction where it is known.
     Progress {

@@ -10,6 +10,7 @@ pub mod event;
 pub mod grade;
 pub mod image;
 pub mod model;
+pub mod outlook;
 pub mod probe;
 pub mod ready;
 pub mod report;

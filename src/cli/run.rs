@@ -38,7 +38,8 @@ pub struct Args {
     /// The folder you work in [default: ~/labs/LAB]
     #[arg(long, value_name = "DIR")]
     workspace: Option<PathBuf>,
-    /// Lines and a prompt in place of the screen that is redrawn
+    /// Lines and a prompt in place of the screen that is redrawn; in words, to be
+    /// read out
     #[arg(long)]
     pub plain: bool,
     #[command(flatten)]

@@ -12,6 +12,7 @@ use crate::catalog::files::Files;
 use crate::engine::{BuildProgress, BuildSpec, Engine, Upload};
 use crate::error::{Error, Result};
 use crate::event::{Event, Events};
+use crate::outlook::Outlook;
 
 /// The time that making a base takes on two cores where no registry answers.
 const SECONDS: u32 = 35;
@@ -41,10 +42,12 @@ pub async fn make(
     engine: &Engine,
     suite: &str,
     tag: &str,
+    outlook: Outlook,
     events: &Events,
 ) -> Result<()> {
     let step = format!("image base/{suite}");
     let work = async {
+        events.send(Event::Outlook { step: step.clone(), outlook });
         let pulled = match pull(docker, engine, suite, tag, &step, events).await {
             Ok(()) => return Ok(()),
             Err(error) if error.is_full_disk() => return Err(error),

@@ -6,7 +6,7 @@ mod packages;
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use futures_util::future::try_join_all;
 
@@ -15,6 +15,7 @@ use crate::catalog::{Catalog, unknown};
 use crate::engine::{BuildProgress, BuildSpec, Engine};
 use crate::error::Result;
 use crate::event::{Event, Events};
+use crate::outlook::{Outlook, Pace};
 
 /// The label of every image we make; its value is the name of the folder it is built from.
 pub const LABEL: &str = "labs.image";
@@ -165,25 +166,42 @@ impl Images {
         }
         let missing = to_build(images, &tags(engine).await?);
         announce(&missing, events);
-        for image in missing {
-            self.build(engine, image, events).await?;
+        let mut pace = Pace::default();
+        for (at, image) in missing.iter().enumerate() {
+            let began = Instant::now();
+            let after = missing[at + 1..].iter().map(|image| image.seconds).sum();
+            self.build(engine, image, pace.outlook(image.seconds, after), events).await?;
+            // Pulling a base, or making one, says nothing of the others.
+            if !matches!(image.recipe, Recipe::Base(_)) {
+                pace.took(image.seconds, began.elapsed());
+            }
         }
         Ok(())
     }
 
     /// Builds one image; what it is built on is there.
-    async fn build(&self, engine: &Engine, image: &Image, events: &Events) -> Result<()> {
+    async fn build(
+        &self,
+        engine: &Engine,
+        image: &Image,
+        outlook: Outlook,
+        events: &Events,
+    ) -> Result<()> {
         let files = self.catalog.docker_files();
         let spec = match &image.recipe {
             Recipe::Base(suite) => {
-                return base::make(files, engine, suite, &image.tag, events).await;
+                return base::make(files, engine, suite, &image.tag, outlook, events).await;
             }
             Recipe::Definition => spec(image, context::tar(files, &image.name)?, &image.name),
             Recipe::Packages { pins, .. } => packages::spec(files, image, pins)?,
         };
         let step = format!("image {}", image.name);
         let report = |p: BuildProgress| events.send(progress(&step, &p));
-        let built = events.step(step.clone(), engine.image_build(&spec, report)).await;
+        let work = async {
+            events.send(Event::Outlook { step: step.clone(), outlook });
+            engine.image_build(&spec, report).await
+        };
+        let built = events.step(step.clone(), work).await;
         match (built, &image.recipe) {
             (Err(error), Recipe::Packages { lab, .. }) => Err(packages::explain(lab, error)),
             (built, _) => built.map(drop),

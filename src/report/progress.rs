@@ -1,14 +1,16 @@
 //! Progress of longer work, on stderr.
 
 use std::collections::HashMap;
+use std::fmt::Write;
 use std::time::{Duration, Instant};
 
 use console::style;
-use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
+use indicatif::{MultiProgress, ProgressBar, ProgressState, ProgressStyle};
 use tokio::sync::mpsc::UnboundedReceiver;
 use tokio::task::JoinHandle;
 
 use crate::event::{Event, Events};
+use crate::outlook::Outlook;
 use crate::term;
 use crate::term::ascii::fitted;
 use crate::term::escape::visible;
@@ -26,7 +28,8 @@ pub struct Progress {
 }
 
 impl Progress {
-    /// Begins to show: redrawn on a terminal that can be, if it may be, as lines elsewhere.
+    /// Begins to show: redrawn on a terminal that can be, if it may be, as lines elsewhere; what may not be redrawn may be
+    /// read out, and is said in words.
     pub fn start(redrawn: bool) -> Self {
         let (events, receiver) = Events::channel();
         Self { events, shown: tokio::spawn(show(receiver, redrawn)) }
@@ -52,6 +55,7 @@ async fn show(mut receiver: UnboundedReceiver<Event>, redrawn: bool) {
 }
 
 struct Screen {
+    spoken: bool,
     bars: Option<MultiProgress>,
     steps: HashMap<String, Step>,
 }
@@ -59,29 +63,39 @@ struct Screen {
 struct Step {
     bar: ProgressBar,
     began: Instant,
+    outlook: Option<Outlook>,
     /// How far it was when a line was last printed.
     said: Option<u64>,
 }
 
 impl Screen {
     fn new(redrawn: bool) -> Self {
+        let spoken = !redrawn;
         let attended = console::Term::stderr().features().is_attended();
         let redrawn = redrawn && attended && term::can_be_redrawn();
-        Self { bars: redrawn.then(MultiProgress::new), steps: HashMap::new() }
+        Self { spoken, bars: redrawn.then(MultiProgress::new), steps: HashMap::new() }
     }
 
     fn take(&mut self, event: Event) {
         match event {
             Event::Note(text) => self.line(&visible(&text)),
             Event::Begun { step } => self.begin(step),
+            Event::Outlook { step, outlook } => {
+                if let Some(step) = self.steps.get_mut(&step) {
+                    step.outlook = Some(outlook);
+                    step.bar.set_style(spinner(step.outlook));
+                }
+            }
             Event::Progress { step, text, done, total } => {
                 self.advance(&step, &visible(&text), done, total);
             }
             Event::Done { step, detail } => {
-                self.end(&step, &style("✓").green().for_stderr().to_string(), &detail);
+                let sign = if self.spoken { "done:" } else { "✓" };
+                self.end(&step, &style(sign).green().for_stderr().to_string(), &detail);
             }
             Event::Failed { step } => {
-                self.end(&step, &style("✗").red().for_stderr().to_string(), "");
+                let sign = if self.spoken { "failed:" } else { "✗" };
+                self.end(&step, &style(sign).red().for_stderr().to_string(), "");
             }
             Event::Over { step } => {
                 if let Some(step) = self.steps.remove(&step) {
@@ -97,7 +111,7 @@ impl Screen {
         let bar = match &self.bars {
             Some(bars) => {
                 let bar = bars.add(ProgressBar::new_spinner());
-                bar.set_style(spinner());
+                bar.set_style(spinner(None));
                 bar.set_prefix(step.clone());
                 bar.set_message(step.clone());
                 bar.enable_steady_tick(Duration::from_millis(80));
@@ -105,7 +119,7 @@ impl Screen {
             }
             None => ProgressBar::hidden(),
         };
-        self.steps.insert(step, Step { bar, began: Instant::now(), said: None });
+        self.steps.insert(step, Step { bar, began: Instant::now(), outlook: None, said: None });
     }
 
     fn advance(&mut self, name: &str, text: &str, done: u64, total: Option<u64>) {
@@ -114,14 +128,16 @@ impl Screen {
             && step.bar.length() != Some(total)
         {
             step.bar.set_length(total);
-            step.bar.set_style(bar());
+            step.bar.set_style(bar(step.outlook));
         }
         step.bar.set_position(done);
         let alone = step.bar.length().is_none();
         step.bar.set_message(if alone { format!("{name}  {text}") } else { text.to_owned() });
         // Where nothing is redrawn, a line for each piece of longer work is enough.
         if self.bars.is_none() && step.said != Some(done) && step.began.elapsed() >= WORTH_A_LINE {
-            eprintln!("{}", fitted(&format!("{name}: {text}")));
+            let left = step.outlook.map(|outlook| outlook.words(step.began.elapsed()));
+            let left = left.map(|left| format!("  ({left})")).unwrap_or_default();
+            eprintln!("{}", fitted(&format!("{name}: {text}{left}")));
             step.said = Some(done);
         }
     }
@@ -156,15 +172,26 @@ impl Screen {
 }
 
 /// Cut at the terminal's edge: a line that wraps is not cleared.
-fn spinner() -> ProgressStyle {
-    ProgressStyle::with_template("{spinner} {wide_msg} {elapsed}")
+fn spinner(outlook: Option<Outlook>) -> ProgressStyle {
+    ProgressStyle::with_template("{spinner} {wide_msg} {left}{elapsed}")
         .unwrap_or_else(|_| ProgressStyle::default_spinner())
+        .with_key("left", left(outlook))
         .tick_chars(TURNS[usize::from(fitted("…") == "…")])
 }
 
-fn bar() -> ProgressStyle {
-    ProgressStyle::with_template("{spinner} {prefix}  [{bar:24}] {wide_msg} {elapsed}")
+fn bar(outlook: Option<Outlook>) -> ProgressStyle {
+    ProgressStyle::with_template("{spinner} {prefix}  [{bar:24}] {wide_msg} {left}{elapsed}")
         .unwrap_or_else(|_| ProgressStyle::default_bar())
+        .with_key("left", left(outlook))
         .tick_chars(TURNS[usize::from(fitted("…") == "…")])
         .progress_chars(&fitted("━╸─"))
+}
+
+/// What is left, told anew with each drawing.
+fn left(outlook: Option<Outlook>) -> impl Fn(&ProgressState, &mut dyn Write) + Clone {
+    move |state, out| {
+        if let Some(outlook) = outlook {
+            let _ = write!(out, "{}  ", outlook.words(state.elapsed()));
+        }
+    }
 }

@@ -1,12 +1,13 @@
 //! Results as text for a person.
 
+use std::borrow::Cow;
 use std::fmt::Write;
 
 use console::{Style, style};
 
 use crate::probe::finding::Failure;
 use crate::term::escape::visible;
-use crate::term::{self, folded, folded_command, markdown, wrapped};
+use crate::term::{self, folded, folded_command, markdown, spoken, wrapped};
 use crate::verdict::{BatchResult, CheckResult, Grade, LabResult, Row, TaskResult, Verdict};
 
 /// Longer values are shortened unless `--verbose` asks for all.
@@ -25,12 +26,14 @@ pub struct Detail {
     pub width: usize,
     /// On a screen that is drawn no line may be wider, and a key shows the rest.
     pub drawn: bool,
+    /// Read out: words in place of signs.
+    pub spoken: bool,
 }
 
 impl Detail {
     /// What suffices, as wide as the terminal.
     pub fn brief() -> Self {
-        Self { verbose: false, width: term::width(), drawn: false }
+        Self { verbose: false, width: term::width(), drawn: false, spoken: false }
     }
 }
 
@@ -105,7 +108,7 @@ pub fn remarks(grade: &Grade) -> Vec<String> {
 
 /// Why a check has not passed, in full and unstyled, as other formats carry it.
 pub fn plain_reason(result: &CheckResult) -> String {
-    let detail = Detail { verbose: true, width: PLAIN_WIDTH, drawn: false };
+    let detail = Detail { verbose: true, width: PLAIN_WIDTH, drawn: false, spoken: false };
     let styled = reason(result, result.blocked_by.as_deref(), detail);
     textwrap::dedent(&console::strip_ansi_codes(&styled)).trim_end().to_owned()
 }
@@ -174,7 +177,12 @@ fn seconds(milliseconds: u64) -> String {
 
 /// One task with its checks.
 fn task(result: &TaskResult, explain: bool, detail: Detail) -> String {
-    let mut out = format!("{} {}\n", mark(result.verdict), style(&result.title).bold());
+    let title = style(&result.title).bold();
+    let mut out = if detail.spoken {
+        format!("{} {title}\n", word(result.verdict))
+    } else {
+        format!("{} {title}\n", mark(result.verdict))
+    };
     for check in &result.checks {
         out.push_str(&self::check(check, &result.checks, detail));
     }
@@ -195,10 +203,14 @@ fn check(result: &CheckResult, among: &[CheckResult], detail: Detail) -> String 
             format!("      {}\n", style(parts.join(", ")).dim())
         }
     };
-    let claim = wrapped(&result.claim, 4, detail.width);
-    let claim = claim.trim_start();
+    let claim = if detail.spoken {
+        wrapped(&format!("{} {}", word(result.verdict), result.claim), 2, detail.width)
+    } else {
+        let claim = wrapped(&result.claim, 4, detail.width);
+        format!("  {} {}", mark(result.verdict), claim.trim_start())
+    };
     let reason = reason(result, blocked_by(result, among).as_deref(), detail);
-    format!("  {} {claim}\n{figures}{reason}", mark(result.verdict))
+    format!("{claim}\n{figures}{reason}")
 }
 
 /// What a check waits for. Who reads this has seen what the other check claims, and not its id.
@@ -243,7 +255,9 @@ fn evidence(failure: &Failure, detail: Detail) -> String {
         let _ = writeln!(out, "{}", wrapped(line, 6, detail.width));
     }
     for line in &e.sent {
-        field(&mut out, "sent", line, detail);
+        let line =
+            if detail.spoken { Cow::Owned(spoken::line(line)) } else { Cow::Borrowed(&**line) };
+        field(&mut out, "sent", &line, detail);
     }
     let values = [("expected", &e.expected), ("observed", &e.observed), ("differs", &e.difference)];
     for (name, value) in values {
@@ -253,6 +267,10 @@ fn evidence(failure: &Failure, detail: Detail) -> String {
     }
     for line in &e.history {
         let mut line = visible(line);
+        if detail.spoken {
+            let _ = writeln!(out, "{}", wrapped(&spoken::line(&line), 6, detail.width));
+            continue;
+        }
         // The columns give way where there is no room for them.
         if detail.drawn && console::measure_text_width(&line) + 8 > detail.width {
             line = narrowed(&line);
@@ -342,6 +360,16 @@ fn shorten(value: &str, detail: Detail) -> String {
     format!("{head} … ({} more characters: {all})", length - SHORT)
 }
 
+/// What [`mark`] says, in a word.
+fn word(verdict: Verdict) -> &'static str {
+    match verdict {
+        Verdict::Pass => "passed:",
+        Verdict::Fail => "failed:",
+        Verdict::Blocked => "waiting:",
+        Verdict::Error => "not checked:",
+    }
+}
+
 fn mark(verdict: Verdict) -> String {
     let (sign, colour) = match verdict {
         Verdict::Pass => ("✓", Style::new().green()),
@@ -359,7 +387,10 @@ mod tests {
 
     fn shown(evidence: Evidence, width: usize) -> String {
         let failure = Failure { code: "value".to_owned(), evidence };
-        let text = super::evidence(&failure, Detail { verbose: false, width, drawn: false });
+        let text = super::evidence(
+            &failure,
+            Detail { verbose: false, width, drawn: false, spoken: false },
+        );
         console::strip_ansi_codes(&text).into_owned()
     }
 
@@ -386,8 +417,23 @@ mod tests {
     }
 
     #[test]
+    fn what_is_read_out_says_in_words_what_signs_say() {
+        let evidence = Evidence {
+            history: vec!["take-1  112.574 … 140.779 ms  take  \"a\"".to_owned()],
+            ..Evidence::new("it was taken twice")
+        };
+        let failure = Failure { code: "value".to_owned(), evidence };
+        let detail = Detail { verbose: false, width: 60, drawn: false, spoken: true };
+        let text = super::evidence(&failure, detail);
+        assert_eq!(
+            text,
+            "      it was taken twice\n      take-1, 112.574 to 140.779 ms, take, \"a\"\n"
+        );
+    }
+
+    #[test]
     fn of_a_long_log_the_last_lines_are_shown_and_of_a_long_line_the_beginning() {
-        let detail = Detail { verbose: false, width: 80, drawn: false };
+        let detail = Detail { verbose: false, width: 80, drawn: false, spoken: false };
         let log: String = (1..=100).map(|n| format!("line {n} of a log\n")).collect();
         let shown = shorten(&log, detail);
         assert!(shown.starts_with('(') && shown.ends_with("\nline 100 of a log"), "{shown}");

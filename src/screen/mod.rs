@@ -36,7 +36,7 @@ pub fn preview(store: &Store, lab: &Lab) -> Result<Option<String>> {
         return Ok(None);
     }
     let (progress, spent) = (store.progress(&lab.slug)?, store.time(&lab.slug)?);
-    let task = prompt::view(lab, place(store, lab)?, &progress, spent, term::width());
+    let task = prompt::view(lab, place(store, lab)?, &progress, spent, term::width(), false);
     Ok(Some(format!("{task}\n{}\n", style("To be read while the services come up.").dim())))
 }
 

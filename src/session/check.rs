@@ -41,19 +41,21 @@ impl Session {
     /// # Errors
     /// As [`Session::check`].
     pub async fn check_unasked(&self, lab: &Lab, seat: &SeatRow, task: &str) -> Result<LabResult> {
-        self.round(LANES, lab, seat, Some(task), Recorded::Passes).await
+        Ok(self.round(LANES, lab, seat, Some(task), Recorded::Passes).await?.result)
     }
 
-    /// Only those checks of a task that look at the seat's services, and disturb nobody; nothing is recorded.
+    /// Whether the seat's services answer, and those checks of a task that look at them, and disturb nobody; without a
+    /// task, the services alone. Nothing is recorded.
     ///
     /// # Errors
     /// As [`Session::check`].
-    pub async fn look(&self, lab: &Lab, seat: &SeatRow, task: &str) -> Result<LabResult> {
+    pub async fn look(&self, lab: &Lab, seat: &SeatRow, task: Option<&str>) -> Result<Looked> {
         let mut looking = lab.clone();
+        looking.tasks.retain(|of| task.is_some_and(|id| id == of.id.value));
         for task in &mut looking.tasks {
             task.checks.retain(Check::only_looks);
         }
-        self.round(0, &looking, seat, Some(task), Recorded::Nothing).await
+        self.round(0, &looking, seat, None, Recorded::Nothing).await
     }
 
     /// As [`Session::check`], with no more than so many lanes: each costs a runner, and a twin of each service.
@@ -67,7 +69,7 @@ impl Session {
         seat: &SeatRow,
         task: Option<&str>,
     ) -> Result<LabResult> {
-        self.round(lanes, lab, seat, task, Recorded::All).await
+        Ok(self.round(lanes, lab, seat, task, Recorded::All).await?.result)
     }
 
     async fn round(
@@ -77,7 +79,7 @@ impl Session {
         seat: &SeatRow,
         task: Option<&str>,
         recorded: Recorded,
-    ) -> Result<LabResult> {
+    ) -> Result<Looked> {
         let began = Instant::now();
         // The screen goes on for hours, and looks all the time.
         self.renew(seat)?;
@@ -112,7 +114,8 @@ impl Session {
         };
         let mut results = round.tasks(&tasks).await?;
         results.sort_by_key(|r| lab.tasks.iter().position(|t| t.id.value == r.id));
-        Ok(LabResult::new(lab, &seat.id, results, began.elapsed()))
+        let result = LabResult::new(lab, &seat.id, results, began.elapsed());
+        Ok(Looked { broken: round.broken, result })
     }
 }
 
@@ -135,6 +138,19 @@ impl Session {
             }
         }
         None
+    }
+}
+
+/// What a round has found.
+pub struct Looked {
+    /// Why nothing can be asked: a service is not there, or is another than it should be.
+    pub broken: Option<Finding>,
+    pub result: LabResult,
+}
+
+impl From<LabResult> for Looked {
+    fn from(result: LabResult) -> Self {
+        Self { broken: None, result }
     }
 }
 

@@ -21,6 +21,23 @@ pub fn fitted(text: &str) -> Cow<'_, str> {
     if *ONLY_ASCII { Cow::Owned(plain(text)) } else { Cow::Borrowed(text) }
 }
 
+/// The same, with what has no sign in ASCII by its number: of what is drawn, nothing else may reach the terminal.
+pub fn drawn(text: &str) -> Cow<'_, str> {
+    if *ONLY_ASCII { Cow::Owned(numbered(&plain(text))) } else { Cow::Borrowed(text) }
+}
+
+fn numbered(text: &str) -> String {
+    let mut numbered = String::with_capacity(text.len());
+    for sign in text.chars() {
+        if sign.is_ascii() {
+            numbered.push(sign);
+        } else {
+            numbered.extend(sign.escape_unicode());
+        }
+    }
+    numbered
+}
+
 fn plain(text: &str) -> String {
     let mut plain = String::with_capacity(text.len());
     for sign in text.chars() {
@@ -45,6 +62,7 @@ fn sign_in_ascii(sign: char) -> char {
         '◌' => '~',
         '›' | '→' => '>',
         '·' | '░' => '.',
+        '←' => '<',
         '↑' => '^',
         '↓' => 'v',
         '─' | '━' | '╸' | '–' | '—' | '−' => '-',
@@ -74,8 +92,13 @@ mod tests {
     }
 
     #[test]
+    fn what_has_no_sign_in_ascii_is_drawn_by_its_number() {
+        assert_eq!(numbered(&plain("→ “é” \u{1b}[1m")), "> \"\\u{e9}\" \u{1b}[1m");
+    }
+
+    #[test]
     fn every_sign_of_the_screen_has_one_in_ascii() {
-        let signs = "✓✗●○◌★›→…·↑↓─━│█░▁▇•–“”’≥≤≠";
+        let signs = "✓✗●○◌★›←→…·↑↓─━│█░▁▇•–“”’≥≤≠";
         let plain = plain(signs);
         assert!(plain.is_ascii(), "{plain}");
     }

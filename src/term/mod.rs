@@ -4,6 +4,7 @@ pub mod ascii;
 pub mod escape;
 pub mod markdown;
 pub mod signal;
+pub mod spoken;
 
 use std::io::Write;
 

@@ -96,6 +96,35 @@ fn a_service_that_has_stopped_is_noticed_and_started_by_a_key() {
     leave(&mut terminal);
 }
 
+/// Nothing of this task is looked at: its checks all run the program.
+#[test]
+fn a_service_that_does_not_answer_is_noticed_where_no_check_looks_at_it() {
+    let sandbox = Sandbox::with_fixture("labs");
+    let mut terminal = open(&sandbox, QUEUE);
+    terminal.sees("1. A queue");
+    terminal.types("p");
+    terminal.sees("This is the first task.");
+    let redis = sandbox.on_engine().containers.into_iter().find(|name| name.ends_with("-redis"));
+    assert!(crate::docker::kill(&redis.unwrap()));
+    terminal.sees("'u' starts it again: The service redis was stopped");
+    // Once it is back, what was said before is said again.
+    sandbox.ok(&["restart", "redis"]);
+    terminal.sees("This is the first task.");
+    assert!(!terminal.text().contains("'u' starts"), "{}", terminal.text());
+    sandbox.redis(QUEUE, &["CLIENT", "PAUSE", "600000", "ALL"]);
+    terminal.sees("'labs restart' may help: redis runs, but what was done to it");
+    sandbox.ok(&["restart", "redis"]);
+    terminal.sees("This is the first task.");
+    // A task that has passed has nothing left to be looked at, either.
+    sandbox.write(QUEUE, "queue.py", RIGHT);
+    terminal.sees("★ Passed: 3 points");
+    sandbox.run(&["exec", "workbench", "--", "redis-cli", "-h", "redis", "SHUTDOWN", "NOSAVE"]);
+    terminal.sees("'u' starts it again: redis was told to shut down by one of its clients");
+    sandbox.ok(&["restart", "redis"]);
+    terminal.sees("Enter goes on to the next task.");
+    leave(&mut terminal);
+}
+
 #[test]
 fn what_was_found_is_dropped_when_it_is_no_longer_so_and_kept_for_each_task() {
     let sandbox = Sandbox::with_fixture("labs");
@@ -173,6 +202,104 @@ fn lines_alone_are_printed_where_nothing_may_be_redrawn() {
     assert_eq!(terminal.end(), 0);
     let printed = terminal.printed();
     assert!(!printed.contains('\x1b'), "{printed:?}");
+}
+
+/// Of the keys' sheet, a check with evidence, a hint, a solution and a pass, everything that reached the terminal.
+fn a_session_in(variable: (&str, &str), pass: &str) -> String {
+    let sandbox = Sandbox::with_fixture("labs");
+    let mut command = sandbox.command(&["run", QUEUE]);
+    command.env("TERM", "xterm-256color").env(variable.0, variable.1);
+    let mut terminal = Terminal::open(command, 24, 80);
+    terminal.sees("q quit");
+    terminal.types("?");
+    terminal.sees("this task, all data, or all; it asks first");
+    terminal.types("G");
+    terminal.sees("127.0.0.1");
+    terminal.types("q");
+    terminal.sees("1. A queue");
+    sandbox.write(QUEUE, "queue.py", RIGHT.replace("r.lpop", "r.rpop"));
+    terminal.sees("do not pass after what you saved");
+    terminal.types("e");
+    terminal.sees("The last check in full");
+    terminal.types("qh");
+    terminal.sees("Hint 1 of 1");
+    sandbox.write(QUEUE, "queue.py", RIGHT);
+    terminal.sees(pass);
+    terminal.types("S");
+    terminal.sees("A solution: One list");
+    terminal.types("qa");
+    terminal.sees("Every task");
+    terminal.types("q");
+    leave(&mut terminal);
+    terminal.printed()
+}
+
+/// What the prompt prints is read out to some: signs and drawings would be noise, or nothing.
+#[test]
+fn the_prompt_says_everything_in_words() {
+    let sandbox = Sandbox::with_fixture("labs");
+    let mut command = sandbox.command(&["run", QUEUE, "--plain"]);
+    command.env("TERM", "xterm-256color");
+    let mut terminal = Terminal::open(command, 24, 80);
+    terminal.reads("queue >");
+    sandbox.write(QUEUE, "queue.py", RIGHT.replace("r.lpop", "r.rpop"));
+    terminal.enters("check");
+    terminal.reads("failed: Jobs leave in the order they came");
+    terminal.reads("put-1, 0.000 to ");
+    terminal.reads("passed: A job that went in comes out");
+    sandbox.write(QUEUE, "queue.py", "def put(job): pass");
+    for line in ["check", "evidence", "hint", "all", "quit"] {
+        terminal.reads("queue >");
+        terminal.enters(line);
+    }
+    assert_eq!(terminal.end(), 0);
+    let printed = terminal.printed();
+    let signs = printed.chars().filter(|c| !c.is_ascii() && !"…“”".contains(*c));
+    assert_eq!(signs.collect::<String>(), "", "{printed}");
+
+    sandbox.ok(&["run", KEYS, "--detach"]);
+    let typed = "check\nhint\nnext\nall\nhint\nsolution\nlogs kafka\nchekc\n?\nquit\n";
+    let printed = typed_at_once(&sandbox, KEYS, typed);
+    insta::assert_snapshot!("prompt", printed);
+}
+
+/// What a prompt prints where everything was typed before, without what is another each time.
+fn typed_at_once(sandbox: &Sandbox, lab: &str, typed: &str) -> String {
+    let mut command = sandbox.command(&["run", lab, "--plain"]);
+    let piped = std::process::Stdio::piped;
+    let mut labs = command.stdin(piped()).stdout(piped()).spawn().unwrap();
+    std::io::Write::write_all(&mut labs.stdin.take().unwrap(), typed.as_bytes()).unwrap();
+    let ran: crate::sandbox::Ran = labs.wait_with_output().unwrap().into();
+    assert_eq!(ran.code, 0, "{ran:#?}");
+    let home = sandbox.home().to_str().unwrap();
+    let lines = ran.stdout.replace(home, "HOME");
+    let lines = lines.lines().map(|line| match line.split_once("127.0.0.1:") {
+        Some((before, rest)) => {
+            format!("{before}ADDRESS{}", rest.trim_start_matches(|c: char| c.is_ascii_digit()))
+        }
+        None if line.ends_with(" s") => {
+            line.rsplit_once(", ").map_or(line, |(result, _)| result).to_owned()
+        }
+        None => line.trim_end().to_owned(),
+    });
+    lines.collect::<Vec<_>>().join("\n")
+}
+
+#[test]
+fn a_terminal_that_wants_no_colours_gets_none() {
+    let printed = a_session_in(("NO_COLOR", "1"), "★ Passed: 3 points");
+    let styles = printed.split("\x1b[").skip(1).filter(|sequence| {
+        let end = sequence.trim_start_matches(|c: char| c.is_ascii_digit() || ";:?".contains(c));
+        end.starts_with('m')
+    });
+    assert_eq!(styles.count(), 0, "{printed:?}");
+}
+
+#[test]
+fn a_terminal_that_knows_ascii_alone_is_sent_nothing_else() {
+    let printed = a_session_in(("LC_ALL", "C"), "* Passed: 3 points");
+    let other: Vec<&str> = printed.split('\x1b').filter(|part| !part.is_ascii()).collect();
+    assert_eq!(other, [""; 0]);
 }
 
 #[test]

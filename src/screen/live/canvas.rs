@@ -13,7 +13,7 @@ use crossterm::terminal::{
 };
 
 use crate::error::{Error, Result};
-use crate::term::ascii::fitted;
+use crate::term::ascii::drawn;
 
 /// The terminal in raw mode on its other screen; given back when dropped.
 pub struct Canvas {
@@ -63,7 +63,7 @@ impl Canvas {
         let mut lines: Vec<String> = lines
             .into_iter()
             .take(height)
-            .map(|line| console::truncate_str(&fitted(&line), width, &fitted("…")).into_owned())
+            .map(|line| console::truncate_str(&drawn(&line), width, &drawn("…")).into_owned())
             .collect();
         lines.resize(height, String::new());
         if self.drawn.len() != lines.len() {

@@ -22,13 +22,15 @@ use super::visit;
 use crate::error::{Error, Result};
 use crate::event::{Event, Events};
 use crate::session::Session;
+use crate::session::check::Looked;
 use crate::session::start::{Started, Wanted};
 use crate::term;
 use crate::term::signal::Ending;
-use crate::verdict::LabResult;
 
 /// How often files and services are looked at.
 const LOOKED_EVERY: Duration = Duration::from_secs(1);
+/// How often services are looked at for their own sake, where no check does.
+const SERVICES_EVERY: Duration = Duration::from_secs(3);
 /// Nothing having happened for so long, services are looked at less often.
 const AT_REST_AFTER: Duration = Duration::from_secs(60);
 const AT_REST_EVERY: Duration = Duration::from_secs(5);
@@ -39,17 +41,26 @@ const UNASKED_AT_MOST: Duration = Duration::from_secs(10);
 struct Work<'a> {
     what: What,
     began: Instant,
-    result: LocalBoxFuture<'a, Result<LabResult>>,
+    result: LocalBoxFuture<'a, Result<Looked>>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum What {
     /// Checks that disturb nobody.
     Look,
+    /// Whether services answer, and nothing else.
+    Services,
     /// All checks of a task, asked for or not.
     Task { asked: bool },
     /// The whole lab.
     Lab,
+}
+
+impl What {
+    /// Whether nobody waits for it.
+    fn only_looks(self) -> bool {
+        matches!(self, Self::Look | Self::Services)
+    }
 }
 
 /// Draws, waits for what happens, does it; answers the exit code.
@@ -133,13 +144,13 @@ async fn sit(session: &Session, started: &Started, happened: &mut Happened) -> R
                 if state.time_is_due() {
                     state.count_time()?;
                 }
-                if work.is_none() {
-                    match state.follow()? {
-                        Act::Nothing => state.tick(),
+                // A service that does not answer is waited for long; what was saved does not wait for it.
+                match &work {
+                    Some(work) if !work.what.only_looks() => Act::Nothing,
+                    looks => match state.follow()? {
+                        Act::Nothing => state.tick(looks.is_some()),
                         other => other,
-                    }
-                } else {
-                    Act::Nothing
+                    },
                 }
             }
         };
@@ -156,7 +167,7 @@ async fn sit(session: &Session, started: &Started, happened: &mut Happened) -> R
             }
             Act::Begin(what) => {
                 // Looking is given up for what was asked for.
-                let looks = work.as_ref().is_none_or(|w| w.what == What::Look);
+                let looks = work.as_ref().is_none_or(|w| w.what.only_looks());
                 if looks {
                     state.begun(what);
                     work = Some(begin(session, started, state.task_id().to_owned(), what));
@@ -270,21 +281,24 @@ async fn shown<T>(
 fn begin<'a>(session: &'a Session, started: &'a Started, task: String, what: What) -> Work<'a> {
     let Started { lab, seat, .. } = started;
     let result: LocalBoxFuture<'a, _> = match what {
-        What::Look => Box::pin(async move { session.look(lab, seat, &task).await }),
+        What::Look => Box::pin(async move { session.look(lab, seat, Some(&task)).await }),
+        What::Services => Box::pin(session.look(lab, seat, None)),
         What::Task { asked: true } => {
-            Box::pin(async move { session.check(lab, seat, Some(&task)).await })
+            Box::pin(async move { session.check(lab, seat, Some(&task)).await.map(Looked::from) })
         }
         What::Task { asked: false } => {
-            Box::pin(async move { session.check_unasked(lab, seat, &task).await })
+            Box::pin(async move { session.check_unasked(lab, seat, &task).await.map(Looked::from) })
         }
-        What::Lab => Box::pin(session.check(lab, seat, None)),
+        What::Lab => {
+            Box::pin(async move { session.check(lab, seat, None).await.map(Looked::from) })
+        }
     };
     Work { what, began: Instant::now(), result }
 }
 
 /// Gives up what goes on, and removes what it leaves.
 async fn stop(session: &Session, started: &Started, work: &mut Option<Work<'_>>) -> Result<()> {
-    if work.take().is_some_and(|work| work.what != What::Look) {
+    if work.take().is_some_and(|work| !work.what.only_looks()) {
         session.remove_abandoned_stands(&started.seat.id).await?;
     }
     Ok(())

@@ -135,7 +135,11 @@ impl Page<'_> {
             lines.extend(claim.map(str::to_owned));
             let found = |task: &'_ TaskResult| {
                 let check = task.checks.iter().find(|found| found.id == check.id.value)?;
-                Some(text::why(check, task, Detail { verbose: false, width, drawn: true }))
+                Some(text::why(
+                    check,
+                    task,
+                    Detail { verbose: false, width, drawn: true, spoken: false },
+                ))
             };
             lines.extend(self.evidence.and_then(found).iter().flat_map(|why| self::lines(why)));
         }

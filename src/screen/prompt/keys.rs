@@ -95,13 +95,13 @@ pub fn line(width: usize) -> String {
         .filter(|row| row.often)
         .map(|row| format!("{}\u{a0}{}", row.short, row.word))
         .collect();
-    term::wrapped(&keys.join("  "), 2, width).replace('\u{a0}', " ")
+    term::wrapped(&keys.join(", "), 2, width).replace('\u{a0}', " ")
 }
 
 /// All of them with what they do, a line each.
 pub fn table() -> String {
-    let line = |row: &Row| format!("  {:<8}  {}  {}\n", row.word, row.short, row.does);
-    let numbers = "  1 2 3 …      the task of that number\n";
+    let line = |row: &Row| format!("  {} or {}: {}\n", row.word, row.short, row.does);
+    let numbers = "  a number: the task of that number\n";
     ROWS.iter().map(line).chain([numbers.to_owned()]).collect()
 }
 
@@ -127,11 +127,11 @@ mod tests {
     fn the_keys_take_a_line_or_two_and_their_table_fits_a_narrow_terminal() {
         assert_eq!(
             line(80),
-            "  c check  a all  h hint  t task  n next  p previous  s shell  q quit  ? help"
+            "  c check, a all, h hint, t task, n next, p previous, s shell, q quit, ? help"
         );
         assert_eq!(
             line(60),
-            "  c check  a all  h hint  t task  n next  p previous\n  s shell  q quit  ? help"
+            "  c check, a all, h hint, t task, n next, p previous,\n  s shell, q quit, ? help"
         );
         assert!(table().lines().all(|line| line.len() <= 60), "{}", table());
     }

@@ -1,4 +1,4 @@
-//! The prompt: the same as the screen, line by line, with nothing redrawn.
+//! The prompt: the same as the screen, line by line, with nothing redrawn, and in words that can be read out.
 
 mod keys;
 mod task;
@@ -138,7 +138,7 @@ impl Screen<'_> {
         let store = &self.session.store;
         let progress = store.progress(&self.lab.slug)?;
         let spent = store.time(&self.lab.slug)? + self.counted.get().elapsed();
-        Ok(task::view(self.lab, self.at, &progress, spent, term::width()))
+        Ok(task::view(self.lab, self.at, &progress, spent, term::width(), true))
     }
 
     /// Records the time that was spent.
@@ -165,7 +165,7 @@ impl Screen<'_> {
             }
         };
         self.session.events.shown().await;
-        print(&format!("\n{}\n", text::lab(&result, Detail::brief())));
+        print(&format!("\n{}\n", text::lab(&result, read_out())));
         self.last.extend(result.tasks.iter().map(|task| (task.id.clone(), task.clone())));
         if this_task && result.verdict == Verdict::Pass {
             let before = self.at;
@@ -181,10 +181,10 @@ impl Screen<'_> {
         let task = self.task();
         let available = u32::try_from(task.hints.len()).unwrap_or(u32::MAX);
         let shown = self.session.store.show_hint(&self.lab.slug, &task.id.value, available)?;
-        let hint = task
-            .hints
-            .get(shown.saturating_sub(1) as usize)
-            .map_or("There is no hint.", String::as_str);
+        let Some(hint) = task.hints.get(shown.saturating_sub(1) as usize) else {
+            print("There is no hint for this task.\n");
+            return Ok(());
+        };
         print(&format!(
             "\nHint {shown} of {available}\n\n{}\n",
             markdown::render(hint, term::width())
@@ -199,7 +199,7 @@ impl Screen<'_> {
     }
 
     fn evidence(&self) {
-        let detail = Detail { verbose: true, ..Detail::brief() };
+        let detail = Detail { verbose: true, ..read_out() };
         match self.last.get(&self.task().id.value) {
             Some(last) => print(&text::whole(last, detail)),
             None => print("This task has not been checked yet: 'c' does.\n"),
@@ -259,13 +259,13 @@ impl Screen<'_> {
         if passed || !self.task().checks.iter().any(Check::only_looks) {
             return Ok(());
         }
-        let looks = self.session.look(self.lab, self.seat, task);
+        let looks = self.session.look(self.lab, self.seat, Some(task));
         let seen = tokio::select! {
             seen = tokio::time::timeout(LOOKS_WITHIN, looks) => seen.ok().transpose()?,
             _ = interrupted() => None,
         };
         self.session.events.shown().await;
-        for task in seen.iter().flat_map(|seen| &seen.tasks) {
+        for task in seen.iter().flat_map(|seen| &seen.result.tasks) {
             print(&task::seen(task, term::width()));
         }
         Ok(())
@@ -331,6 +331,11 @@ impl Screen<'_> {
     }
 }
 
+/// Who wants lines may have them read out.
+fn read_out() -> Detail {
+    Detail { spoken: true, ..Detail::brief() }
+}
+
 fn opening(workspace: &Path, services: &[Reach], task: &str, width: usize) -> String {
     let reach = reach::brief(workspace, services, width);
     format!("{reach}{task}\n{}\n", style(keys::line(width)).dim())
@@ -349,7 +354,7 @@ mod tests {
         let service = "redis".to_owned();
         let address = "127.0.0.1:35228".parse().unwrap();
         let services = [Reach { service, address, ports: BTreeMap::new() }];
-        let task = task::view(&lab, 0, &BTreeMap::new(), Duration::ZERO, 80);
+        let task = task::view(&lab, 0, &BTreeMap::new(), Duration::ZERO, 80, true);
         let first = opening(Path::new("/home/somebody/labs/redis-queues"), &services, &task, 80);
         let first = console::strip_ansi_codes(&first);
         assert!(first.lines().all(|line| console::measure_text_width(line) <= 80), "{first}");

@@ -12,7 +12,7 @@ use console::style;
 use self::news::{News, Sheet};
 use self::typed::Question;
 use super::page::{self, Mark, Page};
-use super::{AT_REST_AFTER, AT_REST_EVERY, UNASKED_AT_MOST, What, watch};
+use super::{AT_REST_AFTER, AT_REST_EVERY, SERVICES_EVERY, UNASKED_AT_MOST, What, watch};
 use crate::catalog::lab::{Check, Lab, Task};
 use crate::error::{Error, Result};
 use crate::report::reach;
@@ -53,6 +53,14 @@ pub enum Act {
     Leave(u8),
 }
 
+/// A service does not answer.
+struct Unwell {
+    /// What is said of it.
+    notice: String,
+    /// What was said before.
+    under: String,
+}
+
 /// A part of the page.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Place {
@@ -77,6 +85,7 @@ pub struct State<'a> {
     news: News,
     sheet: Option<Sheet>,
     says: String,
+    unwell: Option<Unwell>,
     /// Since when longer work goes on that takes no key.
     since: Option<Instant>,
     /// The seat has ended, or another is in its place.
@@ -120,6 +129,7 @@ impl<'a> State<'a> {
             news: News::None,
             sheet: None,
             says: String::new(),
+            unwell: None,
             since: None,
             ended: false,
             tried: None,
@@ -198,7 +208,7 @@ impl<'a> State<'a> {
         let question = self.asks.map(|question| self.question(question));
         let status = match work {
             _ if question.is_some() => String::new(),
-            Some((what, began)) if what != What::Look => {
+            Some((what, began)) if !what.only_looks() => {
                 let which = if what == What::Lab { "every task" } else { "this task" };
                 let (sign, (done, all)) = (style("◌").cyan(), self.decided);
                 let seconds = began.elapsed().as_secs();
@@ -310,8 +320,8 @@ impl<'a> State<'a> {
         Ok(Act::Nothing)
     }
 
-    /// What time makes of it: a file was saved, or services are looked at again.
-    pub fn tick(&mut self) -> Act {
+    /// What time makes of it: a file was saved, or services are looked at again, where they are not just now.
+    pub fn tick(&mut self, looks: bool) -> Act {
         let before = self.seen;
         self.seen = watch::fingerprint(&self.started.seat.workspace);
         if self.seen != before {
@@ -319,21 +329,28 @@ impl<'a> State<'a> {
             self.stirred = Instant::now();
             return Act::Nothing;
         }
-        if self.ended || self.passed() || self.sheet.is_some() || self.asks.is_some() {
+        if self.ended || self.sheet.is_some() || self.asks.is_some() {
             return Act::Nothing;
         }
-        if self.seen != self.checked && self.task().program.is_some() {
+        let passed = self.passed();
+        if !passed && self.seen != self.checked && self.task().program.is_some() {
             self.checked = self.seen;
             if self.took <= UNASKED_AT_MOST {
                 return Act::Begin(What::Task { asked: false });
             }
             self.says("Saved. This check takes long: 'c' begins it.");
         }
-        let every =
-            if self.stirred.elapsed() < AT_REST_AFTER { Duration::ZERO } else { AT_REST_EVERY };
-        let due = self.looked.is_none_or(|looked| looked.elapsed() >= every);
-        if due && self.task().checks.iter().any(Check::only_looks) {
-            return Act::Begin(What::Look);
+        if looks {
+            return Act::Nothing;
+        }
+        let (what, every) = if !passed && self.task().checks.iter().any(Check::only_looks) {
+            (What::Look, Duration::ZERO)
+        } else {
+            (What::Services, SERVICES_EVERY)
+        };
+        let every = if self.stirred.elapsed() < AT_REST_AFTER { every } else { AT_REST_EVERY };
+        if self.looked.is_none_or(|looked| looked.elapsed() >= every) {
+            return Act::Begin(what);
         }
         Act::Nothing
     }

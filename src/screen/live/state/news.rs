@@ -57,7 +57,7 @@ impl News {
 impl Sheet {
     /// The lines to read on a terminal where text is so wide.
     pub fn lines(&self, width: usize) -> Vec<String> {
-        let detail = |verbose| Detail { verbose, width, drawn: true };
+        let detail = |verbose| Detail { verbose, width, drawn: true, spoken: false };
         match &self.body {
             Body::Text(text) => page::fitted(text, width),
             Body::Code(text) => page::lines(text),

@@ -5,12 +5,15 @@ use std::time::{Duration, Instant};
 use console::style;
 
 use super::news::{Body, News};
-use super::{Act, Place, State};
+use super::{Act, Place, State, Unwell};
 use crate::catalog::lab::Check;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::event::Event;
+use crate::probe::codes::SERVICE_STOPPED;
+use crate::probe::finding::Finding;
 use crate::screen::live::page::Mark;
 use crate::screen::live::{What, watch};
+use crate::session::check::Looked;
 use crate::session::reset::TaskReset;
 use crate::session::status::first_open;
 use crate::term::escape::visible;
@@ -22,7 +25,7 @@ const HOLDS: &str = "What can be seen from outside holds: 'c' checks the rest.";
 impl State<'_> {
     /// Something was begun.
     pub fn begun(&mut self, what: What) {
-        self.busy = what != What::Look;
+        self.busy = !what.only_looks();
         let tasks = match what {
             What::Lab => self.lab().tasks.as_slice(),
             _ => std::slice::from_ref(self.task()),
@@ -115,10 +118,17 @@ impl State<'_> {
     }
 
     /// What came of work.
-    pub fn done(&mut self, what: What, took: Duration, result: Result<LabResult>) -> Result<Act> {
+    pub fn done(&mut self, what: What, took: Duration, result: Result<Looked>) -> Result<Act> {
         self.busy = false;
-        let result = match result {
-            Ok(result) => result,
+        let Looked { broken, result } = match result {
+            Ok(looked) => looked,
+            Err(error) if what.only_looks() => {
+                if what == What::Look {
+                    self.marks.fill(Mark::Unknown);
+                }
+                self.answers(Some(out_of_reach(&error)));
+                return Ok(Act::Nothing);
+            }
             Err(error) => {
                 self.progress = self.session.store.progress(&self.lab().slug)?;
                 self.marks.fill(Mark::Unknown);
@@ -127,7 +137,8 @@ impl State<'_> {
             }
         };
         match what {
-            What::Look => return Ok(self.looked_at(&result)),
+            What::Look => return Ok(self.looked_at(broken.as_ref(), &result)),
+            What::Services => self.answers(broken.as_ref().and_then(notice)),
             What::Task { asked } => {
                 self.took = took;
                 self.checked_task(&result, asked)?;
@@ -143,7 +154,7 @@ impl State<'_> {
     }
 
     /// Checks are ticked off as they turn true; what is not true yet is no fault, but what is no longer true is.
-    fn looked_at(&mut self, result: &LabResult) -> Act {
+    fn looked_at(&mut self, broken: Option<&Finding>, result: &LabResult) -> Act {
         let Some(task) = result.tasks.iter().find(|task| task.id == self.task_id()) else {
             return Act::Nothing;
         };
@@ -160,11 +171,13 @@ impl State<'_> {
             // It told of what was, and is no longer so.
             self.counted("now; 'c' says why");
         }
-        if let Some(error) = task.checks.iter().find_map(|check| check.error.as_ref()) {
-            self.says = format!("'u' starts it again: {}", visible(&error.what));
-        } else if before.contains(&Mark::Known(Verdict::Error)) {
+        let error = task.checks.iter().find_map(|check| check.error.as_ref());
+        let error = error.map(|error| stopped(&error.what));
+        let notice = broken.and_then(notice).or(error);
+        if notice.is_none() && before.contains(&Mark::Known(Verdict::Error)) {
             self.says.clear();
         }
+        self.answers(notice);
         let holds = |check: &CheckResult| check.verdict == Verdict::Pass;
         let all_hold = !task.checks.is_empty() && task.checks.iter().all(holds);
         if all_hold && self.says.is_empty() {
@@ -177,6 +190,23 @@ impl State<'_> {
             Act::Begin(What::Task { asked: false })
         } else {
             Act::Nothing
+        }
+    }
+
+    /// Says what keeps a service from answering as long as it does, and then again what was said before.
+    fn answers(&mut self, notice: Option<String>) {
+        let before = self.unwell.take();
+        let (says, under) = match before {
+            Some(unwell) if unwell.notice == self.says => (String::new(), unwell.under),
+            _ => (std::mem::take(&mut self.says), String::new()),
+        };
+        let under = if says.is_empty() { under } else { says };
+        match notice {
+            Some(notice) => {
+                self.says.clone_from(&notice);
+                self.unwell = Some(Unwell { notice, under });
+            }
+            None => self.says = under,
         }
     }
 
@@ -228,4 +258,28 @@ impl State<'_> {
         };
         self.says(says.trim_end());
     }
+}
+
+/// What is said of a service that does not answer: what helps, then why.
+fn notice(broken: &Finding) -> Option<String> {
+    match broken {
+        Finding::Pass(_) => None,
+        Finding::Error(error) => Some(stopped(&error.what)),
+        Finding::Fail(failure) if failure.code == SERVICE_STOPPED => {
+            Some(stopped(&failure.evidence.summary))
+        }
+        Finding::Fail(failure) => {
+            Some(format!("'labs restart' may help: {}", visible(&failure.evidence.summary)))
+        }
+    }
+}
+
+fn stopped(what: &str) -> String {
+    format!("'u' starts it again: {}", visible(what))
+}
+
+/// What is said where nothing can be looked at.
+fn out_of_reach(error: &Error) -> String {
+    let help = error.help.as_deref().unwrap_or("'c' says more");
+    visible(&format!("{}: {}", error.what, help.lines().next().unwrap_or_default()))
 }
