@@ -176,7 +176,7 @@ fn judged(sandbox: &Sandbox, program: &str) -> (String, String) {
 }
 
 #[test]
-fn the_statements_of_a_program_are_counted_by_the_server_whatever_it_does_to_hide_them() {
+fn what_a_program_asks_is_counted_whatever_it_does_to_hide_it() {
     let sandbox = Sandbox::with_fixture("mysql");
     sandbox.ok(&["run", ORDERS, "--detach"]);
     let right = include_str!("../fixtures/mysql/tiny-orders/starter/report.py");
@@ -184,12 +184,13 @@ fn the_statements_of_a_program_are_counted_by_the_server_whatever_it_does_to_hid
 
     let said = |code: &str, summary: &str| (code.to_owned(), summary.to_owned());
     let scan = right.replace("WHERE buyer IN", "WHERE buyer + 0 IN");
-    assert_eq!(judged(&sandbox, &scan), said("rows", "mysql examined 500 rows for 1 statement"));
+    assert_eq!(judged(&sandbox, &scan), said("rows", "mysql read 500 rows"));
 
     let head = &right[..right.find("def totals").unwrap()];
-    let one_by_one = |before: &str| {
+    let one_by_one = |import: &str, before: &str| {
         format!(
-            "{head}def totals(buyers):
+            "{head}{import}
+def totals(buyers):
     with connection.cursor() as cursor:
         found = []
 {before}
@@ -200,23 +201,34 @@ fn the_statements_of_a_program_are_counted_by_the_server_whatever_it_does_to_hid
 "
         )
     };
-    let each = said("commands", "mysql was sent 4 SELECT, CALL, EXECUTE");
-    assert_eq!(judged(&sandbox, &one_by_one("")), each);
-    // As the checker's own account.
-    assert_eq!(judged(&sandbox, &one_by_one("").replace("\"root\"", "\"labs\"")), each);
+    let each = said("commands", "mysql executed 4 statements");
+    assert_eq!(judged(&sandbox, &one_by_one("", "")), each);
+    // As the checker's own account, which is not booked.
+    assert_eq!(judged(&sandbox, &one_by_one("", "").replace("\"root\"", "\"labs\"")), each);
+    let sum = "SELECT SUM(amount) FROM orders WHERE buyer = %s";
+    let hidden = one_by_one("", "").replace(sum, &format!("SELECT @@autocommit * ({sum})"));
+    assert_eq!(judged(&sandbox, &hidden), each);
+    let set = one_by_one("", "")
+        .replace(sum, &format!("SET @t = ({sum})"))
+        .replace("            found", "            cursor.execute('SELECT @t')\n            found");
+    assert_eq!(judged(&sandbox, &set), each);
 
-    let changed =
-        said("changed", "What mysql books of statements was changed, so they cannot be judged");
-    let stopped = "        cursor.execute(\"UPDATE performance_schema.threads SET INSTRUMENTED = 'NO', HISTORY = 'NO'\")";
-    assert_eq!(judged(&sandbox, &one_by_one(stopped)), changed);
-    let emptied =
-        "        cursor.execute('TRUNCATE performance_schema.events_statements_history_long')";
-    assert_eq!(judged(&sandbox, &one_by_one(emptied)), changed);
-    // More than the server remembers.
-    let flooded = "        for n in range(1000): cursor.execute('DO 0')";
-    assert_eq!(judged(&sandbox, &one_by_one(flooded)).0, "commands");
-    let checks_again = judged(&sandbox, right);
-    assert_eq!(checks_again, (String::new(), String::new()), "nothing of it is left on the twin");
+    let changed = said("changed", "The program is not to touch what mysql books of it");
+    let execute = |sql: &str| format!("        cursor.execute({sql:?})");
+    for meddling in [
+        "UPDATE performance_schema.threads SET INSTRUMENTED = 'NO', HISTORY = 'NO'",
+        "WITH x AS (SELECT 1) UPDATE performance_schema.threads SET INSTRUMENTED = 'NO'",
+        "CALL sys.ps_setup_disable_thread(CONNECTION_ID())",
+        "TRUNCATE performance_schema.events_statements_history_long",
+    ] {
+        assert_eq!(judged(&sandbox, &one_by_one("", &execute(meddling))), changed, "{meddling}");
+    }
+    // While it is imported, for all that come after it: the next program meets a server as it is made.
+    let import = "connection.cursor().execute(\"UPDATE performance_schema.setup_instruments SET ENABLED = 'NO' \
+                  WHERE NAME LIKE 'statement/%%'\")";
+    assert_eq!(judged(&sandbox, &one_by_one(import, "")), changed);
+    assert_eq!(judged(&sandbox, &one_by_one("", "")), each);
+    assert_eq!(judged(&sandbox, right), (String::new(), String::new()));
 }
 
 #[test]
@@ -234,10 +246,10 @@ fn the_statements_of_the_learner_are_told_from_those_of_the_checker() {
         (failure["code"].clone(), failure["evidence"]["summary"].clone())
     };
     let none = asked(None);
-    assert_eq!(none, (json!("commands"), json!("mysql was sent 0 SELECT")));
+    assert_eq!(none, (json!("commands"), json!("mysql executed 0 SELECT")));
     let found = asked(Some("SELECT id FROM shop.orders WHERE buyer = 3"));
     assert_eq!(found, (Value::Null, Value::Null));
     let scanned = asked(Some("SELECT id FROM shop.orders WHERE amount = 3"));
-    let said = "1 of 2 SELECT found no index and read a table from end to end";
+    let said = "mysql read a table or an index from end to end, 1 times in all";
     assert_eq!(scanned, (json!("full-scan"), json!(said)));
 }

@@ -14,7 +14,6 @@ use serde::Deserialize;
 
 use super::finding::Finding;
 use super::scene::Scene;
-use super::service::Clients;
 use super::step::Given;
 use crate::error::{Error, Result};
 use crate::template::Variables;
@@ -49,7 +48,7 @@ pub struct Spec {
     /// What the relay must have seen.
     #[serde(default)]
     pub expect: Vec<Seen>,
-    /// What MySQL must have booked of statements: of the program's in a scenario, else of the learner's last ones.
+    /// What statements must have cost MySQL: the program's in a scenario, else the learner's last ones.
     #[serde(default)]
     pub statements: Vec<Statements>,
 }
@@ -114,6 +113,10 @@ impl Spec {
             }
         }
         self.statements.iter().try_for_each(|statements| statements.lint(variables))?;
+        if self.reads_only && !self.statements.is_empty() {
+            return Err(Error::usage("Statements are counted, and nothing is to be written")
+                .help("leave reads_only out; count INSERT, UPDATE, DELETE and REPLACE"));
+        }
         match self.source() {
             Source::Scenario => scenario::lint(self, variables),
             _ if !self.expect.is_empty() => {
@@ -140,8 +143,8 @@ pub async fn observe(spec: &Spec, scene: &Scene<'_>) -> Result<Finding> {
         Source::SlowLog(log) => log.observe(scene).await,
         Source::Statements => {
             let service = scene.service(spec.on.as_deref().unwrap_or_default()).await?;
-            let (learners, variables) = (Clients::Learners, scene.variables);
-            let found = statements::judge(&spec.statements, &*service, learners, variables).await?;
+            let (expected, variables) = (&spec.statements, scene.variables);
+            let found = statements::judge_learners(expected, &*service, variables).await?;
             Ok(found.unwrap_or(Finding::PASS))
         }
         Source::Scenario => scenario::observe(spec, scene).await,

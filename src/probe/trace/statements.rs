@@ -1,5 +1,7 @@
-//! What MySQL's performance schema has booked: the statements themselves, the rows that each examined, and whether it
-//! found an index. See "The events_statements_history_long Table" in MySQL's reference manual.
+//! What the statements of a program cost MySQL: how many, how many rows they read, whether they found an index.
+//!
+//! The server's counters decide, since a program that is root can keep its statements out of the book. The book
+//! says which they were, and which of them no program asks by itself.
 
 use schemars::JsonSchema;
 use serde::Deserialize;
@@ -8,101 +10,80 @@ use serde_json::Value;
 use crate::error::{Error, Result};
 use crate::probe::expect::Matcher;
 use crate::probe::finding::{Evidence, Finding};
-use crate::probe::service::{Booked, Clients, Mysql, Service};
+use crate::probe::service::{Booked, KINDS, Mysql, SET, Service, Tally};
 use crate::template::Variables;
 
 /// So many statements are shown.
 const SHOWN: usize = 12;
 /// Characters of each.
 const WIDTH: usize = 160;
-/// What must hold of the statements that were sent.
+
+/// What must hold of the statements that were executed.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Statements {
-    /// Those that begin with one of these words; left out, all but what client libraries send of their own accord.
+    /// The kinds that are counted; left out, all that work on data.
     #[serde(default)]
     pub commands: Vec<String>,
-    /// How many.
+    /// How many of them.
     pub count: Option<Matcher>,
-    /// How many rows they have examined, all together.
+    /// How many rows all statements have read from tables and indexes.
     pub rows_examined: Option<Matcher>,
-    /// How many of them have read a table from end to end for want of an index.
+    /// How often a statement has read a table or an index from end to end in search of rows.
     pub without_index: Option<Matcher>,
 }
 
 impl Statements {
     pub fn lint(&self, variables: &Variables) -> Result<()> {
-        let mut matchers = self.matchers().peekable();
-        if matchers.peek().is_none() {
+        let known =
+            |command: &&String| !KINDS.iter().any(|(kind, _)| kind.eq_ignore_ascii_case(command));
+        if let Some(unknown) = self.commands.iter().find(known) {
+            let kinds: Vec<&str> = KINDS.iter().map(|(kind, _)| *kind).collect();
+            return Err(Error::usage(format!("Statements {unknown:?} are not counted"))
+                .help(format!("one of {}", kinds.join(", "))));
+        }
+        let mut matchers = [&self.count, &self.rows_examined, &self.without_index];
+        matchers.sort_by_key(|matcher| matcher.is_none());
+        if matchers[0].is_none() {
             return Err(Error::usage("Nothing is expected of the statements")
                 .help("give count, rows_examined or without_index"));
         }
-        matchers.try_for_each(|matcher| matcher.lint(variables))
-    }
-
-    fn matchers(&self) -> impl Iterator<Item = &Matcher> {
-        [&self.count, &self.rows_examined, &self.without_index].into_iter().flatten()
-    }
-
-    fn includes(&self, booked: &Booked) -> bool {
-        let word = booked.word();
-        if asks_the_server(booked, &word) {
-            return false;
-        }
-        if self.commands.is_empty() {
-            return word != "SET";
-        }
-        self.commands.iter().any(|command| command.eq_ignore_ascii_case(&word))
-    }
-
-    /// So many of them, in words.
-    fn counted(&self, count: usize) -> String {
-        match (self.commands.as_slice(), count) {
-            ([], 1) => "1 statement".to_owned(),
-            ([], _) => format!("{count} statements"),
-            (commands, _) => format!("{count} {}", commands.join(", ").to_uppercase()),
-        }
+        matchers.into_iter().flatten().try_for_each(|matcher| matcher.lint(variables))
     }
 
     /// What is not as it must be.
     fn judge(
         &self,
         service: &str,
-        all: &[Booked],
+        tally: &Tally,
+        book: &[Booked],
         variables: &Variables,
     ) -> Result<Option<Finding>> {
-        let meant: Vec<&Booked> = all.iter().filter(|booked| self.includes(booked)).collect();
-        // What a procedure does was not sent, but it costs.
-        let sent = meant.iter().filter(|booked| !booked.nested).count();
-        let rows = all
-            .iter()
-            .filter(|booked| booked.nested || self.includes(booked))
-            .map(|booked| booked.rows_examined)
-            .fold(0, u64::saturating_add);
-        let scans = meant.iter().filter(|booked| booked.without_index).count();
-        let named = self.counted(sent);
+        let meant = |kind: &str| {
+            self.commands.is_empty() || self.commands.iter().any(|c| c.eq_ignore_ascii_case(kind))
+        };
+        let count: u64 = tally.kinds.iter().filter(|(kind, _)| meant(kind)).map(|(_, n)| n).sum();
+        let what = match (self.commands.as_slice(), count) {
+            ([], 1) => "statement".to_owned(),
+            ([], _) => "statements".to_owned(),
+            (commands, _) => commands.join(", ").to_uppercase(),
+        };
+        let Tally { rows, scans, .. } = tally;
         let told = [
-            (&self.count, Value::from(sent), "commands", format!("{service} was sent {named}")),
-            (
-                &self.rows_examined,
-                Value::from(rows),
-                "rows",
-                format!("{service} examined {rows} rows for {named}"),
-            ),
+            (&self.count, count, "commands", format!("{service} executed {count} {what}")),
+            (&self.rows_examined, *rows, "rows", format!("{service} read {rows} rows")),
             (
                 &self.without_index,
-                Value::from(scans),
+                *scans,
                 "full-scan",
-                format!("{scans} of {named} found no index and read a table from end to end"),
+                format!("{service} read a table or an index from end to end, {scans} times in all"),
             ),
         ];
         for (matcher, value, code, summary) in told {
             let Some(matcher) = matcher else { continue };
-            if let Some(mismatch) = matcher.resolve(variables)?.compare(&value) {
+            if let Some(mismatch) = matcher.resolve(variables)?.compare(&Value::from(value)) {
                 let mut evidence = Evidence::new(summary).mismatch(mismatch);
-                let shown: Vec<&Booked> =
-                    if meant.is_empty() { all.iter().collect() } else { meant };
-                evidence.history = lines(&shown);
+                evidence.history = lines(book);
                 return Ok(Some(evidence.fail(code)));
             }
         }
@@ -110,81 +91,147 @@ impl Statements {
     }
 }
 
-/// Begins the book of a server anew.
-///
-/// # Errors
-/// It keeps none, or does not answer.
-pub async fn begin(service: &dyn Service) -> Result<()> {
-    let mysql = service.of::<Mysql>()?;
-    must_keep(mysql).await?;
-    mysql.forget_statements().await
+/// What is counted of a twin while a program is at work.
+pub struct Meter {
+    /// What one look adds to the counters by itself.
+    own: Tally,
+    /// Where the counters stood when the program's turn began.
+    from: Tally,
+    so_far: Tally,
 }
 
-/// Holds the book of a server against what is expected of it.
+impl Meter {
+    /// Begins to count, and the book of the twin anew.
+    ///
+    /// # Errors
+    /// The twin keeps no book, or does not answer.
+    pub async fn begin(twin: &dyn Service) -> Result<Self> {
+        let mysql = keeper(twin).await?;
+        mysql.forget_statements().await?;
+        let first = mysql.tally().await?;
+        let from = mysql.tally().await?;
+        Ok(Self { own: from.since(&first), from, so_far: Tally::default() })
+    }
+
+    /// What comes now is not the program's.
+    pub async fn pause(&mut self, twin: &dyn Service) -> Result<()> {
+        let now = twin.of::<Mysql>()?.tally().await?;
+        self.so_far = self.so_far.and(&now.since(&self.from).since(&self.own));
+        Ok(())
+    }
+
+    /// The program's turn begins again.
+    pub async fn go_on(&mut self, twin: &dyn Service) -> Result<()> {
+        self.from = twin.of::<Mysql>()?.tally().await?;
+        Ok(())
+    }
+
+    /// Holds what was counted against what is expected.
+    ///
+    /// # Errors
+    /// The twin does not answer.
+    pub async fn judge(
+        mut self,
+        expected: &[Statements],
+        twin: &dyn Service,
+        variables: &Variables,
+    ) -> Result<Option<Finding>> {
+        self.pause(twin).await?;
+        let mysql = twin.of::<Mysql>()?;
+        let book = mysql.statements().await?;
+        if let Some(changed) = mysql.meddled().await? {
+            let what = format!("The program is not to touch what {} books of it", twin.name());
+            let mut evidence = Evidence::new(what);
+            evidence.observed = Some(brief(&changed));
+            return Ok(Some(evidence.fail("changed")));
+        }
+        let mut tally = self.so_far;
+        excuse(&mut tally, &book);
+        let queries = book.iter().filter(|booked| booked.kind() == Some(SET)).count();
+        tally.kinds.insert(SET, queries as u64);
+        judge(expected, twin.name(), &tally, &book, variables)
+    }
+}
+
+/// Holds the last statements of a learner against what is expected: nothing but the book tells them from others.
 ///
 /// # Errors
-/// It keeps none, or does not answer.
-pub async fn judge(
+/// The service keeps no book, or does not answer.
+pub async fn judge_learners(
     expected: &[Statements],
     service: &dyn Service,
-    of: Clients,
     variables: &Variables,
 ) -> Result<Option<Finding>> {
-    let mysql = service.of::<Mysql>()?;
-    must_keep(mysql).await?;
-    let book = mysql.statements(of).await?;
-    // On a learner's own server nothing is gained by it.
-    if of == Clients::AllBut
-        && let Some(changed) = mysql.tampered().await?
-    {
-        let mut evidence = Evidence::new(format!(
-            "What {} books of statements was changed, so they cannot be judged",
-            service.name()
-        ));
-        evidence.observed = Some(brief(&changed));
-        return Ok(Some(evidence.fail("changed")));
-    }
+    let book = keeper(service).await?.statements().await?;
+    judge(expected, service.name(), &booked(&book), &book, variables)
+}
+
+fn judge(
+    expected: &[Statements],
+    service: &str,
+    tally: &Tally,
+    book: &[Booked],
+    variables: &Variables,
+) -> Result<Option<Finding>> {
     for statements in expected {
-        if let Some(finding) = statements.judge(service.name(), &book.statements, variables)? {
+        if let Some(finding) = statements.judge(service, tally, book, variables)? {
             return Ok(Some(finding));
         }
-    }
-    if book.is_full {
-        let count = book.statements.len();
-        let mut evidence = Evidence::new(format!(
-            "{} was sent more statements than the last {count} that it books",
-            service.name()
-        ));
-        evidence.history = lines(&book.statements.iter().collect::<Vec<_>>());
-        return Ok(Some(evidence.fail("commands")));
     }
     Ok(None)
 }
 
-async fn must_keep(mysql: &Mysql) -> Result<()> {
-    if mysql.global("performance_schema").await?.as_deref() == Some("ON") {
-        return Ok(());
+/// Takes away what libraries ask of their own accord.
+fn excuse(tally: &mut Tally, book: &[Booked]) {
+    let excused = book.iter().filter(|booked| booked.asks_for_nothing()).count() as u64;
+    if let Some(selects) = tally.kinds.get_mut("SELECT") {
+        *selects = selects.saturating_sub(excused);
     }
-    Err(Error::usage(format!("{} keeps no book of statements", mysql.name()))
+}
+
+/// What statements have done, by the book alone.
+fn booked(book: &[Booked]) -> Tally {
+    let mut tally = Tally::default();
+    for statement in book {
+        if let Some(kind) = statement.kind() {
+            *tally.kinds.entry(kind).or_default() += 1;
+        }
+        tally.scans += u64::from(statement.without_index);
+    }
+    // What is nested has counted its procedure's rows so far: the most of them are all.
+    let mut within = 0;
+    for (at, statement) in book.iter().enumerate().filter(|(_, statement)| !statement.nested) {
+        let of_it = |b: &&Booked| b.connection == statement.connection;
+        let after = book[at + 1..].iter().filter(of_it).take_while(|b| b.nested);
+        within += after.map(|b| b.rows_examined).max().unwrap_or(0).max(statement.rows_examined);
+    }
+    tally.rows = within;
+    excuse(&mut tally, book);
+    tally
+}
+
+async fn keeper(service: &dyn Service) -> Result<&Mysql> {
+    let mysql = service.of::<Mysql>()?;
+    if mysql.keeps_book().await? {
+        return Ok(mysql);
+    }
+    Err(Error::usage(format!("{} keeps no book of statements", service.name()))
         .because("its performance schema is off")
         .help("start it with it: options: [--performance-schema=ON]"))
 }
 
-/// Whether it is about the server, which libraries ask before their first statement.
-fn asks_the_server(booked: &Booked, word: &str) -> bool {
-    let rest = booked.text.trim_start().get(word.len()..).unwrap_or_default();
-    word == "SELECT" && rest.trim_start().starts_with("@@")
-}
-
-fn lines(booked: &[&Booked]) -> Vec<String> {
-    let line = |b: &&Booked| {
+/// The statements that work on data, the last ones where there are many.
+fn lines(book: &[Booked]) -> Vec<String> {
+    let told = |b: &&Booked| b.kind().is_some() && !b.asks_for_nothing();
+    let line = |b: &Booked| {
         let index = if b.without_index { ", no index" } else { "" };
         let within = if b.nested { "  within: " } else { "" };
         format!("{:>7} rows{index}  {within}{}", b.rows_examined, brief(&b.text))
     };
-    let mut lines: Vec<String> = booked.iter().take(SHOWN).map(line).collect();
-    if booked.len() > SHOWN {
-        lines.push(format!("… and {} more", booked.len() - SHOWN));
+    let told: Vec<&Booked> = book.iter().filter(told).collect();
+    let mut lines: Vec<String> = told.iter().take(SHOWN).map(|b| line(b)).collect();
+    if told.len() > SHOWN {
+        lines.push(format!("… and {} more", told.len() - SHOWN));
     }
     lines
 }
@@ -203,44 +250,77 @@ mod tests {
 
     use super::*;
 
-    fn booked(text: &str) -> Booked {
-        Booked { text: text.to_owned(), rows_examined: 1, ..Booked::default() }
+    fn statement(event: &str, text: &str, rows: u64) -> Booked {
+        Booked {
+            text: text.to_owned(),
+            event: event.to_owned(),
+            rows_examined: rows,
+            ..Booked::default()
+        }
     }
 
-    fn judged(expected: serde_json::Value, all: &[Booked]) -> Option<String> {
+    fn select(text: &str, rows: u64) -> Booked {
+        statement("sql/select", text, rows)
+    }
+
+    fn judged(expected: serde_json::Value, book: &[Booked]) -> Option<String> {
         let spec: Statements = serde_json::from_value(expected).unwrap();
-        match spec.judge("mysql", all, &Variables::default()).unwrap() {
+        spec.lint(&Variables::default()).unwrap();
+        match spec.judge("mysql", &booked(book), book, &Variables::default()).unwrap() {
             Some(Finding::Fail(failure)) => Some(failure.evidence.summary),
             _ => None,
         }
     }
 
     #[test]
-    fn what_a_library_sends_by_itself_does_not_count() {
-        let all = ["SET NAMES utf8mb4", "select @@version", "SELECT 1", "/* x */ (select 2)"];
-        let all = all.map(booked);
-        assert_eq!(judged(json!({ "count": { "eq": 2 } }), &all), None);
-        assert_eq!(judged(json!({ "commands": ["set"], "count": { "eq": 1 } }), &all), None);
-        let summary = judged(json!({ "count": { "at_most": 1 } }), &all);
-        assert_eq!(summary.as_deref(), Some("mysql was sent 2 statements"));
+    fn what_a_library_asks_by_itself_does_not_count_and_what_hides_behind_it_does() {
+        let asked = [
+            statement("sql/set_option", "SET NAMES utf8mb4", 0),
+            select("/* lib */ SELECT @@version, DATABASE()", 1),
+            statement("sql/error", "select $$", 0),
+            statement("sql/begin", "BEGIN", 0),
+        ];
+        assert_eq!(judged(json!({ "count": { "eq": 0 } }), &asked), None);
+        for hidden in [
+            select("SELECT @@version, (SELECT SUM(a) FROM t)", 1),
+            select("SELECT @@version, (TABLE t)", 1),
+            select("SELECT fn(1)", 500),
+            select("-- x\nSELECT a FROM t", 1),
+            select("WITH x AS (SELECT 1) SELECT * FROM x", 1),
+            statement("sql/set_option", "SET @a = (SELECT SUM(a) FROM t)", 500),
+            statement("sql/do", "DO (SELECT 1)", 0),
+            statement("com/Execute", "select a from t where id = ?", 1),
+        ] {
+            let found = judged(json!({ "count": { "eq": 0 } }), std::slice::from_ref(&hidden));
+            assert_eq!(found.as_deref(), Some("mysql executed 1 statement"), "{hidden:?}");
+        }
     }
 
     #[test]
-    fn what_a_procedure_does_costs_but_was_not_sent() {
-        let inner =
-            Booked { nested: true, without_index: true, rows_examined: 500, ..booked("SELECT 3") };
-        let all = [booked("CALL p()"), inner];
-        assert_eq!(judged(json!({ "count": { "eq": 1 } }), &all), None);
-        let summary = judged(json!({ "rows_examined": { "at_most": 100 } }), &all);
-        assert_eq!(summary.as_deref(), Some("mysql examined 501 rows for 1 statement"));
-        let calls = json!({ "commands": ["CALL"], "rows_examined": { "eq": 501 } });
-        assert_eq!(judged(calls, &all), None);
-        assert!(judged(json!({ "without_index": { "eq": 0 } }), &all).is_some());
+    fn the_rows_of_a_procedure_count_once() {
+        let nested =
+            |rows| Booked { nested: true, ..statement("sp/stmt", "SELECT a FROM t", rows) };
+        let call = [
+            statement("sql/call_procedure", "CALL p()", 0),
+            nested(10),
+            nested(20),
+            select("SELECT f(1)", 11),
+            nested(10),
+        ];
+        assert_eq!(judged(json!({ "rows_examined": { "eq": 31 } }), &call), None);
+        let selects = judged(json!({ "commands": ["select"], "count": { "at_most": 1 } }), &call);
+        assert_eq!(selects.as_deref(), Some("mysql executed 4 SELECT"));
     }
 
     #[test]
-    fn something_is_expected() {
-        let none: Statements = serde_json::from_value(json!({ "commands": ["SELECT"] })).unwrap();
-        assert!(none.lint(&Variables::default()).is_err());
+    fn what_is_expected_can_be_counted() {
+        for (faulty, said) in [
+            (json!({ "commands": ["SELECT"] }), "Nothing is expected"),
+            (json!({ "commands": ["SHOW"], "count": { "eq": 1 } }), "\"SHOW\" are not counted"),
+        ] {
+            let faulty: Statements = serde_json::from_value(faulty).unwrap();
+            let found = faulty.lint(&Variables::default()).unwrap_err();
+            assert!(found.what.contains(said), "{found}");
+        }
     }
 }

@@ -479,7 +479,7 @@ impl Drill {
                 }
                 Step::Load(Load { name, .. }) | Step::Begin(Begin { name, .. }) => {
                     if going.contains(&name.as_str()) {
-                        return Err(Error::usage(format!("The load {name:?} goes on already")));
+                        return Err(Error::usage(format!("{name:?} goes on already")));
                     }
                     going.push(name);
                     if step.calls_program() {

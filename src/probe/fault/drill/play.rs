@@ -71,6 +71,7 @@ pub async fn observe(drill: &Drill, scene: &Scene<'_>) -> Result<Finding> {
         }
     }
     play.loads.clear();
+    play.begun.values().for_each(|begun| begun.task.abort());
     let said = std::mem::take(&mut play.said);
     let mended = harm.undo().await;
     let finding = match played {
@@ -287,8 +288,7 @@ impl Play<'_, '_> {
             tokio::spawn(
                 async move { call::call(&process, &expected.call, expected.within).await },
             );
-        let begun = Begun { line, value: expected.value, task };
-        self.begun.insert(begin.name.clone(), begun);
+        self.begun.insert(begin.name.clone(), Begun { line, value: expected.value, task });
         Ok(())
     }
 

@@ -187,7 +187,7 @@ pub fn line(name: &str, words: &[String]) -> String {
         match word {
             Word::Header(header) => told.extend(["-H", header]),
             Word::Body(text) => {
-                told.extend(["-d", text]);
+                told.extend(["--data-raw", text]);
                 body = text;
             }
             Word::Ca(_) => ca = true,

@@ -3,7 +3,9 @@
 mod asked;
 mod statements;
 
+use std::collections::BTreeSet;
 use std::net::SocketAddr;
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -19,13 +21,14 @@ use crate::probe::fresh;
 use crate::term::shell_line;
 
 pub use asked::{Logged, Scope};
-use statements::unbooked;
-pub use statements::{Booked, Clients};
+pub use statements::{Booked, KINDS, SET, Tally};
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(30);
 /// A connection that nobody asks over is closed then.
 const IDLE_FOR: Duration = Duration::from_secs(60);
+/// In seconds: after so long without a question a connection may have been closed.
+const WAIT_TIMEOUT: usize = 28800;
 /// Askers at the same time.
 const CONNECTIONS: usize = 4;
 
@@ -48,6 +51,11 @@ const RIGHTS: &str = "CHECKSUM TABLE mysql.user, mysql.db, mysql.tables_priv, my
 /// Whom it follows.
 const REPLICATION: &str =
     "SELECT * FROM performance_schema.replication_connection_configuration ORDER BY channel_name";
+/// What of statements is booked, where anything is.
+const BOOKED: &str = "SELECT NAME, ENABLED FROM performance_schema.setup_consumers \
+                      UNION ALL SELECT NAME, ENABLED FROM performance_schema.setup_instruments WHERE NAME LIKE 'statement/%' \
+                      UNION ALL SELECT CONCAT_WS('@', USER, HOST, ROLE), CONCAT(ENABLED, HISTORY) FROM performance_schema.setup_actors \
+                      ORDER BY 1, 2";
 /// Variables that change by themselves: they count transactions, which the digest has and a wipe need not undo.
 const MOVING: &str = "('gtid_executed', 'gtid_purged')";
 /// What the server has logged. A throttled slow-query log counts statements without an index also of quiet sessions,
@@ -72,6 +80,8 @@ pub struct Mysql {
     name: String,
     pool: Pool,
     options: OptsBuilder,
+    /// The numbers of its connections, since the server was started.
+    own: Mutex<BTreeSet<u32>>,
 }
 
 impl Mysql {
@@ -86,14 +96,17 @@ impl Mysql {
             .pass(Some(PASSWORD))
             // Nothing larger is taken in one piece.
             .max_allowed_packet(Some(MAX_ANSWER))
+            // Said, so that nobody has to ask the server for it.
+            .wait_timeout(Some(WAIT_TIMEOUT))
             .prefer_socket(false);
-        let quiet = options.clone().init(unbooked()).setup(vec![QUIET]).pool_opts(
+        let quiet = options.clone().setup(vec![QUIET]).pool_opts(
             PoolOpts::default()
                 .with_constraints(constraints)
                 // Without it none is kept.
                 .with_inactive_connection_ttl(IDLE_FOR),
         );
-        let session = Self { name: name.to_owned(), pool: Pool::new(quiet), options };
+        let session =
+            Self { name: name.to_owned(), pool: Pool::new(quiet), options, own: Mutex::default() };
         match tokio::time::timeout(CONNECT_TIMEOUT, session.pool.get_conn()).await {
             Ok(Ok(_)) => Ok(session),
             Ok(Err(error)) => Err(down(name, address, error)),
@@ -108,6 +121,7 @@ impl Mysql {
     async fn rows(&self, statement: &str) -> Result<std::result::Result<Vec<Row>, String>> {
         self.answered(async {
             let mut connection: Conn = self.pool.get_conn().await?;
+            self.own.lock().unwrap_or_else(PoisonError::into_inner).insert(connection.id());
             self.read(&mut connection, statement).await
         })
         .await
@@ -208,8 +222,9 @@ impl Service for Mysql {
         true
     }
 
-    /// As [`Service::is_open`]: there is nothing to do.
+    /// As [`Service::is_open`]. A server that was started numbers its connections anew.
     async fn renew(&self) -> Result<()> {
+        self.own.lock().unwrap_or_else(PoisonError::into_inner).clear();
         Ok(())
     }
 
@@ -252,14 +267,7 @@ impl Service for Mysql {
 
     async fn wipe(&self) -> Result<()> {
         self.stop_replicating().await?;
-        for connection in self.all("SHOW PROCESSLIST").await? {
-            let own = [ACCOUNT, "system user", "event_scheduler"].map(Value::from);
-            if !own.contains(&connection[1]) {
-                // It may have ended by itself meanwhile.
-                let id = connection[0].as_str().unwrap_or_default();
-                self.rows(&format!("KILL {id}")).await?.ok();
-            }
-        }
+        self.kill_others().await?;
         self.set_back().await?;
         let schemas = format!(
             "SELECT CONCAT('DROP DATABASE `', REPLACE(schema_name, '`', '``'), '`') \
@@ -280,7 +288,7 @@ impl Service for Mysql {
         let mut parts = Vec::new();
         let variables = format!("SHOW GLOBAL VARIABLES WHERE variable_name NOT IN {MOVING}");
         let persisted = "SELECT * FROM performance_schema.persisted_variables ORDER BY 1";
-        for statement in [&variables, persisted, RIGHTS, REPLICATION] {
+        for statement in [&variables, persisted, RIGHTS, REPLICATION, BOOKED] {
             parts.extend(self.texts_of(statement).await?);
         }
         Ok(parts.join("\n"))
@@ -319,6 +327,22 @@ impl Service for Mysql {
 }
 
 impl Mysql {
+    /// Ends the connections of others, whatever account they are of: one that goes on would write into what was emptied.
+    async fn kill_others(&self) -> Result<()> {
+        for row in self.all("SHOW PROCESSLIST").await? {
+            let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+            let (id, user) = (text(&row[0]), text(&row[1]));
+            let is_own = id.parse().is_ok_and(|id| {
+                self.own.lock().unwrap_or_else(PoisonError::into_inner).contains(&id)
+            });
+            if !is_own && !["system user", "event_scheduler"].contains(&user.as_str()) {
+                // It may have ended by itself meanwhile.
+                self.rows(&format!("KILL {id}")).await?.ok();
+            }
+        }
+        Ok(())
+    }
+
     /// Makes a replica a server of its own, which takes writes.
     async fn stop_replicating(&self) -> Result<()> {
         // The second is turned off with the first only in that order.

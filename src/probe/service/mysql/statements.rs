@@ -1,53 +1,83 @@
-//! The book of statements that MySQL's performance schema keeps, where it is on. See "Performance Schema Statement Event
-//! Tables" in MySQL's reference manual.
+//! What MySQL has counted and booked of the statements that it was sent.
+//!
+//! The counters of its status count in any case; see "Server Status Variables" in MySQL's reference manual. The book, which
+//! names each statement, is the performance schema's, where that is on: whoever is root of the server can keep
+//! statements out of it. See "The events_statements_history_long Table" there.
 
-use std::sync::LazyLock;
+use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
-use super::Mysql;
+use super::{ACCOUNT, Mysql};
 use crate::error::Result;
-use crate::probe::fresh;
 
-/// Statements about the performance schema that begin otherwise change it.
-const READS: [&str; 5] = ["SELECT", "SHOW", "WITH", "TABLE", "EXPLAIN"];
+/// Kinds of statements that work on data, with the status variables that count them (`Com_…`).
+pub const KINDS: [(&str, &[&str]); 9] = [
+    ("SELECT", &["select"]),
+    ("INSERT", &["insert", "insert_select"]),
+    ("UPDATE", &["update", "update_multi"]),
+    ("DELETE", &["delete", "delete_multi"]),
+    ("REPLACE", &["replace", "replace_select"]),
+    ("CALL", &["call_procedure"]),
+    ("DO", &["do"]),
+    ("HANDLER", &["ha_read"]),
+    ("LOAD", &["load"]),
+];
+/// A `SET` with a query in it, which only the book tells from others.
+pub const SET: &str = "SET";
+
 /// How long a statement that goes on is waited for, and how often it is looked at.
 const BOOKED_WITHIN: Duration = Duration::from_secs(1);
 const LOOK_EVERY: Duration = Duration::from_millis(5);
-/// Events that prepare a statement, or forget it.
-const UNSENT: [&str; 4] = [
-    "statement/sql/prepare_sql",
-    "statement/sql/dealloc_sql",
-    "statement/com/Prepare",
-    "statement/com/Close stmt",
-];
-/// Where statements are booked one by one, and where by their kind.
 const HISTORY: &str = "performance_schema.events_statements_history_long";
-const KINDS: &str = "performance_schema.events_statements_summary_by_digest";
+const DIGESTS: &str = "performance_schema.events_statements_summary_by_digest";
+/// Of a text that is as long the end may be missing.
+const LONGEST: usize = 1024;
 
-/// Marks what this checker sends to have nothing booked.
-static MARK: LazyLock<String> = LazyLock::new(|| fresh::random("labs").replace('-', "_"));
-/// Before the mark of a checker.
-const MARKED: &str = "DO 0 -- ";
+/// How much statements have done.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Tally {
+    /// How many were executed, of each kind; in procedures too.
+    pub kinds: BTreeMap<&'static str, u64>,
+    /// Rows that were read from tables and indexes.
+    pub rows: u64,
+    /// How often a table or an index was read from end to end in search of rows.
+    pub scans: u64,
+}
 
-/// What has no further statement of a connection booked or counted, the first thing last, as the library does them. It is
-/// not booked itself: the one before it tells whose the connection is. The mark is a name in it, by which its kind is the
-/// checker's alone.
-pub fn unbooked() -> Vec<String> {
-    let mark = &*MARK;
-    let unbooked = format!(
-        "UPDATE performance_schema.threads AS {mark} SET INSTRUMENTED = 'NO', HISTORY = 'NO' \
-         WHERE PROCESSLIST_ID = CONNECTION_ID()"
-    );
-    vec![unbooked, format!("{MARKED}{mark}")]
+impl Tally {
+    /// What has come on top of an earlier one.
+    #[must_use]
+    pub fn since(&self, earlier: &Self) -> Self {
+        let kind = |(kind, count): (&&'static str, &u64)| {
+            (*kind, count.saturating_sub(earlier.kinds.get(kind).copied().unwrap_or_default()))
+        };
+        Self {
+            kinds: self.kinds.iter().map(kind).collect(),
+            rows: self.rows.saturating_sub(earlier.rows),
+            scans: self.scans.saturating_sub(earlier.scans),
+        }
+    }
+
+    #[must_use]
+    pub fn and(&self, other: &Self) -> Self {
+        let mut kinds = self.kinds.clone();
+        for (kind, count) in &other.kinds {
+            *kinds.entry(kind).or_default() += count;
+        }
+        Self { kinds, rows: self.rows + other.rows, scans: self.scans + other.scans }
+    }
 }
 
 /// A statement as the performance schema books it.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Booked {
     pub text: String,
-    /// A procedure or trigger did it, and no client sent it.
+    /// The event's name, behind `statement/`.
+    pub event: String,
+    pub connection: String,
+    /// A procedure or trigger did it, and no client sent it. Its rows are all those of its procedure so far.
     pub nested: bool,
     pub rows_examined: u64,
     /// It read a table from end to end because it found no index for it. The server says so of reading statements alone.
@@ -55,96 +85,117 @@ pub struct Booked {
 }
 
 impl Booked {
-    /// Its first word, in capitals.
-    pub fn word(&self) -> String {
-        first_word(&self.text)
+    /// Which of the kinds it is.
+    pub fn kind(&self) -> Option<&'static str> {
+        let counted = self.event.strip_prefix("sql/").unwrap_or_default();
+        if counted == "set_option" {
+            return self.has_word("SELECT").then_some(SET);
+        }
+        let known = |(_, names): &&(&str, &[&str])| names.contains(&counted);
+        if let Some((kind, _)) = KINDS.iter().find(known) {
+            return Some(kind);
+        }
+        if !matches!(self.event.as_str(), "sql/execute_sql" | "com/Execute" | "sp/stmt") {
+            return None;
+        }
+        let word = self.words().next().unwrap_or_default().to_ascii_uppercase();
+        let word = if word == "WITH" || word == "TABLE" { "SELECT" } else { &word };
+        KINDS.iter().map(|(kind, _)| *kind).find(|kind| *kind == word)
+    }
+
+    /// A question that libraries ask of their own accord, such as `SELECT @@version`: it names no table.
+    pub fn asks_for_nothing(&self) -> bool {
+        let named = ["FROM", "TABLE"].iter().any(|word| self.has_word(word));
+        let read = self.rows_examined > 1 || self.without_index;
+        !self.nested
+            && self.kind() == Some("SELECT")
+            && !named
+            && !read
+            && self.text.len() < LONGEST
+    }
+
+    fn words(&self) -> impl Iterator<Item = &str> {
+        let apart = |c: char| !c.is_ascii_alphanumeric() && c != '_';
+        self.text.split(apart).filter(|word| !word.is_empty())
+    }
+
+    fn has_word(&self, word: &str) -> bool {
+        self.words().any(|w| w.eq_ignore_ascii_case(word))
     }
 }
 
-/// Whose statements are not meant.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Clients {
-    /// Those of this checker: of a twin, whose other clients are the program's, whatever they say they are.
-    AllBut,
-    /// Those of any checker.
-    Learners,
-}
-
-/// The statements that a server has booked last, in their order.
-#[derive(Debug, Default)]
-pub struct Book {
-    pub statements: Vec<Booked>,
-    /// There may have been others before them.
-    pub is_full: bool,
-}
-
 impl Mysql {
-    /// The statements of clients that have been executed. One that was just answered is waited for: it is booked a
-    /// moment later.
-    pub async fn statements(&self, of: Clients) -> Result<Book> {
-        let goes_on = "SELECT COUNT(*) FROM performance_schema.events_statements_current \
-                       JOIN performance_schema.threads USING (THREAD_ID) \
-                       WHERE END_EVENT_ID IS NULL AND TYPE = 'FOREGROUND' AND HISTORY = 'YES'";
-        let deadline = Instant::now() + BOOKED_WITHIN;
-        // One that waits for another may go on for ever.
-        while self.texts(goes_on).await? != ["0"] && Instant::now() < deadline {
-            tokio::time::sleep(LOOK_EVERY).await;
-        }
-        let keeps = self.global("performance_schema_events_statements_history_long_size").await?;
-        let keeps: usize = keeps.and_then(|size| size.parse().ok()).unwrap_or_default();
-        let all = format!(
-            "SELECT CONVERT(SQL_TEXT USING utf8mb4), EVENT_NAME, NESTING_EVENT_LEVEL, ROWS_EXAMINED, \
-                   NO_INDEX_USED + NO_GOOD_INDEX_USED, THREAD_ID \
-                   FROM {HISTORY} ORDER BY TIMER_START"
-        );
-        let rows = self.all(&all).await?;
-        let became_quiet = |row: &&Value| match (row[0].as_str(), of) {
-            (Some(text), Clients::AllBut) => text.strip_prefix(MARKED) == Some(&MARK),
-            (Some(text), Clients::Learners) => text.starts_with(MARKED),
-            (None, _) => false,
-        };
-        let quiet: Vec<&Value> = rows.iter().filter(became_quiet).map(|row| &row[5]).collect();
-        let statements = rows.iter().filter_map(|row| {
-            let text = row[0].as_str()?;
-            if quiet.contains(&&row[5]) || UNSENT.iter().any(|name| row[1] == *name) {
-                return None;
-            }
-            Some(Booked {
-                text: text.to_owned(),
-                nested: row[2] != "0",
-                rows_examined: row[3]
-                    .as_str()
-                    .and_then(|rows| rows.parse().ok())
-                    .unwrap_or_default(),
-                without_index: row[4] != "0",
+    /// What the server has counted of everybody's statements since its start. Asking counts too.
+    pub async fn tally(&self) -> Result<Tally> {
+        let status = self.all("SHOW GLOBAL STATUS WHERE Variable_name LIKE 'Com\\_%' OR Variable_name IN ('Innodb_rows_read', 'Select_scan', 'Select_full_join')").await?;
+        let counts: BTreeMap<String, u64> = status
+            .iter()
+            .filter_map(|row| {
+                Some((row[0].as_str()?.to_lowercase(), row[1].as_str()?.parse().ok()?))
             })
-        });
-        Ok(Book { statements: statements.collect(), is_full: rows.len() >= keeps })
+            .collect();
+        let count = |name: &str| counts.get(name).copied().unwrap_or_default();
+        let kind = |(kind, names): &(&'static str, &[&str])| {
+            (*kind, names.iter().map(|name| count(&format!("com_{name}"))).sum())
+        };
+        Ok(Tally {
+            kinds: KINDS.iter().map(kind).collect(),
+            rows: count("innodb_rows_read"),
+            scans: count("select_scan") + count("select_full_join"),
+        })
+    }
+
+    /// Whether it keeps a book of statements.
+    pub async fn keeps_book(&self) -> Result<bool> {
+        Ok(self.global("performance_schema").await?.as_deref() == Some("ON"))
     }
 
     /// Begins the book anew.
     pub async fn forget_statements(&self) -> Result<()> {
-        self.do_all([HISTORY, KINDS].map(|table| format!("TRUNCATE {table}"))).await
+        self.do_all([HISTORY, DIGESTS].map(|table| format!("TRUNCATE {table}"))).await
     }
 
-    /// A statement that changed what is booked, since it was begun; none of this checker. What stops the booking is itself
-    /// not in the book, but counted.
-    pub async fn tampered(&self) -> Result<Option<String>> {
-        let kinds = format!(
-            "SELECT DIGEST_TEXT FROM {KINDS} WHERE DIGEST_TEXT LIKE '%performance_schema%' OR SCHEMA_NAME = 'performance_schema'"
+    /// The last statements, a thousand at most, in their order; none of the checker's account. One that was just answered is
+    /// waited for: it is booked a moment later.
+    pub async fn statements(&self) -> Result<Vec<Booked>> {
+        let goes_on = format!(
+            "SELECT COUNT(*) FROM performance_schema.events_statements_current \
+             JOIN performance_schema.threads USING (THREAD_ID) \
+             WHERE END_EVENT_ID IS NULL AND TYPE = 'FOREGROUND' AND PROCESSLIST_USER <> '{ACCOUNT}' \
+             AND EVENT_NAME NOT LIKE 'statement/com/Binlog%'"
         );
-        let changes =
-            |kind: &String| !kind.contains(&*MARK) && !READS.contains(&first_word(kind).as_str());
-        Ok(self.texts(&kinds).await?.into_iter().find(changes))
+        let deadline = Instant::now() + BOOKED_WITHIN;
+        // One that waits for another may go on for ever.
+        while self.texts(&goes_on).await? != ["0"] && Instant::now() < deadline {
+            tokio::time::sleep(LOOK_EVERY).await;
+        }
+        let all = format!(
+            "SELECT CONVERT(SQL_TEXT USING utf8mb4), SUBSTRING_INDEX(EVENT_NAME, '/', -2), THREAD_ID, \
+             NESTING_EVENT_LEVEL, ROWS_EXAMINED, NO_INDEX_USED + NO_GOOD_INDEX_USED \
+             FROM {HISTORY} ORDER BY TIMER_START"
+        );
+        let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+        let rows = self.all(&all).await?;
+        Ok(rows
+            .iter()
+            .map(|row| Booked {
+                text: text(&row[0]),
+                event: text(&row[1]),
+                connection: text(&row[2]),
+                nested: row[3] != "0",
+                rows_examined: text(&row[4]).parse().unwrap_or_default(),
+                without_index: row[5] != "0",
+            })
+            .collect())
     }
-}
 
-/// The first word of a statement, in capitals.
-fn first_word(text: &str) -> String {
-    let blank = ['(', ' ', '\t', '\r', '\n'];
-    let mut text = text.trim_start_matches(blank);
-    while let Some((_, after)) = text.strip_prefix("/*").and_then(|rest| rest.split_once("*/")) {
-        text = after.trim_start_matches(blank);
+    /// A statement about the book itself, since it was begun: no program needs one.
+    pub async fn meddled(&self) -> Result<Option<String>> {
+        let about = format!(
+            "SELECT COALESCE(DIGEST_TEXT, 'more kinds of statements than are booked') FROM {DIGESTS} \
+             WHERE DIGEST_TEXT LIKE '%performance_schema%' OR DIGEST_TEXT LIKE '%`ps\\_%' \
+             OR SCHEMA_NAME = 'performance_schema' OR DIGEST IS NULL"
+        );
+        Ok(self.texts(&about).await?.into_iter().next())
     }
-    text.chars().take_while(char::is_ascii_alphabetic).collect::<String>().to_uppercase()
 }

@@ -12,7 +12,8 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use super::Spec;
-use super::{seen, statements};
+use super::seen;
+use super::statements::Meter;
 use crate::error::{Error, Result};
 use crate::probe::call::CALL_TIMEOUT;
 use crate::probe::expect::Matcher;
@@ -20,7 +21,6 @@ use crate::probe::finding::{Evidence, Finding};
 use crate::probe::fresh::Fresh;
 use crate::probe::relay::Record;
 use crate::probe::scene::Scene;
-use crate::probe::service::Clients;
 use crate::probe::step::Ask;
 use crate::template::{Span, Var, Variables};
 use cast::Cast;
@@ -244,15 +244,15 @@ pub async fn observe(spec: &Spec, scene: &Scene<'_>) -> Result<Finding> {
     for given in &spec.given {
         given.apply(scene, twin, &mut fresh).await?;
     }
+    // What the program asks while it is imported counts too.
+    let meter = if spec.statements.is_empty() { None } else { Some(Meter::begin(twin).await?) };
     let cast = match Cast::spawn(spec, scene).await? {
         Ok(cast) => cast,
         Err(finding) => return Ok(finding),
     };
-    if !spec.statements.is_empty() {
-        statements::begin(twin).await?;
-    }
     let mark = relay.mark();
     let mut play = Play::new(spec, scene, cast, fresh, mark);
+    play.meter = meter;
     let finding = played(spec, scene, &mut play).await;
     for service in play.moved {
         // A twin whose clock stays wrong does not come clean, and is replaced.
@@ -264,7 +264,7 @@ pub async fn observe(spec: &Spec, scene: &Scene<'_>) -> Result<Finding> {
 async fn played<'a>(spec: &'a Spec, scene: &Scene<'_>, play: &mut Play<'a>) -> Result<Finding> {
     let (twin, relay) = scene.stand()?.twin(spec.on.as_deref())?;
     let mark = play.mark;
-    let writes = twin.writes().await?;
+    let writes = if spec.reads_only { twin.writes().await? } else { 0 };
     let limits = seen::limits(&spec.expect, scene.variables)?;
     let mut cut_short = false;
     for step in &spec.steps {
@@ -289,8 +289,8 @@ async fn played<'a>(spec: &'a Spec, scene: &Scene<'_>, play: &mut Play<'a>) -> R
         return Ok(Evidence::new(format!("A connection to {} was ended: {problem}", twin.name()))
             .fail("protocol"));
     }
-    let written = twin.writes().await? - writes;
-    if spec.reads_only && written > 0 {
+    let written = if spec.reads_only { twin.writes().await? - writes } else { 0 };
+    if written > 0 {
         let mut evidence =
             Evidence::new(format!("The program changed {written} times what it should only read"));
         evidence.history = seen::lines(&records.iter().collect::<Vec<_>>());
@@ -305,11 +305,10 @@ async fn played<'a>(spec: &'a Spec, scene: &Scene<'_>, play: &mut Play<'a>) -> R
             return Ok(evidence);
         }
     }
-    if !spec.statements.is_empty() {
-        let (of, variables) = (Clients::AllBut, scene.variables);
-        if let Some(finding) = statements::judge(&spec.statements, twin, of, variables).await? {
-            return Ok(finding);
-        }
+    if let Some(meter) = play.meter.take()
+        && let Some(finding) = meter.judge(&spec.statements, twin, scene.variables).await?
+    {
+        return Ok(finding);
     }
     Ok(play.grown.take().unwrap_or(Finding::PASS))
 }

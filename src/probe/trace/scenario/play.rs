@@ -21,6 +21,7 @@ use crate::probe::runner::Process;
 use crate::probe::scene::Scene;
 use crate::probe::step::{self, Ask};
 use crate::probe::trace::seen::{self, LOOK_EVERY, Seen, Watched};
+use crate::probe::trace::statements::Meter;
 use crate::template::Span;
 
 const SENT_WITHIN: Duration = Duration::from_secs(3);
@@ -44,6 +45,8 @@ pub struct Play<'a> {
     cast: Cast,
     fresh: Fresh,
     pub watched: Watched,
+    /// What statements cost, where that is to be judged.
+    pub meter: Option<Meter>,
     /// The services whose clocks are not right.
     pub moved: BTreeSet<&'a str>,
     /// A call that took too much memory: told when nothing else is wrong, which says more.
@@ -78,6 +81,7 @@ impl<'a> Play<'a> {
             cast,
             fresh,
             watched: Watched::default(),
+            meter: None,
             moved: BTreeSet::new(),
             grown: None,
             said: Vec::new(),
@@ -157,7 +161,13 @@ impl<'a> Play<'a> {
     async fn ask(&mut self, ask: &Ask) -> Result<Option<Finding>> {
         let (twin, _) = self.scene.stand()?.twin(self.spec.on.as_deref())?;
         let question = ask.ready(self.scene.variables, &mut self.fresh)?;
+        if let Some(meter) = &mut self.meter {
+            meter.pause(twin).await?;
+        }
         let asked = question.ask(twin).await?;
+        if let Some(meter) = &mut self.meter {
+            meter.go_on(twin).await?;
+        }
         self.said.push(asked.line);
         Ok(asked.mismatch.map(|mismatch| {
             let summary = format!("{} answers something else to {}", twin.name(), question.line());
