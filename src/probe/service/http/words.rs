@@ -289,7 +289,7 @@ mod tests {
     fn a_learner_asks_the_same_with_curl() {
         assert_eq!(
             line(&["POST", "/a", "Host: shop.test", "@x"]),
-            "curl -i -X POST -H 'Host: shop.test' -d x http://front:8080/a"
+            "curl -i -X POST -H 'Host: shop.test' --data-raw x http://front:8080/a"
         );
         assert_eq!(
             line(&["GET", "https://shop.test/a", "Accept: x"]),
