@@ -4,6 +4,8 @@ use std::time::Duration;
 
 /// Work of so many seconds is as good a witness of the pace as what is known beforehand.
 const KNOWN: f64 = 20.0;
+/// What goes so many times as fast as usual was kept.
+const KEPT: f64 = 5.0;
 /// Less is left than anybody can say.
 const FEW: f64 = 10.0;
 /// More is told in minutes.
@@ -19,7 +21,9 @@ pub struct Pace {
 /// What is ahead when a piece of work begins.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Outlook {
-    /// About how many seconds the piece takes, and those after it.
+    /// How many seconds the piece usually takes.
+    usual: f64,
+    /// About how many it takes now, and those after it.
     this: f64,
     after: f64,
 }
@@ -27,14 +31,19 @@ pub struct Outlook {
 impl Pace {
     /// A piece that usually takes so many seconds has taken this time.
     pub fn took(&mut self, usual: u32, took: Duration) {
-        self.usual += f64::from(usual);
-        self.took += took.as_secs_f64();
+        let (usual, took) = (f64::from(usual), took.as_secs_f64());
+        // What was kept from an earlier time says nothing of the pace.
+        if took * KEPT > usual {
+            self.usual += usual;
+            self.took += took;
+        }
     }
 
     /// The outlook for a piece and those after it, by the seconds that they usually take.
     pub fn outlook(self, this: u32, after: u32) -> Outlook {
         let pace = (self.took + KNOWN) / (self.usual + KNOWN);
-        Outlook { this: f64::from(this) * pace, after: f64::from(after) * pace }
+        let usual = f64::from(this);
+        Outlook { usual, this: usual * pace, after: f64::from(after) * pace }
     }
 }
 
@@ -42,11 +51,9 @@ impl Outlook {
     /// What is left of everything, in words, the piece having gone on for so long.
     pub fn words(self, elapsed: Duration) -> String {
         let elapsed = elapsed.as_secs_f64();
-        // A piece that takes longer makes it likely that the others do.
-        let late = ((elapsed + KNOWN) / (self.this + KNOWN)).max(1.0);
-        let left = (self.this - elapsed).max(0.0) + self.after * late;
+        let left = (self.this - elapsed).max(0.0) + self.after;
         let of = if self.after > 0.0 { " in all" } else { "" };
-        if elapsed > self.this && left < FEW {
+        if elapsed > self.this.max(self.usual) && left < FEW {
             "longer than usual".to_owned()
         } else if left < FEW {
             format!("a few seconds left{of}")
@@ -89,18 +96,19 @@ mod tests {
         // Twice as long as usual; what is known beforehand still counts.
         pace.took(40, seconds(80));
         assert_eq!(pace.outlook(30, 0).words(seconds(0)), "about 50 s left");
-        // What the builder had kept takes no time.
+        // What the builder had kept takes no time, and says nothing.
         let mut pace = Pace::default();
         pace.took(60, seconds(0));
-        assert_eq!(pace.outlook(60, 0).words(seconds(0)), "about 20 s left");
+        assert_eq!(pace.outlook(60, 0).words(seconds(0)), "about 60 s left");
     }
 
     #[test]
-    fn a_piece_that_takes_longer_than_usual_puts_the_end_off() {
-        let outlook = Pace::default().outlook(10, 30);
-        assert_eq!(outlook.words(seconds(0)), "about 40 s left in all");
-        assert_eq!(outlook.words(seconds(10)), "about 30 s left in all");
-        assert_eq!(outlook.words(seconds(25)), "about 50 s left in all");
-        assert_eq!(Pace::default().outlook(10, 5).words(seconds(12)), "longer than usual");
+    fn what_goes_faster_than_usual_so_far_is_not_late_before_its_usual_time() {
+        let mut pace = Pace::default();
+        pace.took(40, seconds(10));
+        let outlook = pace.outlook(20, 0);
+        assert_eq!(outlook.words(seconds(0)), "about 10 s left");
+        assert_eq!(outlook.words(seconds(19)), "a few seconds left");
+        assert_eq!(outlook.words(seconds(21)), "longer than usual");
     }
 }

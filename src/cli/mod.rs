@@ -231,7 +231,7 @@ impl Command {
 
     /// Whether lines may be redrawn.
     fn redraws(&self) -> bool {
-        !matches!(self, Self::Run(args) if args.plain)
+        !matches!(self, Self::Run(args) if args.is_read_out())
     }
 
     /// Whether it talks to the engine anyway.

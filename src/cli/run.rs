@@ -50,7 +50,23 @@ pub struct Args {
 }
 
 impl Args {
+    /// Whether the learner works in it, in place of having the seat started alone.
+    fn stays(&self) -> bool {
+        // A prompt can be read from a pipe, too.
+        !self.detach && !self.json && (console::user_attended() || self.plain)
+    }
+
+    fn draws(&self) -> bool {
+        self.stays() && !self.plain && screen::draws()
+    }
+
+    /// Whether all is said in lines, and in words.
+    pub fn is_read_out(&self) -> bool {
+        self.plain || self.stays() && !self.draws()
+    }
+
     pub async fn run(self, catalog: Catalog, events: Events) -> Result<u8> {
+        let (stays, drawn) = (self.stays(), self.draws());
         let seed = self.keyed.seed(&Store::open()?, &self.lab)?;
         let lab = catalog.lab_with(&self.lab, &seed)?;
         let session = Session::open(catalog, events)?;
@@ -59,9 +75,6 @@ impl Args {
             learner: self.keyed.learner.and(seed.learner),
             seed: self.keyed.seed.map(|_| seed.text),
         };
-        // A prompt can be read from a pipe, too.
-        let stays = !self.detach && !self.json && (console::user_attended() || self.plain);
-        let drawn = stays && !self.plain && screen::draws();
         if drawn && let Some(task) = screen::preview(&session.store, &lab)? {
             output::print_text(&task);
         }

@@ -256,7 +256,7 @@ fn evidence(failure: &Failure, detail: Detail) -> String {
     }
     for line in &e.sent {
         let line =
-            if detail.spoken { Cow::Owned(spoken::line(line)) } else { Cow::Borrowed(&**line) };
+            if detail.spoken { Cow::Owned(spoken::answered(line)) } else { Cow::Borrowed(&**line) };
         field(&mut out, "sent", &line, detail);
     }
     let values = [("expected", &e.expected), ("observed", &e.observed), ("differs", &e.difference)];

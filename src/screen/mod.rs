@@ -3,6 +3,7 @@
 mod live;
 mod prompt;
 pub mod shell;
+mod trouble;
 mod visit;
 
 use console::style;

@@ -44,14 +44,13 @@ impl Session {
         Ok(self.round(LANES, lab, seat, Some(task), Recorded::Passes).await?.result)
     }
 
-    /// Whether the seat's services answer, and those checks of a task that look at them, and disturb nobody; without a
-    /// task, the services alone. Nothing is recorded.
+    /// Those checks of a task that look at the seat's services, and disturb nobody. Nothing is recorded.
     ///
     /// # Errors
     /// As [`Session::check`].
-    pub async fn look(&self, lab: &Lab, seat: &SeatRow, task: Option<&str>) -> Result<Looked> {
+    pub async fn look(&self, lab: &Lab, seat: &SeatRow, task: &str) -> Result<Looked> {
         let mut looking = lab.clone();
-        looking.tasks.retain(|of| task.is_some_and(|id| id == of.id.value));
+        looking.tasks.retain(|of| task == of.id.value);
         for task in &mut looking.tasks {
             task.checks.retain(Check::only_looks);
         }

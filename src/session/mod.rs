@@ -20,7 +20,7 @@ pub mod start;
 pub mod status;
 mod steps;
 pub mod stop;
-mod trouble;
+pub mod trouble;
 mod workbench;
 pub mod workspace;
 

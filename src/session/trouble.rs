@@ -5,11 +5,13 @@ use std::time::{Duration, Instant};
 use super::Session;
 use super::plan::{Member, Plan};
 use super::start::reach;
+use crate::catalog::lab::Lab;
 use crate::engine::{ContainerState, LogRequest};
-use crate::error::{Error, says_full_disk};
+use crate::error::{Error, Result, says_full_disk};
 use crate::probe::codes::SERVICE_STOPPED;
 use crate::probe::finding::{Evidence, Finding};
 use crate::ready;
+use crate::store::SeatRow;
 
 const LOG_WITHIN: Duration = Duration::from_secs(5);
 /// How long a service that no longer answers may take to be booked as ended.
@@ -26,7 +28,23 @@ const LAST_LINES: usize = 20;
 /// A container may write before the engine notes its start, and takes longer from its last end to that.
 const FIRST_WORDS: Duration = Duration::from_millis(100);
 
+/// What helps where a service of the learner's does not run.
+pub const BRINGS_BACK: &str = "'labs run LAB' brings the seat back; then check again";
+
 impl Session {
+    /// Why a service of the seat does not run, if one does not. The engine alone is asked: services would count a question,
+    /// log it or hand it on.
+    ///
+    /// # Errors
+    /// The seat is not there.
+    pub async fn look_for_stopped(&self, lab: &Lab, seat: &SeatRow) -> Result<Option<Finding>> {
+        self.renew(seat)?;
+        let plan = self.plan(lab, seat.clone())?;
+        let Some((member, state)) = self.stopped(&plan).await else { return Ok(None) };
+        let error = Error::infrastructure(format!("The service {} does not run", member.name));
+        Ok(Some(self.explain_stopped(&plan, member, state, error).await))
+    }
+
     /// A probe that could not ask: when a service of the seat has stopped or no longer answers, says why. One that is
     /// just ending closes its port a moment before the engine says that it ended.
     pub(super) async fn explain_seat(&self, plan: &Plan, error: Error) -> Finding {
@@ -187,7 +205,7 @@ impl Subject<'_> {
     /// What brings it back.
     fn revive(&self) -> &'static str {
         match self {
-            Self::Own(_) => "'labs run LAB' brings the seat back; then check again",
+            Self::Own(_) => BRINGS_BACK,
             Self::Twin(_) => "check again: a new copy is made",
         }
     }

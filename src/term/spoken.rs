@@ -34,9 +34,27 @@ pub fn line(text: &str) -> String {
     out
 }
 
+/// What was sent, with `→` before what came back. What was sent stays as it was, since it is compared and copied.
+pub fn answered(text: &str) -> String {
+    const ARROW: &str = " → ";
+    let even = |text: &str, quote| text.matches(quote).count() % 2 == 0;
+    let unquoted = |at: &usize| even(&text[..*at], '\'') && even(&text[..*at], '"');
+    match text.rmatch_indices(ARROW).map(|(at, _)| at).find(unquoted) {
+        Some(at) => format!("{} gives {}", &text[..at], &text[at + ARROW.len()..]),
+        None => text.to_owned(),
+    }
+}
+
 #[cfg(test)]
 mod tests {
-    use super::line;
+    use super::{answered, line};
+
+    #[test]
+    fn what_was_sent_stays_as_it_was() {
+        assert_eq!(answered("SET k 'a  →  b'"), "SET k 'a  →  b'");
+        assert_eq!(answered("take() → None"), "take() gives None");
+        assert_eq!(answered("SELECT a\n  FROM t"), "SELECT a\n  FROM t");
+    }
 
     #[test]
     fn columns_are_parts_of_a_sentence() {

@@ -26,6 +26,7 @@ use crate::session::check::Looked;
 use crate::session::start::{Started, Wanted};
 use crate::term;
 use crate::term::signal::Ending;
+use crate::verdict::LabResult;
 
 /// How often files and services are looked at.
 const LOOKED_EVERY: Duration = Duration::from_secs(1);
@@ -48,7 +49,7 @@ struct Work<'a> {
 enum What {
     /// Checks that disturb nobody.
     Look,
-    /// Whether services answer, and nothing else.
+    /// Whether services run, and nothing else.
     Services,
     /// All checks of a task, asked for or not.
     Task { asked: bool },
@@ -281,8 +282,12 @@ async fn shown<T>(
 fn begin<'a>(session: &'a Session, started: &'a Started, task: String, what: What) -> Work<'a> {
     let Started { lab, seat, .. } = started;
     let result: LocalBoxFuture<'a, _> = match what {
-        What::Look => Box::pin(async move { session.look(lab, seat, Some(&task)).await }),
-        What::Services => Box::pin(session.look(lab, seat, None)),
+        What::Look => Box::pin(async move { session.look(lab, seat, &task).await }),
+        What::Services => Box::pin(async move {
+            let broken = session.look_for_stopped(lab, seat).await?;
+            let result = LabResult::new(lab, &seat.id, Vec::new(), Duration::ZERO);
+            Ok(Looked { broken, result })
+        }),
         What::Task { asked: true } => {
             Box::pin(async move { session.check(lab, seat, Some(&task)).await.map(Looked::from) })
         }

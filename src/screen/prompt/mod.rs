@@ -257,15 +257,23 @@ impl Screen<'_> {
         let progress = self.session.store.progress(&self.lab.slug)?;
         let passed = progress.get(task).is_some_and(|p| p.passed_at.is_some());
         if passed || !self.task().checks.iter().any(Check::only_looks) {
+            if let Some(stopped) = self.session.look_for_stopped(self.lab, self.seat).await? {
+                print(&task::broken(&stopped));
+            }
             return Ok(());
         }
-        let looks = self.session.look(self.lab, self.seat, Some(task));
+        let looks = self.session.look(self.lab, self.seat, task);
         let seen = tokio::select! {
             seen = tokio::time::timeout(LOOKS_WITHIN, looks) => seen.ok().transpose()?,
             _ = interrupted() => None,
         };
         self.session.events.shown().await;
-        for task in seen.iter().flat_map(|seen| &seen.result.tasks) {
+        let Some(seen) = seen else { return Ok(()) };
+        if let Some(broken) = &seen.broken {
+            print(&task::broken(broken));
+            return Ok(());
+        }
+        for task in &seen.result.tasks {
             print(&task::seen(task, term::width()));
         }
         Ok(())

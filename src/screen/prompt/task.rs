@@ -6,6 +6,8 @@ use std::time::Duration;
 use console::style;
 
 use crate::catalog::lab::{Lab, Task};
+use crate::probe::finding::Finding;
+use crate::screen::trouble::notice;
 use crate::store::TaskProgress;
 use crate::term::escape::visible;
 use crate::term::{self, markdown};
@@ -70,7 +72,14 @@ pub fn seen(result: &TaskResult, width: usize) -> String {
         text.push_str(&format!("{claim}\n"));
     }
     if let Some(error) = result.checks.iter().find_map(|check| check.error.as_ref()) {
-        text.push_str(&format!("\n'up' starts it again: {}\n", visible(&error.what)));
+        text.push_str(&format!("\n{}\n", visible(&error.what)));
     }
     text
+}
+
+/// What keeps a service from answering; here words are typed in the place of keys.
+pub fn broken(finding: &Finding) -> String {
+    let said = notice(finding).unwrap_or_default();
+    let said = said.replacen("'u' ", "'up' ", 1).replacen("('l')", "('logs')", 1);
+    format!("\n{said}\n")
 }

@@ -53,14 +53,6 @@ pub enum Act {
     Leave(u8),
 }
 
-/// A service does not answer.
-struct Unwell {
-    /// What is said of it.
-    notice: String,
-    /// What was said before.
-    under: String,
-}
-
 /// A part of the page.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Place {
@@ -85,7 +77,8 @@ pub struct State<'a> {
     news: News,
     sheet: Option<Sheet>,
     says: String,
-    unwell: Option<Unwell>,
+    /// What is said of a service as long as it does not answer, in the place of all else.
+    unwell: Option<String>,
     /// Since when longer work goes on that takes no key.
     since: Option<Instant>,
     /// The seat has ended, or another is in its place.
@@ -216,7 +209,7 @@ impl<'a> State<'a> {
             }
             _ => match self.since {
                 Some(since) => format!("{}  {} s", self.says, since.elapsed().as_secs()),
-                None => self.says.clone(),
+                None => self.unwell.as_ref().unwrap_or(&self.says).clone(),
             },
         };
         let text_width = page::text_width(width);
@@ -320,8 +313,8 @@ impl<'a> State<'a> {
         Ok(Act::Nothing)
     }
 
-    /// What time makes of it: a file was saved, or services are looked at again, where they are not just now.
-    pub fn tick(&mut self, looks: bool) -> Act {
+    /// What time makes of it: a file was saved, or services are looked at again, where that is not under way.
+    pub fn tick(&mut self, under_way: bool) -> Act {
         let before = self.seen;
         self.seen = watch::fingerprint(&self.started.seat.workspace);
         if self.seen != before {
@@ -340,14 +333,17 @@ impl<'a> State<'a> {
             }
             self.says("Saved. This check takes long: 'c' begins it.");
         }
-        if looks {
+        if under_way {
             return Act::Nothing;
         }
-        let (what, every) = if !passed && self.task().checks.iter().any(Check::only_looks) {
-            (What::Look, Duration::ZERO)
+        let what = if !passed && self.task().checks.iter().any(Check::only_looks) {
+            What::Look
         } else {
-            (What::Services, SERVICES_EVERY)
+            What::Services
         };
+        // Why a service does not answer takes the engine time to say.
+        let often = what == What::Look && self.unwell.is_none();
+        let every = if often { Duration::ZERO } else { SERVICES_EVERY };
         let every = if self.stirred.elapsed() < AT_REST_AFTER { every } else { AT_REST_EVERY };
         if self.looked.is_none_or(|looked| looked.elapsed() >= every) {
             return Act::Begin(what);

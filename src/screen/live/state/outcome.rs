@@ -5,14 +5,14 @@ use std::time::{Duration, Instant};
 use console::style;
 
 use super::news::{Body, News};
-use super::{Act, Place, State, Unwell};
+use super::{Act, Place, State};
 use crate::catalog::lab::Check;
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::event::Event;
-use crate::probe::codes::SERVICE_STOPPED;
 use crate::probe::finding::Finding;
 use crate::screen::live::page::Mark;
 use crate::screen::live::{What, watch};
+use crate::screen::trouble::{first_line, notice, told};
 use crate::session::check::Looked;
 use crate::session::reset::TaskReset;
 use crate::session::status::first_open;
@@ -120,13 +120,16 @@ impl State<'_> {
     /// What came of work.
     pub fn done(&mut self, what: What, took: Duration, result: Result<Looked>) -> Result<Act> {
         self.busy = false;
+        if what.only_looks() {
+            self.looked = Some(Instant::now());
+            if self.ended {
+                return Ok(Act::Nothing);
+            }
+        }
         let Looked { broken, result } = match result {
             Ok(looked) => looked,
             Err(error) if what.only_looks() => {
-                if what == What::Look {
-                    self.marks.fill(Mark::Unknown);
-                }
-                self.answers(Some(out_of_reach(&error)));
+                self.unwell = Some(first_line(&told(&error)));
                 return Ok(Act::Nothing);
             }
             Err(error) => {
@@ -138,9 +141,12 @@ impl State<'_> {
         };
         match what {
             What::Look => return Ok(self.looked_at(broken.as_ref(), &result)),
-            What::Services => self.answers(broken.as_ref().and_then(notice)),
+            What::Services => self.unwell = broken.as_ref().and_then(notice),
             What::Task { asked } => {
-                self.took = took;
+                // What could not be made says nothing of how long it takes.
+                if result.tasks.iter().all(|task| task.verdict != Verdict::Error) {
+                    self.took = took;
+                }
                 self.checked_task(&result, asked)?;
             }
             What::Lab => {
@@ -158,6 +164,11 @@ impl State<'_> {
         let Some(task) = result.tasks.iter().find(|task| task.id == self.task_id()) else {
             return Act::Nothing;
         };
+        self.unwell = broken.and_then(notice);
+        // Nothing was looked at then; and somebody else may have checked it meanwhile.
+        if broken.is_some() || self.passed() {
+            return Act::Nothing;
+        }
         let before = self.marks.clone();
         for check in &task.checks {
             let at = self.task().checks.iter().position(|c| c.id.value == check.id);
@@ -172,12 +183,7 @@ impl State<'_> {
             self.counted("now; 'c' says why");
         }
         let error = task.checks.iter().find_map(|check| check.error.as_ref());
-        let error = error.map(|error| stopped(&error.what));
-        let notice = broken.and_then(notice).or(error);
-        if notice.is_none() && before.contains(&Mark::Known(Verdict::Error)) {
-            self.says.clear();
-        }
-        self.answers(notice);
+        self.unwell = error.map(|error| first_line(&visible(&error.what)));
         let holds = |check: &CheckResult| check.verdict == Verdict::Pass;
         let all_hold = !task.checks.is_empty() && task.checks.iter().all(holds);
         if all_hold && self.says.is_empty() {
@@ -190,23 +196,6 @@ impl State<'_> {
             Act::Begin(What::Task { asked: false })
         } else {
             Act::Nothing
-        }
-    }
-
-    /// Says what keeps a service from answering as long as it does, and then again what was said before.
-    fn answers(&mut self, notice: Option<String>) {
-        let before = self.unwell.take();
-        let (says, under) = match before {
-            Some(unwell) if unwell.notice == self.says => (String::new(), unwell.under),
-            _ => (std::mem::take(&mut self.says), String::new()),
-        };
-        let under = if says.is_empty() { under } else { says };
-        match notice {
-            Some(notice) => {
-                self.says.clone_from(&notice);
-                self.unwell = Some(Unwell { notice, under });
-            }
-            None => self.says = under,
         }
     }
 
@@ -258,28 +247,4 @@ impl State<'_> {
         };
         self.says(says.trim_end());
     }
-}
-
-/// What is said of a service that does not answer: what helps, then why.
-fn notice(broken: &Finding) -> Option<String> {
-    match broken {
-        Finding::Pass(_) => None,
-        Finding::Error(error) => Some(stopped(&error.what)),
-        Finding::Fail(failure) if failure.code == SERVICE_STOPPED => {
-            Some(stopped(&failure.evidence.summary))
-        }
-        Finding::Fail(failure) => {
-            Some(format!("'labs restart' may help: {}", visible(&failure.evidence.summary)))
-        }
-    }
-}
-
-fn stopped(what: &str) -> String {
-    format!("'u' starts it again: {}", visible(what))
-}
-
-/// What is said where nothing can be looked at.
-fn out_of_reach(error: &Error) -> String {
-    let help = error.help.as_deref().unwrap_or("'c' says more");
-    visible(&format!("{}: {}", error.what, help.lines().next().unwrap_or_default()))
 }
