@@ -24,6 +24,8 @@ type Dead = (PathBuf, File);
 /// A place for seats of which nothing stays: neither progress nor files.
 pub struct Scratch {
     pub session: Session,
+    /// Where is told what stays after all.
+    tells: Events,
     folder: PathBuf,
     _alive: File,
 }
@@ -47,7 +49,8 @@ impl Session {
                     .at(folder.display().to_string())
             })?
         };
-        Ok(Scratch { session: self.beside(&folder, events)?, folder, _alive: alive })
+        let (session, tells) = (self.beside(&folder, events)?, self.events.clone());
+        Ok(Scratch { session, tells, folder, _alive: alive })
     }
 
     fn beside(&self, folder: &Path, events: Events) -> Result<Self> {
@@ -148,7 +151,10 @@ impl Scratch {
     /// # Errors
     /// The engine refuses; `labs gc` finds what is left.
     pub async fn remove(self) -> Result<()> {
-        self.session.remove_seats().await?;
+        for network in self.session.remove_seats().await?.stay {
+            let what = format!("The engine cannot remove the network {network} yet");
+            self.tells.note(format!("{what}\n'labs gc' tries again"));
+        }
         self.session.remove_scratch(&self.folder)
     }
 }
