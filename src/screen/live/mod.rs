@@ -2,6 +2,7 @@
 //! changed, and does what a key asks for.
 
 mod canvas;
+mod cost;
 mod keys;
 mod page;
 mod state;

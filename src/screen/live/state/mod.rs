@@ -11,6 +11,7 @@ use console::style;
 
 use self::news::{News, Sheet};
 use self::typed::Question;
+use super::cost::Cost;
 use super::page::{self, Mark, Page};
 use super::{AT_REST_AFTER, AT_REST_EVERY, SERVICES_EVERY, UNASKED_AT_MOST, What, watch};
 use crate::catalog::lab::{Check, Lab, Task};
@@ -103,6 +104,7 @@ pub struct State<'a> {
     took: Duration,
     stirred: Instant,
     looked: Option<Instant>,
+    cost: Cost,
 }
 
 impl<'a> State<'a> {
@@ -139,6 +141,7 @@ impl<'a> State<'a> {
             took: Duration::ZERO,
             stirred: Instant::now(),
             looked: None,
+            cost: Cost::default(),
         };
         state.show(state.at);
         Ok(state)
@@ -345,6 +348,7 @@ impl<'a> State<'a> {
         let often = what == What::Look && self.unwell.is_none();
         let every = if often { Duration::ZERO } else { SERVICES_EVERY };
         let every = if self.stirred.elapsed() < AT_REST_AFTER { every } else { AT_REST_EVERY };
+        let every = every.max(self.cost.rest());
         if self.looked.is_none_or(|looked| looked.elapsed() >= every) {
             return Act::Begin(what);
         }

@@ -32,6 +32,7 @@ impl State<'_> {
         };
         self.decided = (0, tasks.iter().map(|task| task.checks.len()).sum());
         self.looked = Some(Instant::now());
+        self.cost.begin();
         if let What::Task { .. } | What::Lab = what {
             // What was saved up to now is what is checked.
             self.seen = watch::fingerprint(&self.started.seat.workspace);
@@ -122,6 +123,7 @@ impl State<'_> {
         self.busy = false;
         if what.only_looks() {
             self.looked = Some(Instant::now());
+            self.cost.end();
             if self.ended {
                 return Ok(Act::Nothing);
             }
