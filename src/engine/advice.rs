@@ -22,6 +22,10 @@ const KNOWN: &[(&[&str], &str)] = &[
         &["has active endpoints"],
         "take off what is still on it ('docker network inspect' shows it), or restart the engine where nothing is; then 'labs gc' removes it",
     ),
+    (
+        &[": already exists"],
+        "killed while it started this container, the engine has left it half started: 'labs stop' and 'labs run' make another; your files stay",
+    ),
     (&["is not running"], "it has stopped: its log may say why; start it again first"),
     (&["is paused"], "unpause it first"),
     (&["cannot allocate memory"], "free some memory, or give the engine more"),

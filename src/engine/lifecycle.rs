@@ -25,13 +25,6 @@ fn is_unsettled(error: &Cause) -> bool {
         .any(|words| said.contains(words))
 }
 
-/// Whether a container did not start because the engine, killed while it started it before, has left it half started: only
-/// one of another id can be.
-pub fn is_half_started(error: &Error) -> bool {
-    let says = |why: &String| why.starts_with("task ") && why.ends_with("already exists");
-    error.why.as_ref().is_some_and(says)
-}
-
 impl Engine {
     /// Starts it; done already if it runs.
     pub async fn start(&self, container: &str) -> Result<()> {

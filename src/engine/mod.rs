@@ -52,7 +52,6 @@ pub use hijack::Input;
 pub use image::ImageSummary;
 pub use info::EngineInfo;
 pub use inspect::{ContainerState, ContainerSummary, Status};
-pub use lifecycle::is_half_started;
 pub use logs::{LogLine, LogOrigin, LogRequest, Logs};
 pub use network::{Network, NetworkSpec, SubnetChoice, is_network_in_use};
 pub use subnet::Subnet;

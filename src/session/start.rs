@@ -13,7 +13,7 @@ use tokio::sync::oneshot;
 use super::plan::{Member, Networks, PLAN_LABEL, Plan};
 use super::{Session, lease, workspace};
 use crate::catalog::lab::Lab;
-use crate::engine::{self, ContainerSpec, ContainerState, Network, Subnet};
+use crate::engine::{ContainerSpec, ContainerState, Network, Subnet};
 use crate::error::{Error, Result};
 use crate::event::Event;
 use crate::probe::service::{self, Addresses, Service};
@@ -197,13 +197,7 @@ impl Session {
             match state {
                 state if state.paused => self.engine.unpause(&spec.name).await,
                 state if state.running => Ok(()),
-                _ => match self.engine.start(&spec.name).await {
-                    Err(error) if engine::is_half_started(&error) => {
-                        self.drop_container(&spec.name).await?;
-                        self.make_and_start(plan, spec).await
-                    }
-                    started => started,
-                },
+                _ => self.engine.start(&spec.name).await,
             }
         };
         self.events.step(format!("container {part}"), work).await
