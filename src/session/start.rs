@@ -58,6 +58,7 @@ pub struct Reach {
 
 impl Session {
     /// Starts the seat of a lab, or brings back the one there is. That one keeps its values, whatever those of `lab` are.
+    /// One that never came up is made anew, in the same workspace.
     ///
     /// # Errors
     /// A seat that is there and not as wanted, images that cannot be made, an engine that refuses, a service that does not
@@ -66,12 +67,13 @@ impl Session {
         let began = Instant::now();
         let _lock = self.store.lock(&lab.slug)?;
         let existing = self.store.seat_of(&lab.slug)?;
-        let resumed = existing.is_some();
+        let resumed = existing.as_ref().is_some_and(|seat| seat.ready);
         let (seat, lab) = match existing {
             Some(seat) => {
                 wanted.agrees_with(&seat)?;
                 self.renew(&seat)?;
                 let lab = self.catalog.lab_of_seat(&seat.lab, &seat.seed, &seat.variables)?;
+                let seat = if resumed { seat } else { self.under_another_id(seat).await? };
                 (seat, lab)
             }
             None => (new_seat(lab, wanted.workspace)?, lab.clone()),
@@ -82,7 +84,7 @@ impl Session {
             self.store.add_seat(&plan.seat)?;
         }
         let added = self.prepare(&lab, &plan)?;
-        if resumed && plan.seat.ready && !added.is_empty() {
+        if resumed && !added.is_empty() {
             let files = added.join(", ");
             self.events.note(format!("Was missing in your folder and is there again: {files}"));
         }
@@ -95,6 +97,14 @@ impl Session {
             services,
             milliseconds: began.elapsed().as_millis(),
         })
+    }
+
+    /// Removes what a start that was cut short has left, and gives the seat another id: an engine that was killed in the
+    /// middle of it can hold on to a network or container for good, and then refuses others of that name and address.
+    async fn under_another_id(&self, seat: SeatRow) -> Result<SeatRow> {
+        let removal = self.remove_resources(&seat.id);
+        self.events.step("removing what an interrupted start has left", removal).await?;
+        Ok(SeatRow { id: new_id(&seat.lab), created_at: crate::store::now(), ..seat })
     }
 
     /// Removes a seat whose start was interrupted; one that was there before stays.
@@ -433,11 +443,8 @@ fn new_seat(lab: &Lab, folder: Option<PathBuf>) -> Result<SeatRow> {
         Some(folder) => absolute(&folder)?,
         None => workspace::default_path(&lab.slug)?,
     };
-    let mut random = rand::rng();
-    let tail: String =
-        (0..5).map(|_| char::from(ALPHABET[random.random_range(0..ALPHABET.len())])).collect();
     Ok(SeatRow {
-        id: format!("{}-{tail}", lab.slug),
+        id: new_id(&lab.slug),
         lab: lab.slug.clone(),
         workspace,
         variables: lab.variables.clone(),
@@ -446,6 +453,13 @@ fn new_seat(lab: &Lab, folder: Option<PathBuf>) -> Result<SeatRow> {
         lease_until: lease::until()?,
         ready: false,
     })
+}
+
+fn new_id(lab: &str) -> String {
+    let mut random = rand::rng();
+    let tail: String =
+        (0..5).map(|_| char::from(ALPHABET[random.random_range(0..ALPHABET.len())])).collect();
+    format!("{lab}-{tail}")
 }
 
 fn absolute(path: &Path) -> Result<PathBuf> {

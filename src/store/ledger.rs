@@ -71,7 +71,7 @@ impl ResourceKind {
 }
 
 impl Store {
-    /// Records a new seat; a lab has one at a time.
+    /// Records a new seat. A lab has one at a time: one that never came up, and of which nothing is left, is this one now.
     pub fn add_seat(&self, seat: &SeatRow) -> Result<()> {
         let variables = serde_json::to_string(&seat.variables)
             .map_err(|e| Error::infrastructure("The variables cannot be stored").because(e))?;
@@ -79,7 +79,8 @@ impl Store {
         self.connection
             .execute(
                 "INSERT INTO seats (id, lab, workspace, variables, created_at, ready, seed, learner, lease_until)
-                 VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                 VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)
+                 ON CONFLICT (lab) DO UPDATE SET id = excluded.id, created_at = excluded.created_at WHERE NOT ready",
                 params![
                     seat.id,
                     seat.lab,
