@@ -7,7 +7,7 @@ use console::{Style, style};
 
 use crate::probe::finding::Failure;
 use crate::term::escape::visible;
-use crate::term::{self, folded, folded_command, markdown, spoken, wrapped};
+use crate::term::{self, ascii, folded, folded_command, markdown, spoken, wrapped};
 use crate::verdict::{BatchResult, CheckResult, Grade, LabResult, Row, TaskResult, Verdict};
 
 /// Longer values are shortened unless `--verbose` asks for all.
@@ -251,7 +251,7 @@ fn reason(result: &CheckResult, blocked_by: Option<&str>, detail: Detail) -> Str
 fn evidence(failure: &Failure, detail: Detail) -> String {
     let e = &failure.evidence;
     let mut out = String::new();
-    for line in visible(&e.summary).lines() {
+    for line in shown(&e.summary, detail).lines() {
         let _ = writeln!(out, "{}", wrapped(line, 6, detail.width));
     }
     for line in &e.sent {
@@ -266,7 +266,7 @@ fn evidence(failure: &Failure, detail: Detail) -> String {
         }
     }
     for line in &e.history {
-        let mut line = visible(line);
+        let mut line = shown(line, detail);
         if detail.spoken {
             let _ = writeln!(out, "{}", wrapped(&spoken::line(&line), 6, detail.width));
             continue;
@@ -288,7 +288,7 @@ fn evidence(failure: &Failure, detail: Detail) -> String {
     if let Some(line) = &e.reproduce {
         // It is there to be copied: in one piece, or in lines that a shell puts together again.
         let room = if detail.drawn { detail.width.saturating_sub(VALUE) } else { usize::MAX };
-        let line = visible(line).replace("\nlabs ", "\0labs ");
+        let line = shown(line, detail).replace("\nlabs ", "\0labs ");
         let lines = line.split('\0').flat_map(|line| folded_command(line, room));
         let lines: Vec<String> = lines.collect();
         let next = format!("\n{}", " ".repeat(VALUE));
@@ -319,7 +319,7 @@ fn narrowed(line: &str) -> String {
 }
 
 fn field(out: &mut String, name: &str, value: &str, detail: Detail) {
-    let value = visible(&shorten(value, detail));
+    let value = shown(&shorten(value, detail), detail);
     // In full means in one piece too: it may be searched, copied, read by a program.
     let room = if detail.verbose && !detail.drawn {
         usize::MAX
@@ -332,6 +332,12 @@ fn field(out: &mut String, name: &str, value: &str, detail: Detail) {
     for line in lines {
         let _ = writeln!(out, "{:VALUE$}{line}", "");
     }
+}
+
+/// A text that may hold anything, as it is laid out: on a screen that is drawn, by signs that the terminal has.
+fn shown(text: &str, detail: Detail) -> String {
+    let text = visible(text);
+    if detail.drawn { ascii::drawn(&text).into_owned() } else { text }
 }
 
 fn name_of(field: &str) -> impl std::fmt::Display {

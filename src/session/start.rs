@@ -148,6 +148,15 @@ impl Session {
 
     /// Makes what the plan says and is not there, starts what does not run, and waits until all of it answers.
     pub(super) async fn provision(&self, lab: &Lab, plan: &Plan) -> Result<Vec<Reach>> {
+        let raised = self.raise_all(lab, plan).await;
+        if raised.is_err() {
+            // Without its engine no service answers: that is the news then.
+            self.engine.ping().await?;
+        }
+        raised
+    }
+
+    async fn raise_all(&self, lab: &Lab, plan: &Plan) -> Result<Vec<Reach>> {
         own_folders(plan)?;
         let (gates, subnet) =
             tokio::try_join!(self.ensure_gates_network(), self.seat_subnet(plan))?;

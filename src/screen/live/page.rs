@@ -8,6 +8,7 @@ use super::keys;
 use crate::catalog::lab::{Lab, Task};
 use crate::report::text::{self, Detail};
 use crate::store::TaskProgress;
+use crate::term::ascii::drawn;
 use crate::term::{self, markdown};
 use crate::verdict::{TaskResult, Verdict};
 
@@ -129,7 +130,7 @@ impl Page<'_> {
         lines.push(String::new());
         let checks_at = lines.len();
         for (check, mark) in task.checks.iter().zip(self.marks) {
-            let claim = term::wrapped(&check.claim, 4, width);
+            let claim = term::wrapped(&drawn(&check.claim), 4, width);
             let mut claim = claim.trim_start().lines();
             lines.push(format!("  {} {}", mark.sign(), claim.next().unwrap_or_default()));
             lines.extend(claim.map(str::to_owned));

@@ -16,6 +16,7 @@ use super::page::{self, Mark, Page};
 use super::{AT_REST_AFTER, AT_REST_EVERY, SERVICES_EVERY, UNASKED_AT_MOST, What, watch};
 use crate::catalog::lab::{Check, Lab, Task};
 use crate::error::{Error, Result};
+use crate::outlook::Outlook;
 use crate::report::reach;
 use crate::session::Session;
 use crate::session::reset::Workspace;
@@ -82,6 +83,8 @@ pub struct State<'a> {
     unwell: Option<String>,
     /// Since when longer work goes on that takes no key.
     since: Option<Instant>,
+    /// How long it still takes, as it was expected when its present step began.
+    outlook: Option<(Outlook, Instant)>,
     /// The seat has ended, or another is in its place.
     ended: bool,
     /// The seat in its place that was to be gone on with.
@@ -126,6 +129,7 @@ impl<'a> State<'a> {
             says: String::new(),
             unwell: None,
             since: None,
+            outlook: None,
             ended: false,
             tried: None,
             asks: None,
@@ -180,6 +184,7 @@ impl<'a> State<'a> {
     /// Longer work has begun that takes no key, or is over.
     pub fn goes_on_since(&mut self, since: Option<Instant>) {
         self.since = since;
+        self.outlook = None;
     }
 
     pub fn says(&mut self, text: impl Into<String>) {
@@ -211,7 +216,11 @@ impl<'a> State<'a> {
                 format!("{sign} checking {which}: {done} of {all} checks  {seconds} s")
             }
             _ => match self.since {
-                Some(since) => format!("{}  {} s", self.says, since.elapsed().as_secs()),
+                Some(since) => {
+                    let left = self.outlook.map(|(outlook, at)| outlook.words(at.elapsed()));
+                    let left = left.map(|left| format!(", {left}")).unwrap_or_default();
+                    format!("{}  {} s{left}", self.says, since.elapsed().as_secs())
+                }
                 None => self.unwell.as_ref().unwrap_or(&self.says).clone(),
             },
         };

@@ -106,7 +106,11 @@ impl State<'_> {
     /// What is said while something is made.
     pub fn goes_on(&mut self, event: Event) {
         match event {
-            Event::Begun { step } => self.says = format!("{step} …"),
+            Event::Begun { step } => {
+                self.says = format!("{step} …");
+                self.outlook = None;
+            }
+            Event::Outlook { outlook, .. } => self.outlook = Some((outlook, Instant::now())),
             Event::Progress { step, text, .. } => self.says = format!("{step}: {text}"),
             event => self.happened(event),
         }
