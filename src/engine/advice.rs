@@ -20,7 +20,7 @@ const KNOWN: &[(&[&str], &str)] = &[
     ),
     (
         &["has active endpoints"],
-        "take off what is still on it ('docker network inspect' shows it), or restart the engine where nothing is; then 'labs gc' removes it",
+        "take off what is still on it ('docker network inspect' shows it), or restart the engine where nothing is",
     ),
     (
         &[": already exists"],

@@ -53,7 +53,7 @@ pub use image::ImageSummary;
 pub use info::EngineInfo;
 pub use inspect::{ContainerState, ContainerSummary, Status};
 pub use logs::{LogLine, LogOrigin, LogRequest, Logs};
-pub use network::{Network, NetworkSpec, SubnetChoice, is_network_in_use};
+pub use network::{Network, NetworkSpec, SubnetChoice};
 pub use subnet::Subnet;
 pub use terminal::{TtyControl, TtySession, TtySize};
 pub use transfer::Transfer;

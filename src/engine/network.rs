@@ -21,11 +21,6 @@ const ATTEMPTS: usize = 50;
 /// How long the engine may take to let go of a network that no container is on any more.
 const LETTING_GO: Duration = Duration::from_secs(3);
 
-/// Whether a network was not removed because something is on it, or the engine takes it so.
-pub fn is_network_in_use(error: &Error) -> bool {
-    error.why.as_ref().is_some_and(|why| why.contains(fault::IN_USE))
-}
-
 /// A bridge network to be made.
 #[derive(Debug, Clone)]
 pub struct NetworkSpec {

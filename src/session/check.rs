@@ -11,6 +11,7 @@ use super::ledger::check_lock;
 use super::plan::{LANES, Plan};
 use super::stand::Lane;
 use super::start::addresses;
+use super::workbench::must_have_come_up;
 use crate::catalog::lab::{Check, Lab, Task};
 use crate::error::{Error, Result};
 use crate::event::Event;
@@ -80,6 +81,7 @@ impl Session {
         recorded: Recorded,
     ) -> Result<Looked> {
         let began = Instant::now();
+        must_have_come_up(seat)?;
         // The screen goes on for hours, and looks all the time.
         self.renew(seat)?;
         let plan = self.plan(lab, seat.clone())?;

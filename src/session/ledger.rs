@@ -41,11 +41,6 @@ impl Session {
         self.engine.volume_create(name, &leased(labels.clone())?).await
     }
 
-    pub(super) async fn drop_volume(&self, name: &str) -> Result<()> {
-        self.engine.volume_remove(name).await?;
-        self.store.remove_resource(ResourceKind::Volume, name)
-    }
-
     /// The subnet of a seat's network, or the one that it is likely to get.
     pub(super) async fn seat_subnet(&self, plan: &Plan) -> Result<Subnet> {
         let network = self.engine.networks_named(&plan.network()).await?.pop();
@@ -116,10 +111,16 @@ impl Session {
     }
 
     pub(super) async fn drop_network(&self, name: &str) -> Result<()> {
+        self.remove_network(name).await?;
+        self.store.remove_resource(ResourceKind::Network, name)
+    }
+
+    /// Removes all networks of a name from the engine.
+    pub(super) async fn remove_network(&self, name: &str) -> Result<()> {
         for network in self.engine.networks_named(name).await? {
             self.engine.network_remove(&network.id).await?;
         }
-        self.store.remove_resource(ResourceKind::Network, name)
+        Ok(())
     }
 
     fn record(&self, kind: ResourceKind, name: &str, seat: &str, detail: &str) -> Result<()> {

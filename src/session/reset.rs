@@ -121,11 +121,11 @@ impl Session {
         self.images.ensure(&self.engine, &self.images.of_lab(lab)?, &self.events).await?;
         let removal = self.remove_resources(&plan.seat.id);
         let removed = self.events.step("removing the old seat", removal).await?;
-        if let Some(network) = removed.stay.first() {
-            return Err(Error::infrastructure("The seat's network cannot be made anew")
-                .at(network)
-                .because("something is still on it that is not the seat's")
-                .help("take it off ('docker network inspect' shows it), and reset again"));
+        if let Some(name) = removed.stay.first() {
+            return Err(Error::infrastructure("Not all of the seat can be made anew")
+                .at(name)
+                .because("the engine has not removed what was there, as said above")
+                .help("do what helps there, and reset again"));
         }
         let old_workspace = match workspace {
             Workspace::Kept => None,
@@ -133,6 +133,8 @@ impl Session {
         };
         self.prepare(lab, &plan)?;
         let services = self.provision(lab, &plan).await?;
+        // It may be one whose start had failed.
+        self.store.seat_is_ready(&plan.seat.id)?;
         Ok(ResetDone { old_workspace, workspace: plan.seat.workspace, services })
     }
 

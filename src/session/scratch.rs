@@ -151,8 +151,8 @@ impl Scratch {
     /// # Errors
     /// The engine refuses; `labs gc` finds what is left.
     pub async fn remove(self) -> Result<()> {
-        for network in self.session.remove_seats().await?.stay {
-            let what = format!("The engine cannot remove the network {network} yet");
+        for name in self.session.remove_seats().await?.stay {
+            let what = format!("The engine cannot remove {name} yet");
             self.tells.note(format!("{what}\n'labs gc' tries again"));
         }
         self.session.remove_scratch(&self.folder)

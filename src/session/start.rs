@@ -10,10 +10,10 @@ use rand::RngExt;
 use serde::Serialize;
 use tokio::sync::oneshot;
 
-use super::plan::{Member, Networks, PLAN_LABEL, Plan};
+use super::plan::{Member, Networks, PLAN_LABEL, Plan, SEAT_LABEL};
 use super::{Session, lease, workspace};
 use crate::catalog::lab::Lab;
-use crate::engine::{ContainerSpec, ContainerState, Network, Subnet};
+use crate::engine::{ContainerSpec, ContainerState, Network, Status, Subnet};
 use crate::error::{Error, Result};
 use crate::event::Event;
 use crate::probe::service::{self, Addresses, Service};
@@ -58,7 +58,7 @@ pub struct Reach {
 
 impl Session {
     /// Starts the seat of a lab, or brings back the one there is. That one keeps its values, whatever those of `lab` are.
-    /// One that never came up is made anew, in the same workspace.
+    /// Of one that never came up and of which nothing runs all is made anew but the workspace.
     ///
     /// # Errors
     /// A seat that is there and not as wanted, images that cannot be made, an engine that refuses, a service that does not
@@ -67,17 +67,20 @@ impl Session {
         let began = Instant::now();
         let _lock = self.store.lock(&lab.slug)?;
         let existing = self.store.seat_of(&lab.slug)?;
+        let id = existing.as_ref().map(|seat| seat.id.clone());
         let resumed = existing.as_ref().is_some_and(|seat| seat.ready);
         let (seat, lab) = match existing {
             Some(seat) => {
                 wanted.agrees_with(&seat)?;
                 self.renew(&seat)?;
                 let lab = self.catalog.lab_of_seat(&seat.lab, &seat.seed, &seat.variables)?;
-                let seat = if resumed { seat } else { self.under_another_id(seat).await? };
+                let goes_on = resumed || self.any_runs(&seat.id).await?;
+                let seat = if goes_on { seat } else { self.under_another_id(seat).await? };
                 (seat, lab)
             }
             None => (new_seat(lab, wanted.workspace)?, lab.clone()),
         };
+        let left = id.filter(|id| *id != seat.id);
         let plan = self.plan(&lab, seat)?;
         self.images.ensure(&self.engine, &self.images.of_lab(&lab)?, &self.events).await?;
         if !resumed {
@@ -90,13 +93,22 @@ impl Session {
         }
         let services = self.provision(&lab, &plan).await?;
         self.store.seat_is_ready(&plan.seat.id)?;
+        if let Some(old) = left {
+            // What a killed command had asked the engine for can have appeared since.
+            self.remove_resources(&old).await?;
+        }
         Ok(Started {
-            seat: plan.seat,
+            seat: SeatRow { ready: true, ..plan.seat },
             lab,
             resumed,
             services,
             milliseconds: began.elapsed().as_millis(),
         })
+    }
+
+    async fn any_runs(&self, seat: &str) -> Result<bool> {
+        let containers = self.engine.list(&[&format!("{SEAT_LABEL}={seat}")]).await?;
+        Ok(containers.iter().any(|c| matches!(c.status, Status::Running | Status::Paused)))
     }
 
     /// Removes what a start that was cut short has left, and gives the seat another id: an engine that was killed in the

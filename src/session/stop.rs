@@ -1,11 +1,11 @@
 //! Stopping a seat, and removing what was left behind.
 
+use futures_util::future::join_all;
 use serde::Serialize;
 
 use super::Session;
 use super::ledger::check_lock;
 use super::plan::{OWNER_LABEL, SEAT_LABEL, gates_network};
-use crate::engine;
 use crate::error::Result;
 use crate::store::{Resource, ResourceKind, SeatRow};
 
@@ -15,7 +15,7 @@ pub struct Removed {
     pub containers: Vec<String>,
     pub networks: Vec<String>,
     pub volumes: Vec<String>,
-    /// The networks that could not be removed yet.
+    /// What the engine has not removed yet.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub stay: Vec<String>,
 }
@@ -67,27 +67,51 @@ impl Session {
         Ok(removed)
     }
 
-    /// Removes everything of a seat from the engine: what the ledger knows, and what carries its label.
+    /// Removes everything of a seat from the engine: what the ledger knows, and what carries its label. What the engine
+    /// does not let go of, others having put something on it or for reasons of its own, keeps nothing else from going: its
+    /// label tells the next one to collect garbage to try again.
+    ///
+    /// # Errors
+    /// The engine does not answer.
     pub(super) async fn remove_resources(&self, seat: &str) -> Result<Removed> {
-        let mut belongings = self.belongings(seat).await?;
-        let drops = belongings.containers.iter().map(|name| self.drop_container(name));
-        futures_util::future::try_join_all(drops).await?;
-        // An engine can hold on to a network whose containers are gone, and others can have put something on it. That
-        // keeps nothing else from going; its label tells the next one to collect garbage to try again.
-        for name in std::mem::take(&mut belongings.networks) {
-            match self.drop_network(&name).await {
-                Ok(()) => belongings.networks.push(name),
-                Err(error) if engine::is_network_in_use(&error) => {
-                    self.events.note(error.to_string());
-                    belongings.stay.push(name);
-                }
-                Err(error) => return Err(error),
+        let Removed { containers, networks, volumes, .. } = self.belongings(seat).await?;
+        let mut removed = Removed::default();
+        let containers = containers.into_iter().map(|name| async {
+            let gone = self.engine.remove(&name, true).await;
+            (name, gone)
+        });
+        for (name, gone) in join_all(containers).await {
+            if self.is_gone(&name, gone, &mut removed.stay) {
+                self.store.remove_resource(ResourceKind::Container, &name)?;
+                removed.containers.push(name);
             }
         }
-        for name in &belongings.volumes {
-            self.drop_volume(name).await?;
+        for name in networks {
+            let gone = self.remove_network(&name).await;
+            if self.is_gone(&name, gone, &mut removed.stay) {
+                self.store.remove_resource(ResourceKind::Network, &name)?;
+                removed.networks.push(name);
+            }
         }
-        Ok(belongings)
+        for name in volumes {
+            let gone = self.engine.volume_remove(&name).await;
+            if self.is_gone(&name, gone, &mut removed.stay) {
+                self.store.remove_resource(ResourceKind::Volume, &name)?;
+                removed.volumes.push(name);
+            }
+        }
+        if !removed.stay.is_empty() {
+            self.engine.ping().await?;
+        }
+        Ok(removed)
+    }
+
+    /// Whether the engine has removed something; if not, that is said, and its name added to what stays.
+    fn is_gone<T>(&self, name: &str, gone: Result<T>, stay: &mut Vec<String>) -> bool {
+        let Err(error) = gone else { return true };
+        self.events.note(format!("{error}\n'labs gc' tries again"));
+        stay.push(name.to_owned());
+        false
     }
 
     /// What a seat has on the engine, or had before it was removed there by somebody else.

@@ -6,6 +6,7 @@ use super::Session;
 use super::plan::{Networks, PLAN_LABEL, Plan, WORKBENCH};
 use crate::engine::LogRequest;
 use crate::error::{Error, Result};
+use crate::store::SeatRow;
 
 /// The workbench prints the nonce before anything else.
 const NONCE_WITHIN: Duration = Duration::from_secs(10);
@@ -14,8 +15,9 @@ impl Session {
     /// The container of a seat's workbench, which runs from now on.
     ///
     /// # Errors
-    /// The seat does not run, or the engine does not see its workspace.
+    /// The seat does not run or has never come up, or the engine does not see its workspace.
     pub async fn workbench(&self, plan: &Plan) -> Result<String> {
+        must_have_come_up(&plan.seat)?;
         let container = plan.container(WORKBENCH);
         if self.runs(&container).await? {
             return Ok(container);
@@ -70,4 +72,17 @@ impl Session {
             .because("the folder mounted in the workbench is another one")
             .help("choose a folder that the engine shares, with --workspace DIR"))
     }
+}
+
+/// What is done in a seat whose start is not over, or was cut short, is lost with it, and meets services without their data.
+///
+/// # Errors
+/// It is such a seat.
+pub(super) fn must_have_come_up(seat: &SeatRow) -> Result<()> {
+    if seat.ready {
+        return Ok(());
+    }
+    Err(Error::infrastructure(format!("The seat of {} has not come up yet", seat.lab)).help(
+        format!("wait for the 'labs run' that goes on, else 'labs run {}' begins again", seat.lab),
+    ))
 }

@@ -76,7 +76,8 @@ impl Store {
         let variables = serde_json::to_string(&seat.variables)
             .map_err(|e| Error::infrastructure("The variables cannot be stored").because(e))?;
         let workspace = seat.workspace.to_string_lossy();
-        self.connection
+        let added = self
+            .connection
             .execute(
                 "INSERT INTO seats (id, lab, workspace, variables, created_at, ready, seed, learner, lease_until)
                  VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)
@@ -94,6 +95,9 @@ impl Store {
                 ],
             )
             .map_err(self.failed("The seat"))?;
+        if added == 0 {
+            return Err(Error::infrastructure(format!("The lab {} already has a seat", seat.lab)));
+        }
         Ok(())
     }
 

@@ -4,11 +4,12 @@ use std::collections::HashMap;
 use std::future::Future;
 
 use bollard::models::{
-    NetworkConnectRequest, NetworkCreateRequest, NetworkDisconnectRequest, VolumeCreateRequest,
+    ContainerCreateBody, HostConfig, NetworkConnectRequest, NetworkCreateRequest,
+    NetworkDisconnectRequest, VolumeCreateRequest,
 };
 use bollard::query_parameters::{
-    KillContainerOptions, ListContainersOptions, ListImagesOptions, ListNetworksOptions,
-    ListVolumesOptions, RemoveImageOptions, RemoveVolumeOptions,
+    CreateContainerOptionsBuilder, KillContainerOptions, ListContainersOptions, ListImagesOptions,
+    ListNetworksOptions, ListVolumesOptions, RemoveImageOptions, RemoveVolumeOptions,
 };
 use bollard::{API_DEFAULT_VERSION, Docker};
 use labs::engine::{Address, Engine};
@@ -143,6 +144,20 @@ pub fn remove_both(network: &str, volume: &str) -> bool {
         let network = docker.remove_network(network).await.is_ok();
         docker.remove_volume(volume, None::<RemoveVolumeOptions>).await.is_ok() && network
     })
+}
+
+/// Makes a container of the image of another that has a volume, and does not start it.
+pub fn make_with_volume(name: &str, like: &str, volume: &str) {
+    let image = container(like).unwrap()["Image"].as_str().unwrap().to_owned();
+    let host = HostConfig { binds: Some(vec![format!("{volume}:/data")]), ..HostConfig::default() };
+    let body =
+        ContainerCreateBody { image: Some(image), host_config: Some(host), ..Default::default() };
+    let options = CreateContainerOptionsBuilder::new().name(name).build();
+    ask(|docker| async move { docker.create_container(Some(options), body).await.unwrap() });
+}
+
+pub fn remove_container(name: &str) {
+    ask(|docker| async move { docker.remove_container(name, None).await.unwrap() });
 }
 
 /// Puts a container on a network.

@@ -174,6 +174,38 @@ fn a_run_after_one_that_was_killed_makes_the_seat_whole() {
 }
 
 #[test]
+fn of_a_start_that_was_cut_short_and_of_which_nothing_runs_all_is_made_anew() {
+    let sandbox = interrupted_run(Signal::KILL, Moment::SettingUp);
+    let seat = recorded(&sandbox).unwrap();
+    let left = format!("labs.seat={seat}");
+    for container in docker::labelled(&left).containers {
+        docker::kill(&container);
+    }
+    assert_starts(&sandbox);
+    assert_ne!(recorded(&sandbox), Some(seat));
+    assert!(docker::labelled(&left).is_empty(), "{:#?}", docker::labelled(&left));
+    sandbox.ok(&["stop", SLOW]);
+    assert_nothing_left(&sandbox, "after all");
+}
+
+#[test]
+fn nobody_works_in_a_seat_that_has_not_come_up_and_a_reset_makes_it_one_that_has() {
+    let sandbox = interrupted_run(Signal::KILL, Moment::SettingUp);
+    for work in [&["check", SLOW][..], &["exec", "workbench", "--", "true"]] {
+        let refused = sandbox.run(work);
+        assert_eq!(refused.code, 3, "{refused:#?}");
+        for part in ["has not come up yet", "labs run slow-start"] {
+            assert!(refused.stderr.contains(part), "{}", refused.stderr);
+        }
+    }
+    sandbox.ok(&["reset", SLOW, "--yes"]);
+    sandbox.redis(SLOW, &["SET", "mine", "kept"]);
+    sandbox.ok(&["gc"]);
+    assert_starts(&sandbox);
+    assert_eq!(sandbox.redis(SLOW, &["GET", "mine"]), "kept\n");
+}
+
+#[test]
 fn ctrl_c_while_a_seat_is_brought_back_keeps_the_seat() {
     let sandbox = sandbox();
     assert_starts(&sandbox);

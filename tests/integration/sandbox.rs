@@ -18,7 +18,7 @@ pub const SLEEPS: &str = "grep -qszx '360[0]' /proc/[0-9]*/cmdline";
 const LOOK_EVERY: Duration = Duration::from_millis(5);
 
 /// What labs says of a network that stays.
-const COMPLAINT: &str = "cannot remove the network";
+const COMPLAINT: &str = "cannot remove";
 
 /// A user who has never run labs.
 pub struct Sandbox {

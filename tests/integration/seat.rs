@@ -543,6 +543,29 @@ fn a_network_that_somebody_elses_container_is_on_stays_until_it_is_free() {
 }
 
 #[test]
+fn a_volume_that_somebody_elses_container_has_keeps_nothing_else_from_going() {
+    let sandbox = tiny();
+    let started = seat(&sandbox, KEYS);
+    let volume = of_seat(&started).volumes.pop().unwrap();
+    let stranger = format!("stranger-of-{volume}");
+    docker::make_with_volume(&stranger, &format!("labs-{}-redis", id(&started)), &volume);
+
+    let stopped = sandbox.ok(&["stop", KEYS]);
+    for part in ["cannot remove", &volume, "volume is in use", "labs gc"] {
+        assert!(stopped.stderr.contains(part), "{}", stopped.stderr);
+    }
+    let left = of_seat(&started);
+    assert_eq!(left.volumes, [volume]);
+    assert!(left.containers.is_empty() && left.networks.is_empty(), "{left:#?}");
+    let collected = sandbox.json_and_code(&["gc"]);
+    assert_eq!((collected.1, &collected.0["stay"]), (3, &json!(left.volumes)));
+
+    docker::remove_container(&stranger);
+    sandbox.ok(&["gc"]);
+    assert!(of_seat(&started).is_empty(), "{:#?}", of_seat(&started));
+}
+
+#[test]
 fn what_bears_a_name_like_ours_and_no_label_is_left_alone() {
     let sandbox = tiny();
     let started = seat(&sandbox, KEYS);
