@@ -14,6 +14,7 @@ pub mod service;
 pub mod state;
 pub mod step;
 pub mod trace;
+pub mod waits;
 pub mod workload;
 
 use std::time::Duration;

@@ -10,6 +10,7 @@ use tokio::sync::Mutex;
 use super::relay::{Gatekeeper, Relay};
 use super::runner::Runner;
 use super::service::{self, Addresses, Books, Service, Session};
+use super::waits::Waits;
 use crate::catalog::service::Protocol;
 use crate::error::{Error, Result};
 use crate::template::Variables;
@@ -49,6 +50,7 @@ pub struct Stand {
     pub relays: BTreeMap<String, Arc<Relay>>,
     pub twins: BTreeMap<String, Session>,
     pub hands: Box<dyn Hands>,
+    pub waits: Waits,
 }
 
 /// What came of a script in a service's container.
@@ -209,14 +211,14 @@ impl Stand {
     /// Starts the twin of a service that was killed, and speaks with it again.
     pub async fn start(&self, service: &str) -> Result<()> {
         let (twin, relay) = self.twin(Some(service))?;
-        self.hands.start(service).await?;
+        self.waits.wait(self.hands.start(service)).await?;
         relay.refuse(false);
         twin.renew().await
     }
 
     /// Restarts the twin of a service in good order, and speaks with it again.
     pub async fn restart(&self, service: &str) -> Result<()> {
-        self.hands.restart(service).await?;
+        self.waits.wait(self.hands.restart(service)).await?;
         self.twin(Some(service))?.0.renew().await
     }
 

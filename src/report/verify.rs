@@ -15,14 +15,23 @@ pub fn table(found: &[Verification]) -> String {
     let width = found.iter().map(|lab| lab.lab.len()).max().unwrap_or(0).max("lab".len());
     let mut out = String::new();
     let head = format!(
-        "  {:width$}  {:>6}  {:>7}  {:>7}  {:>7}  {:>7}  {:>6}  {:>7}  {:>7}",
-        "lab", "checks", "right", "wrong", "steps", "mutants", "flakes", "check s", "seconds"
+        "  {:width$}  {:>6}  {:>7}  {:>7}  {:>7}  {:>7}  {:>6}  {:>7}  {:>7}  {:>7}",
+        "lab",
+        "checks",
+        "right",
+        "wrong",
+        "steps",
+        "mutants",
+        "flakes",
+        "check s",
+        "waiting",
+        "seconds"
     );
     let _ = writeln!(out, "{}", style(head).dim());
     for lab in found {
         let _ = writeln!(
             out,
-            "{} {:width$}  {:>6}  {:>7}  {:>7}  {:>7}  {:>7}  {:>6}  {:>7}  {:>7.1}{}",
+            "{} {:width$}  {:>6}  {:>7}  {:>7}  {:>7}  {:>7}  {:>6}  {:>7}  {:>7}  {:>7.1}{}",
             mark(lab.holds),
             lab.lab,
             lab.checks,
@@ -34,7 +43,8 @@ pub fn table(found: &[Verification]) -> String {
                 |score| format!("{:.0} %", 100.0 * score.ratio())
             ),
             lab.flakes,
-            lab.check_seconds.map_or_else(|| "-".to_owned(), |seconds| format!("{seconds:.1}")),
+            seconds(lab.check_seconds),
+            seconds(lab.check_waits),
             lab.seconds,
             if lab.cached { "  (earlier; nothing has changed)" } else { "" }
         );
@@ -64,6 +74,10 @@ pub fn table(found: &[Verification]) -> String {
         }
     }
     out
+}
+
+fn seconds(seconds: Option<f64>) -> String {
+    seconds.map_or_else(|| "-".to_owned(), |seconds| format!("{seconds:.1}"))
 }
 
 /// How many of a rule's cases are good; a dash where the rule was not tried.

@@ -19,6 +19,7 @@ use crate::probe::Probe;
 use crate::probe::finding::{Evidence, Finding};
 use crate::probe::scene::{Scene, Services};
 use crate::probe::service;
+use crate::probe::waits::Waits;
 use crate::store::{Attempt, SeatRow};
 use crate::template::Variables;
 use crate::verdict::{CheckResult, LabResult, TaskResult, Verdict, millis};
@@ -72,6 +73,16 @@ impl Session {
         Ok(self.round(lanes, lab, seat, task, Recorded::All).await?.result)
     }
 
+    /// As [`Session::check`], with what of its time was waiting that the subject demands.
+    ///
+    /// # Errors
+    /// As [`Session::check`].
+    pub async fn check_measured(&self, lab: &Lab, seat: &SeatRow) -> Result<(LabResult, Duration)> {
+        let Looked { result, waited, .. } =
+            self.round(LANES, lab, seat, None, Recorded::All).await?;
+        Ok((result, waited))
+    }
+
     async fn round(
         &self,
         lanes: u8,
@@ -111,12 +122,13 @@ impl Session {
             plan: &plan,
             broken: self.broken(&plan, &services).await,
             services,
+            waits: Waits::default(),
             board: watch::Sender::new(board),
         };
         let mut results = round.tasks(&tasks).await?;
         results.sort_by_key(|r| lab.tasks.iter().position(|t| t.id.value == r.id));
         let result = LabResult::new(lab, &seat.id, results, began.elapsed());
-        Ok(Looked { broken: round.broken, result })
+        Ok(Looked { broken: round.broken, result, waited: round.waits.total() })
     }
 }
 
@@ -147,11 +159,13 @@ pub struct Looked {
     /// Why nothing can be asked: a service is not there, or is another than it should be.
     pub broken: Option<Finding>,
     pub result: LabResult,
+    /// How long all checks that went on waited for what the subject demands.
+    pub waited: Duration,
 }
 
 impl From<LabResult> for Looked {
     fn from(result: LabResult) -> Self {
-        Self { broken: None, result }
+        Self { broken: None, result, waited: Duration::ZERO }
     }
 }
 
@@ -171,6 +185,7 @@ struct Round<'a> {
     lab: &'a Lab,
     plan: &'a Plan,
     services: Services,
+    waits: Waits,
     /// What every check finds when a service is not there, or is another than it should be.
     broken: Option<Finding>,
     board: watch::Sender<Board<'a>>,
@@ -192,7 +207,8 @@ impl<'a> Round<'a> {
         let _lock = self.session.store.lock_waiting(&check_lock(&self.plan.seat.lab)).await?;
         let networks = self.session.networks(self.plan).await?;
         let work = (0..self.plan.lanes()).take(lanes).map(|number| {
-            self.lane(Some(Lane::new(self.session, self.plan, number, networks.clone())))
+            let (networks, waits) = (networks.clone(), self.waits.clone());
+            self.lane(Some(Lane::new(self.session, self.plan, number, networks, waits)))
         });
         let mut results = Vec::new();
         for part in futures_util::future::join_all(work).await {
@@ -212,7 +228,7 @@ impl<'a> Round<'a> {
             } else {
                 let step = format!("checking {}: {}", task.id.value, check.claim);
                 // What a check does is much, and whatever awaits it would hold it on the stack.
-                let work = Box::pin(self.one(task, check, lane.as_mut()));
+                let work = Box::pin(self.waits.check(self.one(task, check, lane.as_mut())));
                 self.session.events.passing(step, work).await
             };
             match result.and_then(|result| self.done(turn, result)) {

@@ -165,7 +165,8 @@ async fn try_all(
     let (holds, _) = futures_util::future::try_join(on_first, more).await?;
     if holds {
         // A figure that could not be had is no reason to lose what was found.
-        verification.check_seconds = first.timed_check().await.ok().flatten();
+        let timed = first.timed_check().await.ok().flatten();
+        (verification.check_seconds, verification.check_waits) = timed.unzip();
     }
     first.close().await
 }

@@ -179,6 +179,10 @@ pub struct Verification {
     /// where that was not tried, or something failed.
     #[serde(default)]
     pub check_seconds: Option<f64>,
+    /// How many of these seconds every check that went on waited for servers that it had stopped, or for a span that the
+    /// lab gives.
+    #[serde(default)]
+    pub check_waits: Option<f64>,
     pub seconds: f64,
 }
 

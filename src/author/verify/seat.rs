@@ -186,11 +186,15 @@ impl Seat {
         Ok(judge::found(&session.check_in(self.lanes, lab, &self.plan.seat, None).await?))
     }
 
-    /// How many seconds a check of the whole lab takes; none where not all of it passes.
-    pub async fn timed_check(&self) -> Result<Option<f64>> {
+    /// How many seconds a check of the whole lab takes, and how many of them it waits as its subject demands; none where
+    /// not all of it passes.
+    pub async fn timed_check(&self) -> Result<Option<(f64, f64)>> {
+        let session = self.session();
+        session.store.forget_progress()?;
         let began = Instant::now();
-        let found = self.check(&self.lab).await?;
-        Ok(judge::not_passed(&found).is_empty().then(|| began.elapsed().as_secs_f64()))
+        let (result, waited) = session.check_measured(&self.lab, &self.plan.seat).await?;
+        let passes = judge::not_passed(&judge::found(&result)).is_empty();
+        Ok(passes.then(|| (began.elapsed().as_secs_f64(), waited.as_secs_f64())))
     }
 
     /// As [`Seat::check`], some tasks alone; what they need counts as passed.

@@ -122,7 +122,7 @@ impl SlowLog {
                 for (name, value) in learner.persisted().await? {
                     twin.set(Scope::Persisted, &name, &value).await?;
                 }
-                stand.hands.restart(&self.on).await?;
+                stand.waits.wait(stand.hands.restart(&self.on)).await?;
             }
         }
         let finding = self.with_settings(twin, scene.variables).await?;

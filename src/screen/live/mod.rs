@@ -287,7 +287,7 @@ fn begin<'a>(session: &'a Session, started: &'a Started, task: String, what: Wha
         What::Services => Box::pin(async move {
             let broken = session.look_for_stopped(lab, seat).await?;
             let result = LabResult::new(lab, &seat.id, Vec::new(), Duration::ZERO);
-            Ok(Looked { broken, result })
+            Ok(Looked { broken, result, waited: Duration::ZERO })
         }),
         What::Task { asked: true } => {
             Box::pin(async move { session.check(lab, seat, Some(&task)).await.map(Looked::from) })

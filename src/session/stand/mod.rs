@@ -20,6 +20,7 @@ use crate::probe::finding::{Evidence, Finding};
 use crate::probe::relay::{self, Relay};
 use crate::probe::scene::Stand;
 use crate::probe::service;
+use crate::probe::waits::Waits;
 use crate::ready;
 use crate::store::SeatRow;
 use hands::{Held, OfEngine};
@@ -40,6 +41,7 @@ pub struct Lane<'a> {
     plan: &'a Plan,
     number: u8,
     networks: Networks,
+    waits: Waits,
     open: Option<Open>,
     used: bool,
 }
@@ -52,8 +54,14 @@ struct Open {
 }
 
 impl<'a> Lane<'a> {
-    pub fn new(session: &'a Session, plan: &'a Plan, number: u8, networks: Networks) -> Self {
-        Self { session, plan, number, networks, open: None, used: false }
+    pub fn new(
+        session: &'a Session,
+        plan: &'a Plan,
+        number: u8,
+        networks: Networks,
+        waits: Waits,
+    ) -> Self {
+        Self { session, plan, number, networks, waits, open: None, used: false }
     }
 
     pub fn stand(&self) -> Option<&Stand> {
@@ -141,6 +149,7 @@ impl<'a> Lane<'a> {
             relays: [].into(),
             twins: [].into(),
             hands: Box::new(hands),
+            waits: self.waits.clone(),
         };
         for ((twin, member), host) in twins.iter().zip(members).zip(2u8..) {
             let relay = Relay::new(clock, twin.address, relay::protocol(member.definition.ready));

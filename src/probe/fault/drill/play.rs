@@ -195,7 +195,10 @@ impl Play<'_, '_> {
         match step {
             Step::Call(returns) => return self.call(returns).await,
             Step::Begin(begin) => self.begin(begin)?,
-            Step::Watch(span) => tokio::time::sleep(span.get(self.scene.variables)?.0).await,
+            Step::Watch(span) => {
+                let span = span.get(self.scene.variables)?.0;
+                harm.stand.waits.wait(tokio::time::sleep(span)).await;
+            }
             Step::Ask(ask) => return self.ask(ask).await,
             Step::Deploy(deploy) => return self.deploy(deploy).await,
             Step::Put(put) => return self.put(put).await,
@@ -468,7 +471,8 @@ impl Play<'_, '_> {
         code: Code,
     ) -> Result<Option<Finding>> {
         let (name, line, ms) = (twin.name(), question.line(), silence.0.as_millis());
-        let Ok(answer) = tokio::time::timeout(silence.0, question.send(twin)).await else {
+        let silent = tokio::time::timeout(silence.0, question.send(twin));
+        let Ok(answer) = self.harm.stand.waits.wait(silent).await else {
             self.said.push(format!("{name}> {line} → no answer for {ms} ms"));
             return Ok(None);
         };

@@ -18,7 +18,7 @@ use crate::probe::finding::{Evidence, Finding};
 use crate::probe::fresh::Fresh;
 use crate::probe::relay::{Fate, Mark, Record};
 use crate::probe::runner::Process;
-use crate::probe::scene::Scene;
+use crate::probe::scene::{Scene, Stand};
 use crate::probe::step::{self, Ask};
 use crate::probe::trace::seen::{self, LOOK_EVERY, Seen, Watched};
 use crate::probe::trace::statements::Meter;
@@ -111,9 +111,10 @@ impl<'a> Play<'a> {
             Step::Start(start) => self.start(start).map(|()| None),
             Step::Watch(span) => {
                 self.under_way().await?;
-                let clock = self.scene.stand()?.runner.clock();
+                let Stand { runner, waits, .. } = self.scene.stand()?;
+                let clock = runner.clock();
                 let begin = clock.now_us();
-                tokio::time::sleep(span.get(self.scene.variables)?.0).await;
+                waits.wait(tokio::time::sleep(span.get(self.scene.variables)?.0)).await;
                 self.watched.watches.push((begin, clock.now_us()));
                 Ok(None)
             }

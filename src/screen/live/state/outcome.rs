@@ -132,7 +132,7 @@ impl State<'_> {
                 return Ok(Act::Nothing);
             }
         }
-        let Looked { broken, result } = match result {
+        let Looked { broken, result, .. } = match result {
             Ok(looked) => looked,
             Err(error) if what.only_looks() => {
                 self.unwell = Some(first_line(&told(&error)));
