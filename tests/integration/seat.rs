@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 
 use crate::docker;
 use crate::sandbox::{PATIENCE, Ran, Sandbox, until};
+use crate::terminal::Terminal;
 
 const KEYS: &str = "tiny-keys";
 const QUEUE: &str = "tiny-queue";
@@ -625,6 +626,7 @@ fn assert_confined(name: &str, started: &Value) {
 fn every_container_of_a_seat_is_confined() {
     let sandbox = tiny();
     let started = seat(&sandbox, QUEUE);
+    sandbox.ok(&["exec", "workbench", "--", "true"]);
     sandbox.write(QUEUE, "queue.py", "import time\ntime.sleep(3600)\n");
     let mut check = sandbox
         .command(&["check", QUEUE])
@@ -638,6 +640,10 @@ fn every_container_of_a_seat_is_confined() {
         names = of_seat(&started).containers;
         ["runner", "twin"].iter().all(|part| names.iter().filter(|n| n.contains(part)).count() > 1)
     });
+    for part in ["redis", "gate", "workbench", "runner-1", "twin-redis-1"] {
+        let name = format!("labs-{}-{part}", id(&started));
+        assert!(names.contains(&name), "{name}: {names:?}");
+    }
     for name in &names {
         assert_confined(name, &started);
         let container = docker::container(name).unwrap();
@@ -659,6 +665,25 @@ fn every_container_of_a_seat_is_confined() {
     )
     .unwrap();
     check.wait().unwrap();
+}
+
+/// The one of a repair comes and goes with its shell.
+#[test]
+fn the_container_of_a_repair_is_confined() {
+    let sandbox = tiny();
+    let started = seat(&sandbox, KEYS);
+    assert!(docker::kill(&format!("labs-{}-redis", id(&started))));
+    let mut command = sandbox.command(&["shell", "redis", "--repair"]);
+    command.env("TERM", "xterm");
+    let mut terminal = Terminal::open(command, 24, 80);
+    terminal.reads("$ ");
+    assert_confined(&format!("labs-{}-repair-redis", id(&started)), &started);
+    let repair = part(&started, "repair-redis");
+    assert_eq!(repair["HostConfig"]["NetworkMode"], "none");
+    let mounts = repair["Mounts"].as_array().unwrap();
+    assert!(mounts.iter().all(|mount| mount["Type"] == "volume"), "{mounts:?}");
+    terminal.enters("exit");
+    assert_eq!(terminal.end(), 0);
 }
 
 /// Tries to connect from the workbench; which of the addresses came through.
