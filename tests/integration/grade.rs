@@ -504,6 +504,28 @@ fn what_a_grading_that_is_killed_leaves_is_found_by_gc() {
 }
 
 #[test]
+fn what_a_grading_that_is_killed_leaves_goes_with_the_next_command() {
+    let handed_in = HandedIn::new();
+    let folder = handed_in.add("olga", HANGS, APPLY);
+    let sandbox = sandbox();
+    sandbox.ok(&["gc"]);
+    let mut child = begin(&sandbox, &["grade", QUEUE, "--submission", folder.to_str().unwrap()]);
+    let stands = || {
+        let made = sandbox.on_engine().containers;
+        made.iter().filter(|name| name.contains("runner") || name.contains("twin")).count()
+    };
+    // From then on nothing more is made.
+    until("both its lanes have a runner and a twin", || stands() == 4);
+    // What lives is nobody's garbage.
+    sandbox.ok(&["status"]);
+    assert_eq!(stands(), 4);
+    send(&child, Signal::KILL);
+    child.wait().unwrap();
+    sandbox.ok(&["status"]);
+    assert_nothing_runs(&sandbox);
+}
+
+#[test]
 fn a_batch_grades_each_submission_by_itself() {
     let handed_in = HandedIn::new();
     handed_in.add("a-right", &right(), APPLY);
