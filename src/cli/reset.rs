@@ -58,9 +58,6 @@ impl Args {
             output::json(&done);
             return Ok(0);
         }
-        if let Some(old) = &done.old_workspace {
-            output::print_text(&format!("Your old files are in {}\n", old.display()));
-        }
         output::print_text(&format!(
             "{} starts afresh in {}\n",
             lab.title,

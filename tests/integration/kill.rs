@@ -1,7 +1,6 @@
 //! labs is killed at one step after the other of each command; what comes next finds everything sound.
 //!
-//! A step is the moment before or after a call to the engine, or a message of an image build. A run of the tests takes some
-//! of them; with `LABS_EVERY_STEP=1` all.
+//! A step is what `src/failpoint.rs` says. A run of the tests takes some of them; with `LABS_EVERY_STEP=1` all.
 
 use std::os::unix::process::ExitStatusExt;
 use std::process::{Command, Stdio};

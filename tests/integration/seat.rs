@@ -380,8 +380,11 @@ fn reset_moves_the_workspace_aside_starts_afresh_and_keeps_passes() {
     sandbox.write(KEYS, "notes.txt", "mine");
     sandbox.write(KEYS, "more.txt", "also mine");
 
-    let done = sandbox.json(&["reset", KEYS, "--yes"]);
+    let ran = sandbox.ok(&["reset", KEYS, "--yes", "--json"]);
+    let done: Value = serde_json::from_str(&ran.stdout).unwrap();
     let aside = std::path::PathBuf::from(done["old_workspace"].as_str().unwrap());
+    let told = format!("Your old files are in {}\n", aside.display());
+    assert!(ran.stderr.contains(&told), "{ran:#?}");
     let read = |file: std::path::PathBuf| std::fs::read_to_string(file).unwrap();
     assert_eq!(read(aside.join("notes.txt")), "mine");
     assert_eq!(read(aside.join("more.txt")), "also mine");
