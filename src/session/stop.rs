@@ -138,8 +138,9 @@ impl Session {
         for seat in orphans {
             removed.add(self.remove_resources(&seat).await?);
         }
-        for seat in self.store.seats()?.iter().map(|s| &s.id) {
-            removed.containers.extend(self.remove_abandoned_stands(seat).await?);
+        for seat in self.store.seats()? {
+            removed.containers.extend(self.remove_abandoned_stands(&seat.id).await?);
+            removed.containers.extend(self.remove_abandoned_repairs(&seat).await?);
         }
         let gates = gates_network(&self.store.installation()?);
         // A seat is recorded before it looks for this network, which it does under the same lock.
@@ -171,6 +172,8 @@ impl Session {
         }
         for seat in seats.iter().filter(stays) {
             garbage.containers.extend(self.abandoned_stands(seat).await?);
+            let repairs = self.abandoned_repairs(seat)?;
+            garbage.containers.extend(repairs.into_iter().map(|repair| repair.container));
         }
         let gates = gates_network(&self.store.installation()?);
         if kept.is_empty() && !self.engine.networks_named(&gates).await?.is_empty() {
