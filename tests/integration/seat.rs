@@ -439,6 +439,26 @@ fn a_seat_that_nobody_uses_is_removed_when_its_lease_has_run_out() {
 }
 
 #[test]
+fn a_use_that_needs_no_engine_renews_the_lease_too() {
+    let sandbox = tiny();
+    seat(&sandbox, KEYS);
+    let ledger = sandbox.home().join(".local/share/labs/labs.db");
+    let ledger = rusqlite::Connection::open(ledger).unwrap();
+    for used in [
+        &["tasks", KEYS][..],
+        &["hint", KEYS, "door"],
+        &["solution", KEYS, "door", "--yes"],
+        &["goto", KEYS, "shelf"],
+    ] {
+        ledger.execute("UPDATE seats SET lease_until = '2026-01-01T00:00:00Z'", []).unwrap();
+        sandbox.ok(used);
+        let until = "SELECT lease_until FROM seats";
+        let until: String = ledger.query_row(until, [], |row| row.get(0)).unwrap();
+        assert!(until > jiff::Timestamp::now().to_string(), "{used:?}: {until}");
+    }
+}
+
+#[test]
 fn a_starter_file_that_is_gone_is_there_again_and_that_is_said() {
     let sandbox = tiny();
     seat(&sandbox, KEYS);
