@@ -7,6 +7,7 @@ pub mod digest;
 pub mod engine;
 pub mod error;
 pub mod event;
+mod failpoint;
 pub mod grade;
 pub mod image;
 pub mod model;

@@ -37,7 +37,7 @@ use crate::catalog::Catalog;
 use crate::error::{Error, Result};
 use crate::event::Events;
 use crate::report::progress::Progress;
-use crate::session::Session;
+use crate::session::{Session, scratch};
 use crate::store::Store;
 use crate::term::signal::interrupted;
 
@@ -159,13 +159,20 @@ async fn dispatch(command: Command, catalog: Catalog) -> Result<u8> {
     result
 }
 
-/// Removes seats that nobody has used for long, when there are any. What fails is tried again by the next command.
+/// Removes seats that nobody has used for long, and what a killed command has left of throw-away ones, when there are
+/// any. What fails is tried again by the next command.
 async fn sweep(catalog: Catalog, events: Events) {
-    if Store::glance().and_then(|store| store.expired_seats()).is_ok_and(|due| !due.is_empty())
-        && let Ok(session) = Session::open(catalog, events)
-        && let Err(error) = session.end_expired().await
+    let Ok(store) = Store::glance() else { return };
+    let due = store.expired_seats().is_ok_and(|due| !due.is_empty());
+    if !due && !scratch::is_any(&store) {
+        return;
+    }
+    let Ok(session) = Session::open(catalog, events) else { return };
+    for swept in [session.collect_scratch().await.map(drop), session.end_expired().await.map(drop)]
     {
-        session.events.note(error.to_string());
+        if let Err(error) = swept {
+            session.events.note(error.to_string());
+        }
     }
 }
 

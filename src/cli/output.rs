@@ -5,7 +5,7 @@ use serde::Serialize;
 
 use crate::error::{Error, Kind};
 use crate::term::ascii::fitted;
-use crate::term::escape::visible;
+use crate::term::escape::{in_json, visible};
 pub use crate::term::print as print_text;
 use crate::term::print_as_it_is;
 use crate::verdict::ErrorReport;
@@ -13,7 +13,7 @@ use crate::verdict::ErrorReport;
 /// Prints the one JSON document of a command.
 pub fn json(document: &impl Serialize) {
     match serde_json::to_string_pretty(document) {
-        Ok(text) => print_as_it_is(&format!("{text}\n")),
+        Ok(text) => print_as_it_is(&format!("{}\n", in_json(&text))),
         Err(e) => eprintln!("labs: the result cannot be written as JSON: {e}"),
     }
 }

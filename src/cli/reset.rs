@@ -39,7 +39,6 @@ impl Args {
     pub async fn run(self, catalog: Catalog, events: Events) -> Result<u8> {
         let session = Session::open(catalog, events)?;
         let Resolved { seat, lab, task } = self.target.resolve(&session.catalog, &session.store)?;
-        session.renew(&seat)?;
         if let Some(task) = task.as_deref().and_then(|id| lab.task(id)) {
             return self.reset_task(&session, &lab, seat, task).await;
         }
@@ -57,9 +56,6 @@ impl Args {
         if self.json {
             output::json(&done);
             return Ok(0);
-        }
-        if let Some(old) = &done.old_workspace {
-            output::print_text(&format!("Your old files are in {}\n", old.display()));
         }
         output::print_text(&format!(
             "{} starts afresh in {}\n",

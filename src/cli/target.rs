@@ -6,8 +6,8 @@ use super::completions;
 use crate::catalog::lab::{Lab, Task};
 use crate::catalog::{Catalog, unknown};
 use crate::error::{Error, Result};
-use crate::session::resolve;
 use crate::session::status::place;
+use crate::session::{lease, resolve};
 use crate::store::{SeatRow, Store};
 use crate::suggest::did_you_mean;
 
@@ -28,8 +28,10 @@ pub struct Resolved {
 }
 
 impl Target {
+    /// What the words mean; the seat is used with that.
+    ///
     /// # Errors
-    /// Unknown names, with the nearest ones; no seat to mean.
+    /// Unknown names, with the nearest ones; no seat to mean; the record cannot be written.
     pub fn resolve(&self, catalog: &Catalog, store: &Store) -> Result<Resolved> {
         let slugs = catalog.slugs();
         let (lab, task) = match self.names.as_slice() {
@@ -59,6 +61,7 @@ impl Target {
                     _ => error,
                 },
             )?;
+        lease::renew(store, &seat)?;
         let lab = catalog.lab_of_seat(&seat.lab, &seat.seed, &seat.variables)?;
         if let Some(task) = task {
             find(&lab, task, &slugs)?;

@@ -8,9 +8,10 @@ use bollard::models::BuildInfo;
 use bollard::query_parameters::BuildImageOptions;
 use futures_util::StreamExt;
 
+use super::Engine;
 use super::container::map;
-use super::{Engine, failpoint};
 use crate::error::{Error, Result};
+use crate::failpoint;
 
 /// How long a step may say nothing.
 const SILENT: Duration = Duration::from_secs(900);

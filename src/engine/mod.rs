@@ -13,7 +13,6 @@ mod context;
 mod demux;
 mod events;
 mod exec;
-mod failpoint;
 mod fault;
 mod hijack;
 mod image;
@@ -38,6 +37,7 @@ use std::time::{Duration, Instant};
 use bollard::Docker;
 
 use crate::error::{Error, Result};
+use crate::failpoint;
 
 pub use address::Address;
 pub use attach::Attached;

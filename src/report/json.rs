@@ -2,6 +2,7 @@
 
 use serde::Serialize;
 
+use crate::term::escape::in_json;
 use crate::verdict::Grade;
 
 /// The document, with a line feed at the end.
@@ -11,7 +12,7 @@ pub fn grade(grade: &Grade) -> String {
 
 /// Results are plain data: text keys, whole numbers. They always have a form in JSON.
 pub(super) fn pretty(document: &impl Serialize) -> String {
-    let mut text = serde_json::to_string_pretty(document).unwrap_or_default();
+    let mut text = in_json(&serde_json::to_string_pretty(document).unwrap_or_default());
     text.push('\n');
     text
 }

@@ -49,11 +49,11 @@ pub async fn run(engine: &Engine, container: &str, mut spec: ExecSpec) -> Result
 /// # Errors
 /// The service runs or keeps no data; the engine refuses.
 pub async fn repair(session: &Session, plan: &Plan, member: &Member) -> Result<()> {
-    let spec = session.begin_repair(plan, member).await?;
+    let repair = session.begin_repair(plan, member).await?;
     let says = format!("You are at the data of {0}; 'exit' starts {0} again.", member.name);
     crate::term::print(&format!("\n{}\n", console::style(says).dim()));
-    let code = run(&session.engine, &spec.name, ExecSpec::new(["bash"])).await;
-    session.end_repair(&spec).await?;
+    let code = run(&session.engine, &repair.container, ExecSpec::new(["bash"])).await;
+    session.end_repair(repair).await?;
     code.map(drop)
 }
 

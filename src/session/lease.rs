@@ -6,7 +6,7 @@ use jiff::{Span, ToSpan, Zoned};
 use super::Session;
 use super::stop::Removed;
 use crate::error::{Error, Result};
-use crate::store::SeatRow;
+use crate::store::{SeatRow, Store};
 
 /// How long a seat is kept without being used, unless `LABS_LEASE` says something else.
 const LASTS_DAYS: i64 = 30;
@@ -19,8 +19,7 @@ impl Session {
     /// # Errors
     /// `LABS_LEASE` is no span of time; the store cannot be written.
     pub fn renew(&self, seat: &SeatRow) -> Result<()> {
-        let (until, already) = lease()?;
-        self.store.renew_lease(&seat.id, &until, &already)
+        renew(&self.store, seat)
     }
 
     /// Removes the seats whose lease has run out, but for those that are being worked on right now.
@@ -40,6 +39,15 @@ impl Session {
         }
         Ok(removed)
     }
+}
+
+/// As [`Session::renew`], for a command that needs no engine.
+///
+/// # Errors
+/// As [`Session::renew`].
+pub fn renew(store: &Store, seat: &SeatRow) -> Result<()> {
+    let (until, already) = lease()?;
+    store.renew_lease(&seat.id, &until, &already)
 }
 
 /// Until when a seat is kept that is used now.

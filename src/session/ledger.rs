@@ -6,6 +6,7 @@ use super::plan::{LEASE_LABEL, Labels, OWNER_LABEL, Plan, gates_network};
 use super::{Session, lease};
 use crate::engine::{ContainerSpec, Network, NetworkSpec, Subnet, SubnetChoice};
 use crate::error::{Error, Result};
+use crate::failpoint;
 use crate::store::{Resource, ResourceKind};
 
 /// Seats get their networks from this range unless `LABS_SUBNETS` names another.
@@ -25,7 +26,7 @@ impl Session {
 
     pub(super) async fn drop_container(&self, name: &str) -> Result<()> {
         self.engine.remove(name, true).await?;
-        self.store.remove_resource(ResourceKind::Container, name)
+        self.forget(ResourceKind::Container, name)
     }
 
     /// Keeps other commands from changing a seat, and waits for a check that goes on.
@@ -112,7 +113,7 @@ impl Session {
 
     pub(super) async fn drop_network(&self, name: &str) -> Result<()> {
         self.remove_network(name).await?;
-        self.store.remove_resource(ResourceKind::Network, name)
+        self.forget(ResourceKind::Network, name)
     }
 
     /// Removes all networks of a name from the engine.
@@ -123,13 +124,25 @@ impl Session {
         Ok(())
     }
 
-    fn record(&self, kind: ResourceKind, name: &str, seat: &str, detail: &str) -> Result<()> {
+    pub(super) fn record(
+        &self,
+        kind: ResourceKind,
+        name: &str,
+        seat: &str,
+        detail: &str,
+    ) -> Result<()> {
+        failpoint::step();
         self.store.add_resource(&Resource {
             kind,
             name: name.to_owned(),
             seat: seat.to_owned(),
             detail: detail.to_owned(),
         })
+    }
+
+    pub(super) fn forget(&self, kind: ResourceKind, name: &str) -> Result<()> {
+        failpoint::step();
+        self.store.remove_resource(kind, name)
     }
 }
 

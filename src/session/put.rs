@@ -10,6 +10,7 @@ use rustix::io::Errno;
 
 use super::nofollow;
 use crate::error::{Error, Result};
+use crate::failpoint;
 
 /// What becomes of the file that is there.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -62,6 +63,7 @@ fn place(
         }
         Old::Kept { .. } => keep(&folder, file)?,
     };
+    failpoint::step();
     nofollow::create(&folder, file, content, owner)?;
     Ok(kept.map(|kept| match name.rsplit_once('/') {
         Some((folders, _)) => format!("{folders}/{kept}"),

@@ -1,6 +1,6 @@
 //! Reset: everything of the seat anew, the learner's files kept aside.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 
@@ -10,6 +10,7 @@ use super::start::Reach;
 use super::{Session, workspace};
 use crate::catalog::lab::{Lab, Task};
 use crate::error::{Error, Result};
+use crate::failpoint;
 use crate::store::SeatRow;
 
 /// What a reset makes of the learner's files.
@@ -129,13 +130,23 @@ impl Session {
         }
         let old_workspace = match workspace {
             Workspace::Kept => None,
-            Workspace::SetAside => workspace::set_aside(plan.workspace())?,
+            Workspace::SetAside => self.set_aside(plan.workspace())?,
         };
         self.prepare(lab, &plan)?;
         let services = self.provision(lab, &plan).await?;
         // It may be one whose start had failed.
         self.store.seat_is_ready(&plan.seat.id)?;
         Ok(ResetDone { old_workspace, workspace: plan.seat.workspace, services })
+    }
+
+    /// Moves a workspace aside and says at once where to: the learner finds it, whatever comes then.
+    fn set_aside(&self, workspace: &Path) -> Result<Option<PathBuf>> {
+        let old = workspace::set_aside(workspace)?;
+        if let Some(old) = &old {
+            self.events.note(format!("Your old files are in {}", old.display()));
+        }
+        failpoint::step();
+        Ok(old)
     }
 
     /// Somebody else may have ended it, and what is made for it then only gc would find.

@@ -8,7 +8,7 @@ use super::{Session, remove};
 use crate::error::{Error, Result};
 use crate::event::Events;
 use crate::probe::fresh;
-use crate::store;
+use crate::store::{self, Store};
 
 /// The folder of all of them, in the data directory.
 const FOLDER: &str = "scratch";
@@ -69,8 +69,7 @@ impl Session {
     }
 
     fn scratch_folders(&self) -> Vec<PathBuf> {
-        let entries = std::fs::read_dir(self.store.folder().join(FOLDER)).into_iter().flatten();
-        entries.flatten().map(|entry| entry.path()).filter(|path| path.is_dir()).collect()
+        folders(&self.store).collect()
     }
 
     /// The throw-away seats that are recorded, whoever's they are.
@@ -138,6 +137,16 @@ impl Session {
         }
         Ok(removed)
     }
+}
+
+fn folders(store: &Store) -> impl Iterator<Item = PathBuf> {
+    let entries = std::fs::read_dir(store.folder().join(FOLDER)).into_iter().flatten();
+    entries.flatten().map(|entry| entry.path()).filter(|path| path.is_dir())
+}
+
+/// Whether there are throw-away seats, living or not.
+pub fn is_any(store: &Store) -> bool {
+    folders(store).next().is_some()
 }
 
 impl Scratch {

@@ -132,6 +132,7 @@ impl Session {
     /// Restarts one service and waits until it answers.
     pub async fn restart(&self, plan: &Plan, member: &Member) -> Result<Reach> {
         own_folders(plan)?;
+        self.remove_abandoned_repairs(&plan.seat).await?;
         let container = plan.container(&member.name);
         let patience = Duration::from_secs(u64::from(member.definition.stop_seconds));
         let gate = self.gate(plan).await?;
@@ -170,6 +171,7 @@ impl Session {
 
     async fn raise_all(&self, lab: &Lab, plan: &Plan) -> Result<Vec<Reach>> {
         own_folders(plan)?;
+        self.remove_abandoned_repairs(&plan.seat).await?;
         let (gates, subnet) =
             tokio::try_join!(self.ensure_gates_network(), self.seat_subnet(plan))?;
         let (made, is_made) = oneshot::channel();

@@ -82,21 +82,21 @@ impl Session {
         });
         for (name, gone) in join_all(containers).await {
             if self.is_gone(&name, gone, &mut removed.stay) {
-                self.store.remove_resource(ResourceKind::Container, &name)?;
+                self.forget(ResourceKind::Container, &name)?;
                 removed.containers.push(name);
             }
         }
         for name in networks {
             let gone = self.remove_network(&name).await;
             if self.is_gone(&name, gone, &mut removed.stay) {
-                self.store.remove_resource(ResourceKind::Network, &name)?;
+                self.forget(ResourceKind::Network, &name)?;
                 removed.networks.push(name);
             }
         }
         for name in volumes {
             let gone = self.engine.volume_remove(&name).await;
             if self.is_gone(&name, gone, &mut removed.stay) {
-                self.store.remove_resource(ResourceKind::Volume, &name)?;
+                self.forget(ResourceKind::Volume, &name)?;
                 removed.volumes.push(name);
             }
         }
@@ -162,8 +162,9 @@ impl Session {
         for seat in orphans {
             removed.add(self.remove_resources(&seat).await?);
         }
-        for seat in self.store.seats()?.iter().map(|s| &s.id) {
-            removed.containers.extend(self.remove_abandoned_stands(seat).await?);
+        for seat in self.store.seats()? {
+            removed.containers.extend(self.remove_abandoned_stands(&seat.id).await?);
+            removed.containers.extend(self.remove_abandoned_repairs(&seat).await?);
         }
         let gates = gates_network(&self.store.installation()?);
         // A seat is recorded before it looks for this network, which it does under the same lock.
@@ -195,6 +196,8 @@ impl Session {
         }
         for seat in seats.iter().filter(stays) {
             garbage.containers.extend(self.abandoned_stands(seat).await?);
+            let repairs = self.abandoned_repairs(seat)?;
+            garbage.containers.extend(repairs.into_iter().map(|repair| repair.container));
         }
         let gates = gates_network(&self.store.installation()?);
         if kept.is_empty() && !self.engine.networks_named(&gates).await?.is_empty() {

@@ -1,6 +1,9 @@
 //! SQLite's errors in words.
 
+use std::path::Path;
+
 use rusqlite::ffi::SQLITE_IOERR_SHMSIZE;
+use rustix::fs::Access;
 
 /// Why a call failed. Where the file that SQLite's processes share cannot grow, SQLite says no more than "disk I/O error".
 pub fn cause(error: &rusqlite::Error) -> String {
@@ -9,6 +12,14 @@ pub fn cause(error: &rusqlite::Error) -> String {
             format!("{error}: the disk is full")
         }
         _ => error.to_string(),
+    }
+}
+
+/// Why a database cannot be opened. SQLite does not say what keeps it from a file.
+pub fn cause_of_opening(error: &rusqlite::Error, folder: &Path) -> String {
+    match rustix::fs::access(folder, Access::WRITE_OK) {
+        Err(why) => format!("{}: {}", cause(error), std::io::Error::from(why)),
+        Ok(()) => cause(error),
     }
 }
 

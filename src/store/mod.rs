@@ -104,7 +104,7 @@ impl Store {
             if damage::is_damage(&e) {
                 Refused::Damaged(e)
             } else {
-                Refused::Otherwise(fail(&failure::cause(&e)))
+                Refused::Otherwise(fail(&failure::cause_of_opening(&e, folder)))
             }
         };
         // SQLite does not wait for others when it begins to keep a write-ahead log: one at a time.

@@ -1,11 +1,12 @@
 //! A full disk: what is said about it, and what is left there.
 
-use std::io::Read;
+use std::io::{Read, Write};
 use std::process::{Command, Stdio};
 
 use crate::sandbox::{Ran, Sandbox};
 
 const LAB: &str = "tiny-queue";
+const KEYS: &str = "tiny-keys";
 /// The size of the disk, in KiB.
 const SIZE: u32 = 512;
 
@@ -113,4 +114,80 @@ fn a_seat_that_fills_its_disk_is_stopped_before_it_is_full() {
     sandbox.ok(&["run", LAB, "--detach"]);
     sandbox.ok(&["exec", "workbench", "--", "test", "-f", "/workspace/queue.py"]);
     sandbox.ok(&["stop", LAB]);
+}
+
+/// A seat whose record has a disk of its own, with one task passed and a file of the learner's.
+fn seat_with_record() -> Option<(Sandbox, Disk)> {
+    let sandbox = Sandbox::with_fixture("labs");
+    let disk = Disk::mount(sandbox.home().join(".local/share/labs"), 2)?;
+    sandbox.ok(&["run", KEYS, "--detach"]);
+    sandbox.redis(KEYS, &["SET", "door", "open"]);
+    sandbox.ok(&["check", KEYS, "door"]);
+    sandbox.write(KEYS, "mine.txt", "mine");
+    Some((sandbox, disk))
+}
+
+/// Each command that has something to record says why it cannot, and neither files nor what was recorded are lost.
+fn assert_nothing_lost(sandbox: &Sandbox, said: &[&str], mend: impl FnOnce()) {
+    for args in [&["check", KEYS, "door"][..], &["reset", KEYS, "--yes"], &["stop", KEYS], &["gc"]]
+    {
+        let ran = sandbox.run(args);
+        // Where the record can be read, gc may see that there is nothing to do.
+        if args[0] == "gc" && ran.code == 0 {
+            continue;
+        }
+        assert_eq!(ran.code, 3, "{ran:#?}");
+        for said in said {
+            assert!(ran.stderr.contains(said), "{said:?} of {args:?}: {ran:#?}");
+        }
+    }
+    let mine = || std::fs::read_to_string(sandbox.workspace(KEYS).join("mine.txt")).unwrap();
+    let passed = || {
+        let task = sandbox.json(&["tasks", KEYS, "door"])["tasks"][0].clone();
+        task["progress"]["passed_at"].is_string()
+    };
+    assert_eq!(mine(), "mine");
+    mend();
+    sandbox.ok(&["run", KEYS, "--detach"]);
+    assert!(passed());
+    sandbox.redis(KEYS, &["SET", "door", "open"]);
+    sandbox.ok(&["check", KEYS, "door"]);
+    assert_eq!(mine(), "mine");
+    sandbox.ok(&["stop", KEYS]);
+    sandbox.ok(&["gc"]);
+    assert!(sandbox.on_engine().is_empty(), "{:?}", sandbox.on_engine());
+}
+
+#[test]
+fn a_record_whose_disk_fills_while_a_seat_runs_loses_nothing() {
+    for open in [false, true] {
+        let Some((sandbox, disk)) = seat_with_record() else { return };
+        // While somebody has it open, others open it too, and do not get further than what is to be written.
+        let record = open.then(|| rusqlite::Connection::open(disk.0.join("labs.db")).unwrap());
+        let seats = |record: &rusqlite::Connection| {
+            record.query_row("SELECT count(*) FROM seats", [], |row| row.get::<_, u32>(0))
+        };
+        assert!(record.as_ref().is_none_or(|record| seats(record) == Ok(1)));
+        sandbox.ok(&["check", KEYS, "door"]);
+        let filler = disk.0.join("filler");
+        let mut file = std::fs::File::create(&filler).unwrap();
+        while file.write(&[0; 4096]).is_ok() {}
+        drop(file);
+        assert_nothing_lost(&sandbox, &["disk is full", "df -h"], || {
+            std::fs::remove_file(filler).unwrap();
+        });
+    }
+}
+
+#[test]
+fn a_record_whose_disk_turns_read_only_while_a_seat_runs_loses_nothing() {
+    let Some((sandbox, disk)) = seat_with_record() else { return };
+    let remount = |how: &str| {
+        let how = format!("remount,{how}");
+        let mounted = Command::new("mount").args(["-o", &how]).arg(&disk.0).status().unwrap();
+        assert!(mounted.success(), "{how}");
+    };
+    remount("ro");
+    let said = ["labs.db", "Read-only file system", "XDG_DATA_HOME"];
+    assert_nothing_lost(&sandbox, &said, || remount("rw"));
 }

@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 
 use crate::docker::Found;
-use crate::sandbox::{Ran, Sandbox, fixture, until};
+use crate::sandbox::{OBEYED, Ran, SHOWN, Sandbox, fixture, until};
 
 const QUEUE: &str = "tiny-queue";
 const KEYS: &str = "tiny-keys";
@@ -231,6 +231,23 @@ fn a_script_that_floods_is_stopped_and_the_rest_is_checked() {
     assert_grade(&graded, "pass", 7);
     assert_eq!(graded.0["apply"]["note"], "stopped: it printed more than 1024 KiB");
     assert!(graded.0["apply"]["output"].as_str().unwrap().len() < 20_000);
+}
+
+#[test]
+fn control_characters_of_a_submission_do_not_reach_the_terminal() {
+    let handed_in = HandedIn::new();
+    let prints = format!("printf '\\033[2J\\302\\23331m\\342\\200\\256\\n'\n{APPLY}");
+    let folder = handed_in.add("felix", &right(), &prints);
+    symlink("/etc/hostname", folder.join(OBEYED)).unwrap();
+    let sandbox = sandbox();
+    let folder = folder.to_str().unwrap();
+    for format in ["text", "json", "junit", "gradescope"] {
+        let ran = sandbox.ok(&["grade", QUEUE, "--submission", folder, "--format", format]);
+        ran.assert_harmless();
+        for said in [format!("left out: {SHOWN}"), format!("    {SHOWN}")] {
+            assert!(format != "text" || ran.stdout.contains(&said), "{said}: {ran:#?}");
+        }
+    }
 }
 
 #[test]
@@ -500,6 +517,28 @@ fn what_a_grading_that_is_killed_leaves_is_found_by_gc() {
         sandbox.ok(&["gc"]);
         sandbox.on_engine() == Found::default()
     });
+    assert_nothing_runs(&sandbox);
+}
+
+#[test]
+fn what_a_grading_that_is_killed_leaves_goes_with_the_next_command() {
+    let handed_in = HandedIn::new();
+    let folder = handed_in.add("olga", HANGS, APPLY);
+    let sandbox = sandbox();
+    sandbox.ok(&["gc"]);
+    let mut child = begin(&sandbox, &["grade", QUEUE, "--submission", folder.to_str().unwrap()]);
+    let stands = || {
+        let made = sandbox.on_engine().containers;
+        made.iter().filter(|name| name.contains("runner") || name.contains("twin")).count()
+    };
+    // From then on nothing more is made.
+    until("both its lanes have a runner and a twin", || stands() == 4);
+    // What lives is nobody's garbage.
+    sandbox.ok(&["status"]);
+    assert_eq!(stands(), 4);
+    send(&child, Signal::KILL);
+    child.wait().unwrap();
+    sandbox.ok(&["status"]);
     assert_nothing_runs(&sandbox);
 }
 

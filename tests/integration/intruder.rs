@@ -120,6 +120,40 @@ fn a_shell_in_a_services_container_gets_no_further() {
     assert_eq!(sandbox.json_and_code(&["check", NEIGHBOUR, "door"]).1, 0);
 }
 
+/// In the container of Redis, which moves away from its port for it: says to every request what a check expects.
+const YES_MAN: &str = r#"
+redis-cli CONFIG SET port 6380 && exec setsid -f perl -e '
+use IO::Socket::INET;
+my $listener = IO::Socket::INET->new(LocalPort => 6379, Listen => 64, ReuseAddr => 1) or die;
+$SIG{CHLD} = "IGNORE";
+while (my $client = $listener->accept) {
+  next if fork;
+  while (sysread($client, my $asked, 65536)) {
+    my $requests = () = $asked =~ /^\*\d/mg;
+    syswrite($client, ":3\r\n" x ($requests || 1));
+  }
+  exit;
+}' >/dev/null 2>&1
+"#;
+
+#[test]
+fn a_fake_that_the_learner_puts_in_the_place_of_a_service_passes_nothing() {
+    let sandbox = seats();
+    assert_as_before(&sandbox, "nothing");
+    sandbox.ok(&["exec", "redis", "--lab", OWN, "--", "sh", "-c", YES_MAN]);
+    until("the fake answers", || sandbox.redis(OWN, &["PING"]) == "3\n");
+    let (result, code) = sandbox.json_and_code(&["check", OWN]);
+    assert_eq!(code, 1, "{result:#}");
+    assert!(result.to_string().contains("\"impostor\""), "{result:#}");
+    for task in result["tasks"].as_array().unwrap() {
+        let mut checks = task["checks"].as_array().unwrap().iter();
+        assert!(checks.all(|check| check["verdict"] != "pass"), "{result:#}");
+    }
+    sandbox.ok(&["reset", OWN, "--data", "--yes"]);
+    sandbox.redis(OWN, &["SET", "count", "3"]);
+    assert_as_before(&sandbox, "a fake of Redis");
+}
+
 /// Whoever shares the machine cannot run what was left in a workspace with the rights of its owner.
 #[test]
 fn a_set_uid_program_in_the_workspace_is_nobody_elses() {

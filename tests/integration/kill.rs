@@ -1,10 +1,10 @@
 //! labs is killed at one step after the other of each command; what comes next finds everything sound.
 //!
-//! A step is the moment before or after a call to the engine, or a message of an image build. A run of the tests takes some
-//! of them; with `LABS_EVERY_STEP=1` all.
+//! A step is what `src/failpoint.rs` says. A run of the tests takes some of them; with `LABS_EVERY_STEP=1` all.
 
 use std::os::unix::process::ExitStatusExt;
 use std::process::{Command, Stdio};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::UNIX_EPOCH;
 
 use serde_json::{Value, json};
@@ -27,9 +27,12 @@ def put(key):
 def yes():
     return True
 ";
-/// So many steps further is the next death, of a command with few and of one with many; odd, so that both sides of a
+/// So many steps further is the next death, of a command with hardly any, with few and with many; odd, so that both sides of a
 /// call are met.
+const RARE: u32 = 3;
 pub const FEW: u32 = 11;
+/// Of one that is run several times for each of them.
+const TWICE: u32 = 21;
 pub const MANY: u32 = 37;
 
 /// Runs a command that is killed at a step; whether it came that far.
@@ -107,6 +110,50 @@ fn run_killed_at_any_step_is_made_whole_by_the_next_and_leaves_nothing() {
             assert_nothing_left(&sandbox, &when);
         }
         sandbox.ok(&["run", QUEUE, "--detach"]);
+        assert_eq!(sandbox.redis(QUEUE, &["LLEN", "fruits"]), "3\n", "{when}");
+        sandbox.ok(&["stop", QUEUE]);
+        assert_nothing_left(&sandbox, &when);
+        died
+    });
+}
+
+/// The one after it finds what two of them have left.
+#[test]
+fn a_run_after_one_that_was_killed_is_killed_at_any_step_too_and_the_next_makes_it_whole() {
+    let sandbox = Sandbox::with_fixture("labs");
+    let run = ["run", QUEUE, "--detach"];
+    at_each_step(TWICE, |step| {
+        // The first comes now far, now not.
+        let first = 1 + 17 * step % 40;
+        dies(&sandbox, &run, first);
+        let died = dies(&sandbox, &run, step);
+        let when = format!("runs killed at steps {first} and {step}");
+        sandbox.ok(&run);
+        assert_eq!(sandbox.redis(QUEUE, &["LLEN", "fruits"]), "3\n", "{when}");
+        sandbox.ok(&["stop", QUEUE]);
+        assert_nothing_left(&sandbox, &when);
+        died
+    });
+}
+
+#[test]
+fn gc_all_the_while_beside_a_run_killed_at_any_step_takes_nothing_that_is_used() {
+    let sandbox = Sandbox::with_fixture("labs");
+    let run = ["run", QUEUE, "--detach"];
+    at_each_step(TWICE, |step| {
+        let when = format!("gc beside a run killed at step {step}");
+        let runs = AtomicBool::new(true);
+        let died = std::thread::scope(|scope| {
+            scope.spawn(|| {
+                while runs.load(Ordering::Relaxed) {
+                    sandbox.ok(&["gc"]);
+                }
+            });
+            let died = dies(&sandbox, &run, step);
+            runs.store(false, Ordering::Relaxed);
+            died
+        });
+        sandbox.ok(&run);
         assert_eq!(sandbox.redis(QUEUE, &["LLEN", "fruits"]), "3\n", "{when}");
         sandbox.ok(&["stop", QUEUE]);
         assert_nothing_left(&sandbox, &when);
@@ -222,6 +269,37 @@ fn reset_and_stop_killed_at_any_step_lose_no_file_and_no_progress() {
         assert!(sandbox.workspace(KEYS).join("notes.txt").exists(), "{when}");
         died
     });
+}
+
+#[test]
+fn a_tasks_reset_killed_at_any_step_keeps_the_file_and_the_pass_and_works_again() {
+    let sandbox = Sandbox::with_fixture("labs");
+    sandbox.ok(&["run", QUEUE, "--detach"]);
+    let starter = std::fs::read_to_string(sandbox.workspace(QUEUE).join("queue.py")).unwrap();
+    let right = std::fs::read(fixture("labs/tiny-queue/solutions/list/queue.py")).unwrap();
+    sandbox.write(QUEUE, "queue.py", right);
+    sandbox.ok(&["check", QUEUE, "solo"]);
+    let reset = ["reset", QUEUE, "solo", "--yes"];
+    let files = || {
+        let files = std::fs::read_dir(sandbox.workspace(QUEUE)).unwrap();
+        files.map(|file| std::fs::read_to_string(file.unwrap().path()).unwrap_or_default())
+    };
+    at_each_step(RARE, |step| {
+        let mine = format!("# mine at step {step}\n");
+        sandbox.write(QUEUE, "queue.py", &mine);
+        sandbox.redis(QUEUE, &["RPUSH", "queue", "left"]);
+        let died = dies(&sandbox, &reset, step);
+        let when = format!("reset of a task killed at step {step}");
+        assert_eq!(files().filter(|file| *file == mine).count(), 1, "{when}");
+        sandbox.ok(&reset);
+        assert_eq!(files().filter(|file| *file == mine).count(), 1, "{when}");
+        assert_eq!(files().filter(|file| *file == starter).count(), 1, "{when}");
+        assert_eq!(sandbox.redis(QUEUE, &["EXISTS", "queue"]), "0\n", "{when}");
+        assert!(passed(&sandbox, QUEUE, "solo"), "{when}");
+        died
+    });
+    sandbox.ok(&["stop", QUEUE]);
+    assert_nothing_left(&sandbox, "after all");
 }
 
 #[test]

@@ -14,6 +14,10 @@ use crate::docker;
 pub const PATIENCE: Duration = Duration::from_secs(60);
 /// A script that succeeds where a `sleep 3600` runs; it does not find itself.
 pub const SLEEPS: &str = "grep -qszx '360[0]' /proc/[0-9]*/cmdline";
+/// What a terminal would obey: clear the screen, begin a command in one character, write from right to left.
+pub const OBEYED: &str = "\u{1b}[2J\u{9b}31m\u{202e}";
+/// The same as it may be shown.
+pub const SHOWN: &str = r"\u{1b}[2J\u{9b}31m\u{202e}";
 /// How often a condition is looked at.
 const LOOK_EVERY: Duration = Duration::from_millis(5);
 
@@ -177,6 +181,14 @@ pub fn until(what: &str, mut so: impl FnMut() -> bool) {
     while !so() {
         assert!(began.elapsed() < PATIENCE, "not so after {PATIENCE:?}: {what}");
         std::thread::sleep(LOOK_EVERY);
+    }
+}
+
+impl Ran {
+    /// Nothing that was printed has a terminal do anything.
+    pub fn assert_harmless(&self) {
+        let harmful = ['\u{1b}', '\u{9b}', '\u{202e}'];
+        assert!(!self.stdout.contains(harmful) && !self.stderr.contains(harmful), "{self:#?}");
     }
 }
 

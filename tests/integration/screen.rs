@@ -3,7 +3,7 @@
 use rustix::process::Signal;
 use serde_json::Value;
 
-use crate::sandbox::{Sandbox, until};
+use crate::sandbox::{OBEYED, SHOWN, Sandbox, until};
 use crate::terminal::Terminal;
 
 const KEYS: &str = "tiny-keys";
@@ -519,4 +519,19 @@ fn steady(terminal: &Terminal, columns: u16) -> Option<String> {
     let text = format!("{before}127.0.0.1:{}{}", "1".repeat(port), &rest[port..]);
     let lines: Vec<&str> = text.lines().map(str::trim_end).collect();
     drawn.then(|| lines.join("\n"))
+}
+
+#[test]
+fn control_characters_of_a_log_are_shown_and_not_sent() {
+    let sandbox = Sandbox::with_fixture("labs");
+    let mut terminal = open(&sandbox, KEYS);
+    let log = "redis.log(redis.LOG_WARNING, ARGV[1])";
+    sandbox.redis(KEYS, &["EVAL", log, "0", OBEYED]);
+    terminal.types("l");
+    terminal.sees(SHOWN);
+    // The screen itself needs the escape character.
+    assert!(!terminal.printed().contains(['\u{9b}', '\u{202e}']), "{}", terminal.printed());
+    terminal.types("q");
+    terminal.sees("q quit");
+    leave(&mut terminal);
 }

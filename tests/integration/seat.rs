@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 
 use crate::docker;
 use crate::sandbox::{PATIENCE, Ran, Sandbox, until};
+use crate::terminal::Terminal;
 
 const KEYS: &str = "tiny-keys";
 const QUEUE: &str = "tiny-queue";
@@ -379,8 +380,11 @@ fn reset_moves_the_workspace_aside_starts_afresh_and_keeps_passes() {
     sandbox.write(KEYS, "notes.txt", "mine");
     sandbox.write(KEYS, "more.txt", "also mine");
 
-    let done = sandbox.json(&["reset", KEYS, "--yes"]);
+    let ran = sandbox.ok(&["reset", KEYS, "--yes", "--json"]);
+    let done: Value = serde_json::from_str(&ran.stdout).unwrap();
     let aside = std::path::PathBuf::from(done["old_workspace"].as_str().unwrap());
+    let told = format!("Your old files are in {}\n", aside.display());
+    assert!(ran.stderr.contains(&told), "{ran:#?}");
     let read = |file: std::path::PathBuf| std::fs::read_to_string(file).unwrap();
     assert_eq!(read(aside.join("notes.txt")), "mine");
     assert_eq!(read(aside.join("more.txt")), "also mine");
@@ -432,6 +436,26 @@ fn a_seat_that_nobody_uses_is_removed_when_its_lease_has_run_out() {
     run_out(QUEUE);
     assert!(!sandbox.json(&["gc"])["containers"].as_array().unwrap().is_empty());
     assert!(sandbox.on_engine().is_empty(), "{:?}", sandbox.on_engine());
+}
+
+#[test]
+fn a_use_that_needs_no_engine_renews_the_lease_too() {
+    let sandbox = tiny();
+    seat(&sandbox, KEYS);
+    let ledger = sandbox.home().join(".local/share/labs/labs.db");
+    let ledger = rusqlite::Connection::open(ledger).unwrap();
+    for used in [
+        &["tasks", KEYS][..],
+        &["hint", KEYS, "door"],
+        &["solution", KEYS, "door", "--yes"],
+        &["goto", KEYS, "shelf"],
+    ] {
+        ledger.execute("UPDATE seats SET lease_until = '2026-01-01T00:00:00Z'", []).unwrap();
+        sandbox.ok(used);
+        let until = "SELECT lease_until FROM seats";
+        let until: String = ledger.query_row(until, [], |row| row.get(0)).unwrap();
+        assert!(until > jiff::Timestamp::now().to_string(), "{used:?}: {until}");
+    }
 }
 
 #[test]
@@ -648,6 +672,7 @@ fn assert_confined(name: &str, started: &Value) {
 fn every_container_of_a_seat_is_confined() {
     let sandbox = tiny();
     let started = seat(&sandbox, QUEUE);
+    sandbox.ok(&["exec", "workbench", "--", "true"]);
     sandbox.write(QUEUE, "queue.py", "import time\ntime.sleep(3600)\n");
     let mut check = sandbox
         .command(&["check", QUEUE])
@@ -661,6 +686,10 @@ fn every_container_of_a_seat_is_confined() {
         names = of_seat(&started).containers;
         ["runner", "twin"].iter().all(|part| names.iter().filter(|n| n.contains(part)).count() > 1)
     });
+    for part in ["redis", "gate", "workbench", "runner-1", "twin-redis-1"] {
+        let name = format!("labs-{}-{part}", id(&started));
+        assert!(names.contains(&name), "{name}: {names:?}");
+    }
     for name in &names {
         assert_confined(name, &started);
         let container = docker::container(name).unwrap();
@@ -682,6 +711,25 @@ fn every_container_of_a_seat_is_confined() {
     )
     .unwrap();
     check.wait().unwrap();
+}
+
+/// The one of a repair comes and goes with its shell.
+#[test]
+fn the_container_of_a_repair_is_confined() {
+    let sandbox = tiny();
+    let started = seat(&sandbox, KEYS);
+    assert!(docker::kill(&format!("labs-{}-redis", id(&started))));
+    let mut command = sandbox.command(&["shell", "redis", "--repair"]);
+    command.env("TERM", "xterm");
+    let mut terminal = Terminal::open(command, 24, 80);
+    terminal.reads("$ ");
+    assert_confined(&format!("labs-{}-repair-redis", id(&started)), &started);
+    let repair = part(&started, "repair-redis");
+    assert_eq!(repair["HostConfig"]["NetworkMode"], "none");
+    let mounts = repair["Mounts"].as_array().unwrap();
+    assert!(mounts.iter().all(|mount| mount["Type"] == "volume"), "{mounts:?}");
+    terminal.enters("exit");
+    assert_eq!(terminal.end(), 0);
 }
 
 /// Tries to connect from the workbench; which of the addresses came through.

@@ -2,6 +2,7 @@
 
 use rustix::process::Signal;
 
+use crate::docker;
 use crate::sandbox::{SLEEPS, Sandbox};
 use crate::terminal::Terminal;
 
@@ -280,6 +281,29 @@ fn what_keeps_a_service_from_starting_is_mended_in_a_shell_at_its_data() {
     assert_eq!(sandbox.redis(KEYS, &["GET", "door"]), "open\n");
     let left = sandbox.on_engine();
     assert!(!left.containers.iter().any(|name| name.contains("repair")), "{left:?}");
+}
+
+#[test]
+fn what_a_repair_that_is_killed_leaves_at_the_data_is_removed_by_what_comes_next() {
+    let sandbox = seat_of(KEYS);
+    let seat = sandbox.json(&["status"])["seats"][0]["seat"].as_str().unwrap().to_owned();
+    let (redis, repair) = (format!("labs-{seat}-redis"), format!("labs-{seat}-repair-redis"));
+    for next in [&["gc"][..], &["run", KEYS, "--detach"], &["restart", "redis"]] {
+        docker::kill(&redis);
+        let mut terminal = on_terminal(&sandbox, &["shell", "redis", "--repair"]);
+        terminal.reads("$ ");
+        // Somebody is at it.
+        let second = sandbox.run(&["shell", "redis", "--repair"]);
+        assert!(second.code == 3 && second.stderr.contains("Another labs"), "{second:#?}");
+        assert!(!sandbox.json(&["gc"]).to_string().contains(&repair));
+        assert!(docker::container(&repair).is_some());
+        terminal.signal(Signal::KILL);
+        assert_eq!(terminal.end(), -1);
+        assert!(sandbox.json(&["gc", "--dry-run"]).to_string().contains(&repair));
+        sandbox.ok(next);
+        assert!(docker::container(&repair).is_none(), "{next:?}");
+    }
+    sandbox.redis(KEYS, &["PING"]);
 }
 
 #[test]

@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use serde_json::{Value, json};
 
 use crate::docker;
-use crate::sandbox::{Ran, Sandbox, fixture, until};
+use crate::sandbox::{OBEYED, Ran, SHOWN, Sandbox, fixture, until};
 
 const KEYS: &str = "tiny-keys";
 const QUEUE: &str = "tiny-queue";
@@ -268,6 +268,21 @@ fn control_characters_of_a_program_do_not_reach_the_terminal() {
         assert_eq!(ran.code, 1, "{ran:#?}");
         assert!(!ran.stdout.contains(['\x1b', '\x07', '\r', '\u{202e}']), "{ran:#?}");
         assert!(ran.stdout.contains("\\u{1b}[31mred"), "{ran:#?}");
+    }
+}
+
+#[test]
+fn control_characters_of_a_log_and_of_a_links_name_do_not_reach_the_terminal() {
+    let sandbox = seat_with(&right_program());
+    std::os::unix::fs::symlink("/etc/hostname", sandbox.workspace(QUEUE).join(OBEYED)).unwrap();
+    let log = "redis.log(redis.LOG_WARNING, ARGV[1])";
+    sandbox.redis(QUEUE, &["EVAL", log, "0", OBEYED]);
+    let logs = sandbox.ok(&["logs", "redis"]);
+    logs.assert_harmless();
+    assert!(logs.stdout.contains(SHOWN), "{logs:#?}");
+    for args in [&["check"][..], &["check", "--verbose"], &["check", "--json"], &["reset", "--yes"]]
+    {
+        sandbox.run(args).assert_harmless();
     }
 }
 

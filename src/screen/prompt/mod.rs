@@ -318,9 +318,6 @@ impl Screen<'_> {
         };
         let done = self.session.reset(self.lab, self.seat.clone(), files).await?;
         self.session.events.shown().await;
-        if let Some(old) = &done.old_workspace {
-            print(&format!("Your old files are in {}\n", old.display()));
-        }
         self.services = done.services;
         Ok(())
     }

@@ -1,5 +1,5 @@
 //! In debug builds, and for tests alone: death at a step that is chosen beforehand. A step is the moment before or after
-//! a call to the engine, or a message of an image build.
+//! a call to the engine, a message of an image build, or the moment before the ledger or the learner's files change.
 
 /// A step is reached. At the one that `LABS_DIE_AT` names, counted from 1, the process kills itself; where `LABS_DIE_PID`
 /// names another process, such as the engine, it kills that and goes on.
