@@ -139,6 +139,15 @@ fn keys() -> tokio::sync::mpsc::Receiver<Vec<u8>> {
     receiver
 }
 
+/// Waits for Enter; the end of input and a signal do, too.
+pub async fn entered() {
+    let mut keys = keys();
+    tokio::select! {
+        _ = keys.recv() => {}
+        _ = interrupted() => {}
+    }
+}
+
 fn size() -> TtySize {
     let (rows, columns) = console::Term::stdout().size();
     TtySize { rows, columns }

@@ -1,6 +1,6 @@
 //! What a learner goes to from the task and comes back from: a shell, a client, a repair, a log.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use console::style;
 
@@ -12,12 +12,12 @@ use crate::session::start::Started;
 use crate::session::status::place;
 use crate::term::{self, markdown};
 
-/// A shell in the workbench, or a service's client, on the whole terminal.
+/// A shell in the workbench, or a service's client, on the whole terminal; answers how long it was there.
 pub async fn workbench(
     session: &Session,
     started: &Started,
     client_of: Option<&str>,
-) -> Result<u8> {
+) -> Result<Duration> {
     let plan = session.plan(&started.lab, started.seat.clone())?;
     let command = match client_of {
         None => vec!["bash".to_owned(), "-l".to_owned()],
@@ -33,7 +33,19 @@ pub async fn workbench(
     let task = prompt_of(session, started)?;
     term::print(&format!("\n{task}\n{}\n", style("Ctrl-D comes back to the task.").dim()));
     let container = session.workbench(&plan).await?;
-    shell::run(&session.engine, &container, ExecSpec::new(command)).await
+    let began = Instant::now();
+    shell::run(&session.engine, &container, ExecSpec::new(command)).await?;
+    Ok(began.elapsed())
+}
+
+/// A service's client, as [`workbench`] has it. What one that ends at once has printed stays until it is read.
+pub async fn client(session: &Session, started: &Started, service: &str) -> Result<()> {
+    const AT_ONCE: Duration = Duration::from_secs(2);
+    if workbench(session, started, Some(service)).await? < AT_ONCE {
+        term::print(&format!("\n{}\n", style("Enter comes back to the task.").bold()));
+        shell::entered().await;
+    }
+    Ok(())
 }
 
 /// The prompt of the task, so that it can be read in the shell too.

@@ -1,5 +1,7 @@
 //! The screen of `labs run` in a terminal: keys are typed, and what stands on the screen is read.
 
+use std::time::Duration;
+
 use rustix::process::Signal;
 use serde_json::Value;
 
@@ -437,6 +439,8 @@ fn a_client_and_a_shell_have_the_terminal_and_the_screen_comes_back() {
     terminal.sees("redis:6379> ");
     terminal.types("SET door open\r");
     terminal.sees("OK");
+    // One that ends at once would have what it printed read first.
+    std::thread::sleep(Duration::from_secs(2));
     terminal.types("\x04");
     terminal.sees("★ Passed: 1 point");
     terminal.types("s");
@@ -454,6 +458,20 @@ fn a_client_and_a_shell_have_the_terminal_and_the_screen_comes_back() {
     terminal.types("2");
     terminal.sees("2. Fill the shelf");
     assert_eq!(sandbox.redis(KEYS, &["EXISTS", "door"]).trim(), "0");
+    leave(&mut terminal);
+}
+
+#[test]
+fn what_a_client_prints_that_ends_at_once_stays_until_it_is_read() {
+    let sandbox = Sandbox::with_fixture("http");
+    let mut terminal = open(&sandbox, "tiny-front");
+    terminal.types("o");
+    terminal.sees("Whose client");
+    terminal.types("1");
+    terminal.sees("HTTP/1.1 200 OK");
+    terminal.sees("Enter comes back to the task.");
+    terminal.types("\r");
+    terminal.sees("1. A proxy");
     leave(&mut terminal);
 }
 

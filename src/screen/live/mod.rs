@@ -185,15 +185,17 @@ async fn sit(session: &Session, started: &Started, happened: &mut Happened) -> R
                 typed = EventStream::new();
             }
             Act::Shell | Act::Client(_) => {
-                let client = if let Act::Client(service) = act { Some(service) } else { None };
                 state.count_time()?;
                 stop(session, started, &mut work).await?;
                 drop(typed);
                 drop(canvas);
-                let code = visit::workbench(session, started, client.as_deref()).await;
+                let been = match act {
+                    Act::Client(service) => visit::client(session, started, &service).await,
+                    _ => visit::workbench(session, started, None).await.map(drop),
+                };
                 canvas = Canvas::enter()?;
                 typed = EventStream::new();
-                state.back(code)?;
+                state.back(been)?;
             }
             Act::Start => {
                 stop(session, started, &mut work).await?;
@@ -215,7 +217,7 @@ async fn sit(session: &Session, started: &Started, happened: &mut Happened) -> R
                 let done = visit::repair(session, started, &service).await;
                 canvas = Canvas::enter()?;
                 typed = EventStream::new();
-                state.back(done.map(|()| 0))?;
+                state.back(done)?;
             }
             Act::Logs(service) => {
                 let text = visit::logs(session, started, &service).await;

@@ -62,13 +62,13 @@ impl State<'_> {
     ///
     /// # Errors
     /// The store cannot be read.
-    pub fn back(&mut self, code: Result<u8>) -> Result<()> {
+    pub fn back(&mut self, been: Result<()>) -> Result<()> {
         self.stirred = Instant::now();
         self.looked = None;
         let cut_short = std::mem::take(&mut self.busy);
-        match code {
-            Ok(_) if cut_short => self.stopped()?,
-            Ok(_) => self.says.clear(),
+        match been {
+            Ok(()) if cut_short => self.stopped()?,
+            Ok(()) => self.says.clear(),
             Err(error) => {
                 self.failed(&error);
                 return Ok(());
