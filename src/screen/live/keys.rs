@@ -136,7 +136,7 @@ pub fn table() -> String {
         line("Esc", "put away what is below the checks"),
         line("Ctrl-L", "draw the screen anew"),
         line("Ctrl-C", "end a check that goes on"),
-        line("Ctrl-Z", "suspend; 'fg' comes back"),
+        line("Ctrl-Z", "suspend, and end such a check; 'fg' comes back"),
     ];
     rows.chain(more).collect()
 }

@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 use crossterm::event::{Event as Typed, EventStream};
 use futures_util::StreamExt;
 use futures_util::future::LocalBoxFuture;
-use rustix::process::{Signal, getpid, kill_process};
+use rustix::process::{Signal, kill_current_process_group};
 use tokio::time::MissedTickBehavior;
 
 use self::canvas::Canvas;
@@ -177,12 +177,19 @@ async fn sit(session: &Session, started: &Started, happened: &mut Happened) -> R
             }
             Act::Redraw => canvas.forget(),
             Act::Suspend => {
+                state.count_time()?;
+                // Its deadlines would run on while it stands still.
+                stop(session, started, &mut work).await?;
                 drop(typed);
                 drop(canvas);
-                kill_process(getpid(), Signal::TSTP)
+                // Who has started labs in the same group, as sudo does, is to let go of the terminal, too.
+                kill_current_process_group(Signal::TSTP)
                     .map_err(|e| Error::infrastructure("labs cannot be suspended").because(e))?;
                 canvas = Canvas::enter()?;
                 typed = EventStream::new();
+                if state.is_busy() {
+                    state.stopped()?;
+                }
             }
             Act::Shell | Act::Client(_) => {
                 state.count_time()?;
