@@ -58,8 +58,8 @@ impl Args {
             output::json(&done);
             return Ok(0);
         }
-        if let Some(old) = &done.old_workspace {
-            output::print_text(&format!("Your old files are in {}\n", old.display()));
+        if let Some(said) = done.said() {
+            output::print_text(&format!("{said}\n"));
         }
         output::print_text(&format!(
             "{} starts afresh in {}\n",

@@ -458,6 +458,10 @@ fn a_client_and_a_shell_have_the_terminal_and_the_screen_comes_back() {
     terminal.types("2");
     terminal.sees("2. Fill the shelf");
     assert_eq!(sandbox.redis(KEYS, &["EXISTS", "door"]).trim(), "0");
+    terminal.types("R");
+    terminal.sees("Reset?");
+    terminal.types("3");
+    terminal.sees("Your old files are in ");
     leave(&mut terminal);
 }
 

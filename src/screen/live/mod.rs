@@ -72,9 +72,10 @@ impl What {
 pub async fn run(mut session: Session, mut started: Started) -> Result<u8> {
     let (events, mut happened) = Events::channel();
     session.events = events;
+    let mut said = String::new();
     loop {
         let seat = started.seat.clone();
-        let sits = Box::pin(sit(&session, &started, &mut happened));
+        let sits = Box::pin(sit(&session, &started, &said, &mut happened));
         let end = session.mindful_of_disk(&seat, sits).await?;
         match end {
             End::Left(code) => {
@@ -82,7 +83,7 @@ pub async fn run(mut session: Session, mut started: Started) -> Result<u8> {
                 term::print(&if runs { super::left(&started.lab.slug) } else { ended(&started) });
                 return Ok(code);
             }
-            End::Anew(again) => started = *again,
+            End::Anew(again, says) => (started, said) = (*again, says),
         }
     }
 }
@@ -99,14 +100,20 @@ fn ended(started: &Started) -> String {
 /// How a sitting ends.
 enum End {
     Left(u8),
-    /// Services were started, and may be reached elsewhere; even the seat may be another.
-    Anew(Box<Started>),
+    /// Services were started, and may be reached elsewhere; even the seat may be another. With what is to be said then.
+    Anew(Box<Started>, String),
 }
 
 type Happened = tokio::sync::mpsc::UnboundedReceiver<Event>;
 
-async fn sit(session: &Session, started: &Started, happened: &mut Happened) -> Result<End> {
+async fn sit(
+    session: &Session,
+    started: &Started,
+    said: &str,
+    happened: &mut Happened,
+) -> Result<End> {
     let mut state = State::open(session, started)?;
+    state.says(said);
     // Listened to all the time: it ends what goes on, and then the screen too.
     let mut ending = Ending::listen();
     let mut canvas = Canvas::enter()?;
@@ -213,7 +220,7 @@ async fn sit(session: &Session, started: &Started, happened: &mut Happened) -> R
                 let workspace = anew.then(|| started.seat.workspace.clone());
                 let start = session.start(&started.lab, Wanted { workspace, ..Wanted::default() });
                 match shown(&mut canvas, &mut state, &mut typed, happened, start).await? {
-                    Ok(again) => return Ok(End::Anew(Box::new(again))),
+                    Ok(again) => return Ok(End::Anew(Box::new(again), String::new())),
                     Err(error) => state.failed(&error),
                 }
             }
@@ -248,8 +255,9 @@ async fn sit(session: &Session, started: &Started, happened: &mut Happened) -> R
                 let reset = session.reset(&started.lab, started.seat.clone(), files);
                 match shown(&mut canvas, &mut state, &mut typed, happened, reset).await? {
                     Ok(done) => {
+                        let said = done.said().unwrap_or_default();
                         let again = Started { services: done.services, ..started.clone() };
-                        return Ok(End::Anew(Box::new(again)));
+                        return Ok(End::Anew(Box::new(again), said));
                     }
                     Err(error) => state.failed(&error),
                 }

@@ -318,8 +318,8 @@ impl Screen<'_> {
         };
         let done = self.session.reset(self.lab, self.seat.clone(), files).await?;
         self.session.events.shown().await;
-        if let Some(old) = &done.old_workspace {
-            print(&format!("Your old files are in {}\n", old.display()));
+        if let Some(said) = done.said() {
+            print(&format!("{said}\n"));
         }
         self.services = done.services;
         Ok(())
