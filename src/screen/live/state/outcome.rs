@@ -149,8 +149,10 @@ impl State<'_> {
             What::Look => return Ok(self.looked_at(broken.as_ref(), &result)),
             What::Services => self.unwell = broken.as_ref().and_then(notice),
             What::Task { asked } => {
-                // What could not be made says nothing of how long it takes.
-                if result.tasks.iter().all(|task| task.verdict != Verdict::Error) {
+                // What could not be made says nothing of how long it takes, and another task nothing of this one.
+                let tells =
+                    |task: &TaskResult| task.verdict != Verdict::Error && task.id == self.task_id();
+                if result.tasks.iter().all(tells) {
                     self.took = took;
                 }
                 self.checked_task(&result, asked)?;
