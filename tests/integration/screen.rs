@@ -89,6 +89,10 @@ fn a_service_that_has_stopped_is_noticed_and_started_by_a_key() {
     let redis = sandbox.on_engine().containers.into_iter().find(|name| name.ends_with("-redis"));
     crate::docker::kill(&redis.unwrap());
     terminal.sees("'u' starts it again: The service redis");
+    // What a key answers is heard all the same.
+    terminal.types("p");
+    terminal.sees("This is the first task.");
+    terminal.sees("'u' starts it again: The service redis");
     terminal.types("o");
     terminal.sees("redis has stopped");
     terminal.types("u");

@@ -31,6 +31,9 @@ use crate::verdict::{TaskResult, Verdict};
 /// How often the time spent is recorded.
 const COUNTED_EVERY: Duration = Duration::from_secs(60);
 
+/// For how long what was said is not hidden by a service that does not answer.
+const HEARD_FOR: Duration = Duration::from_secs(5);
+
 /// What is said once somebody else has ended the seat.
 const ENDED: &str = "Another labs has ended the seat: 'u' starts a new one, 'q' leaves.";
 
@@ -79,7 +82,8 @@ pub struct State<'a> {
     news: News,
     sheet: Option<Sheet>,
     says: String,
-    /// What is said of a service as long as it does not answer, in the place of all else.
+    said: Instant,
+    /// What is said of a service as long as it does not answer, in the place of all that was heard.
     unwell: Option<String>,
     /// Since when longer work goes on that takes no key.
     since: Option<Instant>,
@@ -127,6 +131,7 @@ impl<'a> State<'a> {
             news: News::None,
             sheet: None,
             says: String::new(),
+            said: Instant::now(),
             unwell: None,
             since: None,
             outlook: None,
@@ -189,13 +194,14 @@ impl<'a> State<'a> {
 
     pub fn says(&mut self, text: impl Into<String>) {
         self.says = text.into();
+        self.said = Instant::now();
     }
 
     pub fn failed(&mut self, error: &Error) {
         self.busy = false;
         self.news = News::Trouble(visible(&error.to_string()));
         self.evidence = None;
-        self.says = style("that did not work: see above").red().to_string();
+        self.says(style("that did not work: see above").red().to_string());
         self.to = Some(Place::Checks);
     }
 
@@ -221,7 +227,7 @@ impl<'a> State<'a> {
                     let left = left.map(|left| format!(", {left}")).unwrap_or_default();
                     format!("{}  {} s{left}", self.says, since.elapsed().as_secs())
                 }
-                None => self.unwell.as_ref().unwrap_or(&self.says).clone(),
+                None => self.heard().to_owned(),
             },
         };
         let text_width = page::text_width(width);
@@ -257,6 +263,14 @@ impl<'a> State<'a> {
         self.room = drawn.room;
         self.scroll = self.scroll.min(drawn.furthest);
         drawn.lines
+    }
+
+    /// What is said: the last news, until it was heard, and what lasts.
+    fn heard(&self) -> &str {
+        match &self.unwell {
+            Some(unwell) if self.says.is_empty() || self.said.elapsed() >= HEARD_FOR => unwell,
+            _ => &self.says,
+        }
     }
 
     /// Whether much would be lost by a crash.

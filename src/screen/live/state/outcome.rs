@@ -86,7 +86,7 @@ impl State<'_> {
         self.show(self.at);
         self.seen = watch::fingerprint(&self.started.seat.workspace);
         self.checked = self.seen;
-        self.says = done.said();
+        self.says(done.said());
     }
 
     /// What work that goes on says of itself.
@@ -224,11 +224,12 @@ impl State<'_> {
         let all = first_open(self.lab(), &self.progress).is_none();
         self.news = News::Passed;
         self.evidence = None;
-        self.says = if all {
-            style("That was the last one: every task has passed.").green().to_string()
+        let next = if all {
+            "That was the last one: every task has passed."
         } else {
-            style("Enter goes on to the next task.").green().to_string()
+            "Enter goes on to the next task."
         };
+        self.says(style(next).green().to_string());
         self.to = Some(Place::News);
         Ok(())
     }
