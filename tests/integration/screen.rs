@@ -10,6 +10,7 @@ use crate::terminal::Terminal;
 
 const KEYS: &str = "tiny-keys";
 const QUEUE: &str = "tiny-queue";
+const SLOW: &str = "slow-start";
 const RIGHT: &str = "
 import redis
 r = redis.Redis('redis', decode_responses=True)
@@ -188,6 +189,33 @@ fn a_seat_that_was_ended_elsewhere_is_said_to_be_and_another_is_begun_with_a_key
     terminal.sees("checking this task");
     terminal.sees("Enter goes on to the next task.");
     leave(&mut terminal);
+}
+
+#[test]
+fn a_start_is_given_up_with_ctrl_c_and_begun_again_with_a_key() {
+    let sandbox = Sandbox::with_fixture("labs");
+    let mut terminal = open(&sandbox, SLOW);
+    sandbox.ok(&["stop", SLOW]);
+    terminal.sees("Another labs has ended the seat");
+    terminal.types("u");
+    terminal.sees("Ctrl-C gives it up");
+    until("something is made", || !sandbox.on_engine().containers.is_empty());
+    terminal.types("\x03");
+    terminal.sees("Given up: 'u' begins again.");
+    assert_eq!(sandbox.on_engine().containers, [""; 0]);
+    terminal.types("u");
+    terminal.sees("Ctrl-C gives it up");
+    terminal.sees("q quit");
+    // What cannot be given up says so.
+    terminal.types("R");
+    terminal.sees("Reset?");
+    terminal.types("2");
+    terminal.types("\x03");
+    terminal.sees("This cannot be interrupted");
+    // A signal ends the screen when it is done.
+    terminal.signal(Signal::TERM);
+    assert_eq!(terminal.end(), 143);
+    assert_eq!(sandbox.redis(SLOW, &["GET", "prepared"]).trim(), "yes");
 }
 
 #[test]

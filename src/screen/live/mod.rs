@@ -14,6 +14,7 @@ use crossterm::event::{Event as Typed, EventStream};
 use futures_util::StreamExt;
 use futures_util::future::LocalBoxFuture;
 use rustix::process::{Signal, kill_current_process_group};
+use tokio::sync::Notify;
 use tokio::time::MissedTickBehavior;
 
 use self::canvas::Canvas;
@@ -72,10 +73,12 @@ impl What {
 pub async fn run(mut session: Session, mut started: Started) -> Result<u8> {
     let (events, mut happened) = Events::channel();
     session.events = events;
+    // Listened to all the time: it ends what goes on, and then the screen too.
+    let mut ending = Ending::listen();
     let mut said = String::new();
     loop {
         let seat = started.seat.clone();
-        let sits = Box::pin(sit(&session, &started, &said, &mut happened));
+        let sits = Box::pin(sit(&session, &started, &said, &mut ending, &mut happened));
         let end = session.mindful_of_disk(&seat, sits).await?;
         match end {
             End::Left(code) => {
@@ -110,12 +113,11 @@ async fn sit(
     session: &Session,
     started: &Started,
     said: &str,
+    ending: &mut Ending,
     happened: &mut Happened,
 ) -> Result<End> {
     let mut state = State::open(session, started)?;
     state.says(said);
-    // Listened to all the time: it ends what goes on, and then the screen too.
-    let mut ending = Ending::listen();
     let mut canvas = Canvas::enter()?;
     let mut typed = EventStream::new();
     let mut work: Option<Work> = None;
@@ -218,9 +220,14 @@ async fn sit(
                 // One that is there has a workspace.
                 let anew = session.store.seat_of(&started.lab.slug)?.is_none();
                 let workspace = anew.then(|| started.seat.workspace.clone());
-                let start = session.start(&started.lab, Wanted { workspace, ..Wanted::default() });
-                match shown(&mut canvas, &mut state, &mut typed, happened, start).await? {
-                    Ok(again) => return Ok(End::Anew(Box::new(again), String::new())),
+                let wanted = Wanted { workspace, ..Wanted::default() };
+                let key = Notify::new();
+                let start = start(session, started, wanted, &key, ending);
+                let start = shown(&mut canvas, &mut state, &mut typed, happened, Some(&key), start);
+                match start.await? {
+                    Ok(Start::Done(again)) => return Ok(End::Anew(again, String::new())),
+                    Ok(Start::GivenUp(Some(code))) => return Ok(End::Left(code)),
+                    Ok(Start::GivenUp(None)) => state.says("Given up: 'u' begins again."),
                     Err(error) => state.failed(&error),
                 }
             }
@@ -243,7 +250,7 @@ async fn sit(
                 let task = started.lab.task(state.task_id()).cloned();
                 let Some(task) = task else { continue };
                 let reset = session.reset_task(&started.lab, started.seat.clone(), &task);
-                match shown(&mut canvas, &mut state, &mut typed, happened, reset).await? {
+                match shown(&mut canvas, &mut state, &mut typed, happened, None, reset).await? {
                     Ok(done) => state.task_reset(&done),
                     Err(error) => state.failed(&error),
                 }
@@ -253,7 +260,7 @@ async fn sit(
                 state.says("everything is made anew …");
                 state.count_time()?;
                 let reset = session.reset(&started.lab, started.seat.clone(), files);
-                match shown(&mut canvas, &mut state, &mut typed, happened, reset).await? {
+                match shown(&mut canvas, &mut state, &mut typed, happened, None, reset).await? {
                     Ok(done) => {
                         let said = done.said().unwrap_or_default();
                         let again = Started { services: done.services, ..started.clone() };
@@ -266,29 +273,63 @@ async fn sit(
     }
 }
 
-/// Shows what longer work says of itself, until it is over. It is not given up half done, and what is typed meanwhile
-/// was not meant for what comes after it.
+/// What came of a start.
+enum Start {
+    Done(Box<Started>),
+    /// With the exit code, where it was a signal.
+    GivenUp(Option<u8>),
+}
+
+/// Starts what is not there, until a key or a signal gives that up: then what was made for it is removed.
+async fn start(
+    session: &Session,
+    started: &Started,
+    wanted: Wanted,
+    key: &Notify,
+    ending: &mut Ending,
+) -> Result<Start> {
+    let signal = tokio::select! {
+        again = session.start(&started.lab, wanted) => return Ok(Start::Done(Box::new(again?))),
+        () = key.notified() => None,
+        code = ending.comes() => Some(code),
+    };
+    let abandoned = session.abandon(&started.lab.slug);
+    session.events.passing("removing what was started", abandoned).await?;
+    Ok(Start::GivenUp(signal))
+}
+
+/// Shows what longer work says of itself, until it is over. What is typed meanwhile was not meant for what comes after
+/// it; Ctrl-C is told to work that can be given up, and what cannot is not left half done.
 async fn shown<T>(
     canvas: &mut Canvas,
     state: &mut State<'_>,
     typed: &mut EventStream,
     happened: &mut Happened,
+    interrupt: Option<&Notify>,
     work: impl Future<Output = T>,
 ) -> Result<T> {
     let mut work = std::pin::pin!(work);
     let mut ticks = tokio::time::interval(LOOKED_EVERY);
     let mut open = true;
     state.goes_on_since(Some(Instant::now()));
+    state.offers(interrupt.map(|_| "Ctrl-C gives it up"));
     loop {
         canvas.draw(state.draw(Canvas::size(), None))?;
         tokio::select! {
             done = &mut work => {
                 state.goes_on_since(None);
+                state.offers(None);
                 return Ok(done);
             }
             Some(event) = happened.recv() => state.goes_on(event),
             event = typed.next(), if open => match event {
                 Some(Ok(Typed::Resize(..))) => canvas.forget(),
+                Some(Ok(Typed::Key(key))) if keys::read(&key) == Some(Key::Interrupt) => {
+                    match interrupt {
+                        Some(interrupt) => interrupt.notify_one(),
+                        None => state.offers(Some("This cannot be interrupted: wait for its end")),
+                    }
+                }
                 Some(_) => {}
                 None => open = false,
             },

@@ -83,12 +83,14 @@ pub struct State<'a> {
     sheet: Option<Sheet>,
     says: String,
     said: Instant,
-    /// What is said of a service as long as it does not answer, in the place of all that was heard.
+    /// What is said of a service as long as it does not answer, or of a seat that has ended, in the place of all that was heard.
     unwell: Option<String>,
     /// Since when longer work goes on that takes no key.
     since: Option<Instant>,
     /// How long it still takes, as it was expected when its present step began.
     outlook: Option<(Outlook, Instant)>,
+    /// What is said in place of the keys while it does.
+    offer: Option<&'static str>,
     /// The seat has ended, or another is in its place.
     ended: bool,
     /// The seat in its place that was to be gone on with.
@@ -135,6 +137,7 @@ impl<'a> State<'a> {
             unwell: None,
             since: None,
             outlook: None,
+            offer: None,
             ended: false,
             tried: None,
             asks: None,
@@ -192,6 +195,11 @@ impl<'a> State<'a> {
         self.outlook = None;
     }
 
+    /// What Ctrl-C does to longer work.
+    pub fn offers(&mut self, offer: Option<&'static str>) {
+        self.offer = offer;
+    }
+
     pub fn says(&mut self, text: impl Into<String>) {
         self.says = text.into();
         self.said = Instant::now();
@@ -213,8 +221,9 @@ impl<'a> State<'a> {
             width.min(term::WIDEST),
         );
         let question = self.asks.map(|question| self.question(question));
+        let question = question.or(self.offer.map(str::to_owned));
         let status = match work {
-            _ if question.is_some() => String::new(),
+            _ if self.asks.is_some() => String::new(),
             Some((what, began)) if !what.only_looks() => {
                 let which = if what == What::Lab { "every task" } else { "this task" };
                 let (sign, (done, all)) = (style("◌").cyan(), self.decided);
@@ -312,7 +321,7 @@ impl<'a> State<'a> {
             }
             None => {
                 self.ended = true;
-                self.says(ENDED);
+                self.unwell = Some(ENDED.to_owned());
                 return Ok(Act::Nothing);
             }
         }
