@@ -446,6 +446,17 @@ fn keys_show_what_there_is_and_questions_are_answered() {
     assert_eq!(terminal.end(), 143);
 }
 
+#[test]
+fn what_is_pasted_is_no_key() {
+    let sandbox = Sandbox::with_fixture("labs");
+    let mut terminal = open(&sandbox, KEYS);
+    terminal.types("\x1b[200~nRq\x1b[201~");
+    terminal.sees("What you paste is for the shell");
+    terminal.sees("1. Open the door");
+    leave(&mut terminal);
+    assert!(terminal.printed().contains("\x1b[?2004l"));
+}
+
 /// Both wait at once to be read, and either may be first.
 #[test]
 fn a_key_typed_while_the_terminal_changes_its_size_is_not_lost() {

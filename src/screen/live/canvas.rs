@@ -4,7 +4,7 @@ use std::io::{self, Stdout, Write, stdout};
 use std::time::Duration;
 
 use crossterm::cursor::{Hide, MoveTo, Show};
-use crossterm::event;
+use crossterm::event::{self, DisableBracketedPaste, EnableBracketedPaste};
 use crossterm::queue;
 use crossterm::style::Print;
 use crossterm::terminal::{
@@ -33,7 +33,9 @@ impl Canvas {
 
     fn take(&mut self) -> io::Result<()> {
         terminal::enable_raw_mode()?;
-        queue!(self.out, EnterAlternateScreen, Hide, Clear(ClearType::All))?;
+        // What is pasted comes as one, not as keys that do something.
+        queue!(self.out, EnterAlternateScreen, EnableBracketedPaste, Hide)?;
+        queue!(self.out, Clear(ClearType::All))?;
         self.out.flush()?;
         // What was typed before there was anything to be seen was not meant for it.
         while event::poll(Duration::ZERO)? {
@@ -43,7 +45,7 @@ impl Canvas {
     }
 
     fn give_back(&mut self) -> io::Result<()> {
-        queue!(self.out, Show, LeaveAlternateScreen)?;
+        queue!(self.out, Show, DisableBracketedPaste, LeaveAlternateScreen)?;
         self.out.flush()?;
         terminal::disable_raw_mode()
     }

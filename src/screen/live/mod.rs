@@ -137,6 +137,10 @@ async fn sit(
                     canvas.forget();
                     Act::Nothing
                 }
+                Some(Ok(Typed::Paste(_))) => {
+                    state.pasted();
+                    Act::Nothing
+                }
                 Some(Ok(_)) => Act::Nothing,
                 Some(Err(_)) | None => Act::Leave(0),
             },

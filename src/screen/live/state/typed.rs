@@ -86,6 +86,12 @@ impl<'a> State<'a> {
         Ok(Act::Nothing)
     }
 
+    /// A text was pasted, which answers nothing.
+    pub fn pasted(&mut self) {
+        self.asks = None;
+        self.says("What you paste is for the shell: 's' opens it.");
+    }
+
     fn scroll_by(&mut self, by: isize) {
         self.scroll = self.scroll.saturating_add_signed(by).min(self.furthest);
     }
