@@ -4,7 +4,7 @@ use console::{Style, style};
 use pulldown_cmark::{Event, Options, Parser, Tag, TagEnd};
 
 use super::escape::visible;
-use super::fit;
+use super::{fit, styled};
 
 /// Renders Markdown, wrapped to a width in columns, with a line feed at the end.
 pub fn render(source: &str, width: usize) -> String {
@@ -160,8 +160,10 @@ impl Renderer {
             .initial_indent(first)
             .subsequent_indent(rest)
             .break_words(false);
-        self.out.push_str(&textwrap::fill(&text, options));
-        self.out.push('\n');
+        for line in styled::apart(textwrap::wrap(&text, options)) {
+            self.out.push_str(&line);
+            self.out.push('\n');
+        }
     }
 
     fn draw_table(&mut self) {

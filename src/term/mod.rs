@@ -5,6 +5,7 @@ pub mod escape;
 pub mod markdown;
 pub mod signal;
 pub mod spoken;
+mod styled;
 
 use std::io::Write;
 
@@ -108,7 +109,7 @@ pub fn fit(line: &str, width: usize) -> Vec<String> {
     let options = textwrap::Options::new(width)
         .subsequent_indent(&indent)
         .word_splitter(textwrap::WordSplitter::NoHyphenation);
-    textwrap::wrap(line, options).into_iter().map(Into::into).collect()
+    styled::apart(textwrap::wrap(line, options))
 }
 
 /// A command line in lines of so many columns, where its pieces fit, that are put together again: by a shell between its
@@ -213,7 +214,8 @@ mod tests {
         assert_eq!(fit("  one two three", 9), ["  one two", "  three"]);
         assert_eq!(fit("    abcdefghij", 8), ["    abcd", "    efgh", "    ij"]);
         let styled = console::style("one two").red().force_styling(true).to_string();
-        assert_eq!(fit(&styled, 7), [styled]);
+        assert_eq!(fit(&styled, 7), [styled.as_str()]);
+        assert_eq!(fit(&styled, 4), ["\x1b[31mone\x1b[0m", "\x1b[31mtwo\x1b[0m"]);
     }
 
     #[test]
