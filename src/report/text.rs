@@ -7,7 +7,7 @@ use console::{Style, style};
 
 use crate::probe::finding::Failure;
 use crate::term::escape::visible;
-use crate::term::{self, ascii, folded, folded_command, markdown, spoken, wrapped};
+use crate::term::{self, ascii, folded, folded_command, markdown, spoken, tabs, wrapped};
 use crate::verdict::{BatchResult, CheckResult, Grade, LabResult, Row, TaskResult, Verdict};
 
 /// Longer values are shortened unless `--verbose` asks for all.
@@ -334,10 +334,11 @@ fn field(out: &mut String, name: &str, value: &str, detail: Detail) {
     }
 }
 
-/// A text that may hold anything, as it is laid out: on a screen that is drawn, by signs that the terminal has.
+/// A text that may hold anything, as it is laid out: on a screen that is drawn, by signs that the terminal has, none of them
+/// wider than it measures.
 fn shown(text: &str, detail: Detail) -> String {
     let text = visible(text);
-    if detail.drawn { ascii::drawn(&text).into_owned() } else { text }
+    if detail.drawn { tabs::expanded(&ascii::drawn(&text)).into_owned() } else { text }
 }
 
 fn name_of(field: &str) -> impl std::fmt::Display {

@@ -6,6 +6,7 @@ pub mod markdown;
 pub mod signal;
 pub mod spoken;
 mod styled;
+pub mod tabs;
 
 use std::io::Write;
 
@@ -98,8 +99,10 @@ fn pieces(line: &str) -> Box<dyn Iterator<Item = textwrap::core::Word<'_>> + '_>
     Box::new(pieces.map(textwrap::core::Word::from))
 }
 
-/// A styled line in lines that fit, those after the first as far to the right as it begins; nothing of it is lost.
+/// A styled line in lines that fit, without tabs, those after the first as far to the right as it begins; nothing of it
+/// is lost.
 pub fn fit(line: &str, width: usize) -> Vec<String> {
+    let line = &*tabs::expanded(line);
     if console::measure_text_width(line) <= width {
         return vec![line.to_owned()];
     }
@@ -213,6 +216,7 @@ mod tests {
     fn a_line_that_does_not_fit_goes_on_below_and_loses_nothing() {
         assert_eq!(fit("  one two three", 9), ["  one two", "  three"]);
         assert_eq!(fit("    abcdefghij", 8), ["    abcd", "    efgh", "    ij"]);
+        assert_eq!(fit("\tone\ttwo", 12), ["        one", "      two"]);
         let styled = console::style("one two").red().force_styling(true).to_string();
         assert_eq!(fit(&styled, 7), [styled.as_str()]);
         assert_eq!(fit(&styled, 4), ["\x1b[31mone\x1b[0m", "\x1b[31mtwo\x1b[0m"]);

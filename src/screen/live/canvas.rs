@@ -8,8 +8,8 @@ use crossterm::event::{self, DisableBracketedPaste, EnableBracketedPaste};
 use crossterm::queue;
 use crossterm::style::Print;
 use crossterm::terminal::{
-    self, BeginSynchronizedUpdate, Clear, ClearType, EndSynchronizedUpdate, EnterAlternateScreen,
-    LeaveAlternateScreen,
+    self, BeginSynchronizedUpdate, Clear, ClearType, DisableLineWrap, EnableLineWrap,
+    EndSynchronizedUpdate, EnterAlternateScreen, LeaveAlternateScreen,
 };
 
 use crate::error::{Error, Result};
@@ -35,7 +35,8 @@ impl Canvas {
         terminal::enable_raw_mode()?;
         // What is pasted comes as one, not as keys that do something.
         queue!(self.out, EnterAlternateScreen, EnableBracketedPaste, Hide)?;
-        queue!(self.out, Clear(ClearType::All))?;
+        // A sign that is wider here than it measures is not to reach into the next line.
+        queue!(self.out, DisableLineWrap, Clear(ClearType::All))?;
         self.out.flush()?;
         // What was typed before there was anything to be seen was not meant for it.
         while event::poll(Duration::ZERO)? {
@@ -45,7 +46,7 @@ impl Canvas {
     }
 
     fn give_back(&mut self) -> io::Result<()> {
-        queue!(self.out, Show, DisableBracketedPaste, LeaveAlternateScreen)?;
+        queue!(self.out, EnableLineWrap, DisableBracketedPaste, Show, LeaveAlternateScreen)?;
         self.out.flush()?;
         terminal::disable_raw_mode()
     }

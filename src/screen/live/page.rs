@@ -9,7 +9,7 @@ use crate::catalog::lab::{Lab, Task};
 use crate::report::text::{self, Detail};
 use crate::store::TaskProgress;
 use crate::term::ascii::drawn;
-use crate::term::{self, markdown};
+use crate::term::{self, markdown, tabs};
 use crate::verdict::{TaskResult, Verdict};
 
 /// What is said takes so many lines at most.
@@ -216,7 +216,7 @@ pub fn text_width(width: usize) -> usize {
 
 /// The lines of a text that is laid out.
 pub fn lines(text: &str) -> Vec<String> {
-    text.lines().map(str::to_owned).collect()
+    tabs::expanded(text).lines().map(str::to_owned).collect()
 }
 
 /// The lines of a text, none wider than this.
