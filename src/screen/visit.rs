@@ -10,6 +10,7 @@ use crate::error::{Error, Result};
 use crate::session::Session;
 use crate::session::start::Started;
 use crate::session::status::place;
+use crate::term::escape::visible;
 use crate::term::{self, markdown};
 
 /// A shell in the workbench, or a service's client, on the whole terminal; answers how long it was there.
@@ -74,7 +75,7 @@ pub async fn logs(session: &Session, started: &Started, service: &str) -> String
         let mut lines = session.engine.logs(&container, &request);
         let mut text = String::new();
         while let Some(line) = lines.next().await.transpose()? {
-            text.push_str(&term::escape::visible(&String::from_utf8_lossy(&line.bytes)));
+            text.push_str(&visible(&String::from_utf8_lossy(&line.bytes)));
             if !text.ends_with('\n') {
                 text.push('\n');
             }
@@ -84,7 +85,7 @@ pub async fn logs(session: &Session, started: &Started, service: &str) -> String
     match tokio::time::timeout(WITHIN, read).await {
         Ok(Ok(text)) if text.is_empty() => "It has written nothing yet.".to_owned(),
         Ok(Ok(text)) => text,
-        Ok(Err(error)) => error.to_string(),
+        Ok(Err(error)) => visible(&error.to_string()),
         Err(_) => "The engine did not give the log in time; try again.".to_owned(),
     }
 }

@@ -111,7 +111,10 @@ impl State<'_> {
                 self.outlook = None;
             }
             Event::Outlook { outlook, .. } => self.outlook = Some((outlook, Instant::now())),
-            Event::Progress { step, text, .. } => self.says = format!("{step}: {text}"),
+            // It may be a line of what a build prints.
+            Event::Progress { step, text, .. } => {
+                self.says = first_line(&visible(&format!("{step}: {text}")));
+            }
             event => self.happened(event),
         }
     }
