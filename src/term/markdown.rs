@@ -4,11 +4,19 @@ use console::{Style, style};
 use pulldown_cmark::{Event, Options, Parser, Tag, TagEnd};
 
 use super::escape::visible;
-use super::{fit, styled};
+use super::{drawable, fit, styled};
 
 /// Renders Markdown, wrapped to a width in columns, with a line feed at the end.
 pub fn render(source: &str, width: usize) -> String {
-    let mut renderer = Renderer { width, ..Renderer::default() };
+    rendered(source, Renderer { width, ..Renderer::default() })
+}
+
+/// The same for a screen that is drawn: it is laid out by the signs that the terminal has.
+pub fn drawn(source: &str, width: usize) -> String {
+    rendered(source, Renderer { width, drawn: true, ..Renderer::default() })
+}
+
+fn rendered(source: &str, mut renderer: Renderer) -> String {
     for event in Parser::new_ext(source, Options::ENABLE_TABLES | Options::ENABLE_STRIKETHROUGH) {
         renderer.take(event);
     }
@@ -22,6 +30,7 @@ pub fn render(source: &str, width: usize) -> String {
 #[derive(Default)]
 struct Renderer {
     width: usize,
+    drawn: bool,
     out: String,
     /// The styled text of the current paragraph.
     inline: String,
@@ -42,11 +51,15 @@ impl Renderer {
             Event::End(tag) => self.end(tag),
             Event::Text(text) if self.code => self.code_lines(&text),
             Event::Text(text) => self.text(&text),
-            Event::Code(text) => self.inline.push_str(&style(visible(&text)).cyan().to_string()),
+            Event::Code(text) => {
+                let code = style(self.shown(&text)).cyan().to_string();
+                self.inline.push_str(&code);
+            }
             Event::SoftBreak => self.inline.push(' '),
             Event::HardBreak => self.inline.push('\n'),
             Event::Rule => {
-                self.out.push_str(&style("─".repeat(self.width.min(40))).dim().to_string());
+                let rule = self.shown(&"─".repeat(self.width.min(40)));
+                self.out.push_str(&style(rule).dim().to_string());
                 self.out.push_str("\n\n");
             }
             _ => {}
@@ -68,7 +81,7 @@ impl Renderer {
                         *number += 1;
                         format!("{}. ", *number - 1)
                     }
-                    _ => "• ".to_owned(),
+                    _ => self.shown("• "),
                 };
                 self.marker = Some(marker);
             }
@@ -93,7 +106,8 @@ impl Renderer {
             }
             TagEnd::Link => {
                 if let Some(url) = self.link.take() {
-                    self.inline.push_str(&style(format!(" ({})", visible(&url))).dim().to_string());
+                    let url = format!(" ({})", self.shown(&url));
+                    self.inline.push_str(&style(url).dim().to_string());
                 }
             }
             TagEnd::Paragraph => {
@@ -124,8 +138,12 @@ impl Renderer {
         }
     }
 
+    fn shown(&self, text: &str) -> String {
+        if self.drawn { drawable(text) } else { visible(text) }
+    }
+
     fn text(&mut self, text: &str) {
-        let text = visible(text);
+        let text = self.shown(text);
         match self.styles.last() {
             Some(style) => self.inline.push_str(&style.apply_to(text).to_string()),
             None => self.inline.push_str(&text),
@@ -133,7 +151,7 @@ impl Renderer {
     }
 
     fn code_lines(&mut self, text: &str) {
-        for line in visible(text).lines() {
+        for line in self.shown(text).lines() {
             self.out.push_str(&format!("    {}\n", style(line).cyan()));
         }
     }

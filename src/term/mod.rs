@@ -56,6 +56,12 @@ pub fn print_as_it_is(text: &str) {
     let _ = out.write_all(text.as_bytes()).and_then(|()| out.flush());
 }
 
+/// A text that may hold anything, as it is laid out on a screen that is drawn: by signs that the terminal has, none of
+/// them wider than it measures.
+pub fn drawable(text: &str) -> String {
+    tabs::expanded(&ascii::drawn(&escape::visible(text))).into_owned()
+}
+
 /// How much of something is done, in so many columns.
 pub fn bar(done: usize, all: usize, width: usize) -> String {
     // A beginning is seen, and so is that something is left.

@@ -137,7 +137,7 @@ impl Page<'_> {
     /// The prompt, the checks with what is known of them, and the news; where checks and news begin.
     fn task(&self, width: usize) -> (Vec<String>, [usize; 2]) {
         let task = self.task_shown();
-        let prompt = markdown::render(&task.prompt, width);
+        let prompt = markdown::drawn(&task.prompt, width);
         let mut lines = fitted(prompt.trim_end(), width);
         lines.push(String::new());
         let checks_at = lines.len();
