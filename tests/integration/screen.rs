@@ -376,6 +376,15 @@ fn a_program_is_checked_when_it_is_saved_and_failing_so_costs_no_attempt() {
     terminal.sees("✓ A job that went in comes out");
     terminal.types("q");
     terminal.sees("★ Passed: 3 points");
+    // What is saved while something else is read waits until that is put away.
+    terminal.types("n");
+    terminal.sees("2. After the queue");
+    terminal.types("?");
+    terminal.sees("this task, all data, or all; it asks first");
+    sandbox.write(QUEUE, "queue.py", format!("{RIGHT}\n"));
+    terminal.sees("Saved: 'q' goes back and checks it.");
+    terminal.types("q");
+    terminal.sees("★ Passed: 2 points");
     leave(&mut terminal);
 }
 

@@ -230,6 +230,9 @@ impl<'a> State<'a> {
                 let seconds = began.elapsed().as_secs();
                 format!("{sign} checking {which}: {done} of {all} checks  {seconds} s")
             }
+            _ if self.sheet.is_some() && self.checks_what_was_saved() => {
+                "Saved: 'q' goes back and checks it.".to_owned()
+            }
             _ => match self.since {
                 Some(since) => {
                     let left = self.outlook.map(|(outlook, at)| outlook.words(at.elapsed()));
@@ -360,14 +363,15 @@ impl<'a> State<'a> {
         if self.ended || self.sheet.is_some() || self.asks.is_some() {
             return Act::Nothing;
         }
-        let passed = self.passed();
-        if !passed && self.seen != self.checked && self.task().program.is_some() {
+        if self.checks_what_was_saved() {
             self.checked = self.seen;
-            if self.took <= UNASKED_AT_MOST {
-                return Act::Begin(What::Task { asked: false });
-            }
+            return Act::Begin(What::Task { asked: false });
+        }
+        if self.saved() {
+            self.checked = self.seen;
             self.says("Saved. This check takes long: 'c' begins it.");
         }
+        let passed = self.passed();
         if under_way {
             return Act::Nothing;
         }
@@ -385,6 +389,16 @@ impl<'a> State<'a> {
             return Act::Begin(what);
         }
         Act::Nothing
+    }
+
+    /// Whether there is something in the workspace that a check of this task has not seen.
+    fn saved(&self) -> bool {
+        !self.passed() && self.seen != self.checked && self.task().program.is_some()
+    }
+
+    /// Whether that is checked unasked.
+    fn checks_what_was_saved(&self) -> bool {
+        self.saved() && self.took <= UNASKED_AT_MOST
     }
 
     /// Shows something to read in place of the task, until it is [closed](Self::close).
