@@ -288,7 +288,7 @@ fn the_prompt_says_everything_in_words() {
     assert_eq!(signs.collect::<String>(), "", "{printed}");
 
     sandbox.ok(&["run", KEYS, "--detach"]);
-    let typed = "check\nhint\nnext\nall\nhint\nsolution\nlogs kafka\nchekc\n?\nquit\n";
+    let typed = "check\nhint\nnext\nnext\n9\nall\nhint\nsolution\nlogs kafka\nchekc\n?\nquit\n";
     let printed = typed_at_once(&sandbox, KEYS, typed);
     insta::assert_snapshot!("prompt", printed);
 }
@@ -428,6 +428,8 @@ fn keys_show_what_there_is_and_questions_are_answered() {
     terminal.sees("This is the first task.");
     terminal.types("9");
     terminal.sees("There are 2 tasks.");
+    terminal.types("x");
+    terminal.sees("'?' shows all keys.");
     terminal.types("e");
     terminal.sees("This task has not been checked yet");
     for key in ["n", "\r"] {

@@ -68,8 +68,20 @@ pub async fn run(session: &Session, started: &Started) -> Result<u8> {
             Ok(Key::Check) => screen.check(true).await,
             Ok(Key::All) => screen.check(false).await,
             Ok(Key::Hint) => screen.hint(),
+            Ok(Key::Next) if screen.at + 1 == lab.tasks.len() => {
+                print("This is the last task.\n");
+                Ok(())
+            }
             Ok(Key::Next) => screen.go(screen.at + 1),
-            Ok(Key::Previous) => screen.go(screen.at.saturating_sub(1)),
+            Ok(Key::Previous) if screen.at == 0 => {
+                print("This is the first task.\n");
+                Ok(())
+            }
+            Ok(Key::Previous) => screen.go(screen.at - 1),
+            Ok(Key::Jump(at)) if at >= lab.tasks.len() => {
+                print(&format!("There are {} tasks.\n", lab.tasks.len()));
+                Ok(())
+            }
             Ok(Key::Jump(at)) => screen.go(at),
             Ok(Key::Shell) => screen.shell().await,
             Ok(Key::Client) => screen.client(word).await,
@@ -193,7 +205,7 @@ impl Screen<'_> {
     }
 
     fn go(&mut self, to: usize) -> Result<()> {
-        self.at = to.min(self.lab.tasks.len().saturating_sub(1));
+        self.at = to;
         self.session.store.set_place(&self.lab.slug, &self.task().id.value)?;
         self.show_task()
     }

@@ -42,7 +42,7 @@ impl<'a> State<'a> {
                 (self.news, self.evidence) = (News::None, None);
                 self.says.clear();
             }
-            Key::Yes | Key::Other => {}
+            Key::Yes | Key::Other => self.says("'?' shows all keys."),
             Key::Enter
             | Key::Check
             | Key::All
