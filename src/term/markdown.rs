@@ -1,7 +1,7 @@
 //! Markdown on a terminal.
 
 use console::{Style, style};
-use pulldown_cmark::{Event, Options, Parser, Tag, TagEnd};
+use pulldown_cmark::{Event, LinkType, Options, Parser, Tag, TagEnd};
 
 use super::escape::visible;
 use super::{drawable, fit, styled};
@@ -50,7 +50,8 @@ impl Renderer {
             Event::Start(tag) => self.start(tag),
             Event::End(tag) => self.end(tag),
             Event::Text(text) if self.code => self.code_lines(&text),
-            Event::Text(text) => self.text(&text),
+            // A terminal makes nothing of HTML: it is what somebody wrote.
+            Event::Text(text) | Event::Html(text) | Event::InlineHtml(text) => self.text(&text),
             Event::Code(text) => {
                 let code = style(self.shown(&text)).cyan().to_string();
                 self.inline.push_str(&code);
@@ -70,6 +71,8 @@ impl Renderer {
         match tag {
             Tag::Heading { .. } | Tag::Strong => self.styles.push(Style::new().bold()),
             Tag::Emphasis => self.styles.push(Style::new().italic()),
+            // The text of an autolink is its address.
+            Tag::Link { link_type: LinkType::Autolink | LinkType::Email, .. } => {}
             Tag::Link { dest_url, .. } => self.link = Some(dest_url.into_string()),
             Tag::List(first) => {
                 self.flush_paragraph();
@@ -110,7 +113,7 @@ impl Renderer {
                     self.inline.push_str(&style(url).dim().to_string());
                 }
             }
-            TagEnd::Paragraph => {
+            TagEnd::Paragraph | TagEnd::HtmlBlock => {
                 self.flush_paragraph();
                 if self.lists.is_empty() {
                     self.out.push('\n');
@@ -174,11 +177,12 @@ impl Renderer {
         if text.is_empty() {
             return;
         }
+        let text = text.trim_end_matches('\n');
         let options = textwrap::Options::new(self.width)
             .initial_indent(first)
             .subsequent_indent(rest)
             .break_words(false);
-        for line in styled::apart(textwrap::wrap(&text, options)) {
+        for line in styled::apart(textwrap::wrap(text, options)) {
             self.out.push_str(&line);
             self.out.push('\n');
         }
@@ -242,6 +246,16 @@ mod tests {
         let source = "| a | b |\n|---|---|\n| one | many words that do not fit |\n| two | x |\n";
         let plain = console::strip_ansi_codes(&render(source, 22)).into_owned();
         assert_eq!(plain, "a    b\none  many words that\n     do not fit\ntwo  x\n");
+    }
+
+    #[test]
+    fn html_is_text_and_an_autolink_stands_there_once() {
+        let source = "Give <job> a name.\n\n<b>\nbold\n</b>\n\n<https://example.org>, [there](https://example.org)\n";
+        let plain = console::strip_ansi_codes(&render(source, 80)).into_owned();
+        assert_eq!(
+            plain,
+            "Give <job> a name.\n\n<b>\nbold\n</b>\n\nhttps://example.org, there (https://example.org)\n"
+        );
     }
 
     #[test]
