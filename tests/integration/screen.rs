@@ -288,17 +288,18 @@ fn the_prompt_says_everything_in_words() {
     assert_eq!(signs.collect::<String>(), "", "{printed}");
 
     sandbox.ok(&["run", KEYS, "--detach"]);
-    let typed = "check\nhint\nnext\nnext\n9\nall\nhint\nsolution\nlogs kafka\nchekc\n?\nquit\n";
+    let typed =
+        b"check\nhint\nnext\nnext\n9\nall\nhint\nsolution\nlogs kafka\nchekc\n\xe4\n?\nquit\n";
     let printed = typed_at_once(&sandbox, KEYS, typed);
     insta::assert_snapshot!("prompt", printed);
 }
 
 /// What a prompt prints where everything was typed before, without what is another each time.
-fn typed_at_once(sandbox: &Sandbox, lab: &str, typed: &str) -> String {
+fn typed_at_once(sandbox: &Sandbox, lab: &str, typed: &[u8]) -> String {
     let mut command = sandbox.command(&["run", lab, "--plain"]);
     let piped = std::process::Stdio::piped;
     let mut labs = command.stdin(piped()).stdout(piped()).spawn().unwrap();
-    std::io::Write::write_all(&mut labs.stdin.take().unwrap(), typed.as_bytes()).unwrap();
+    std::io::Write::write_all(&mut labs.stdin.take().unwrap(), typed).unwrap();
     let ran: crate::sandbox::Ran = labs.wait_with_output().unwrap().into();
     assert_eq!(ran.code, 0, "{ran:#?}");
     let home = sandbox.home().to_str().unwrap();

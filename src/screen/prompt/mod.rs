@@ -7,6 +7,7 @@ pub use task::view;
 
 use std::cell::Cell;
 use std::collections::BTreeMap;
+use std::io::BufRead;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
@@ -341,8 +342,10 @@ impl Screen<'_> {
     async fn read(&self) -> Option<String> {
         print(&format!("{} ", style(format!("{} >", self.task().id.value)).bold()));
         let read = tokio::task::spawn_blocking(|| {
-            let mut line = String::new();
-            matches!(std::io::stdin().read_line(&mut line), Ok(n) if n > 0).then_some(line)
+            let mut line = Vec::new();
+            let read = std::io::stdin().lock().read_until(b'\n', &mut line);
+            // A sign of another encoding is a slip like any other.
+            matches!(read, Ok(1..)).then(|| String::from_utf8_lossy(&line).into_owned())
         });
         tokio::select! {
             line = read => line.ok().flatten(),
