@@ -139,8 +139,8 @@ pub fn table() -> String {
         line("g G", "to the beginning, to the end"),
         line("Esc", "put away what is below the checks"),
         line("Ctrl-L", "draw the screen anew"),
-        line("Ctrl-C", "end a check that goes on"),
-        line("Ctrl-Z", "suspend, and end such a check; 'fg' comes back"),
+        line("Ctrl-C", "end a check, or a start, that goes on"),
+        line("Ctrl-Z", "suspend, and end a check; 'fg' comes back"),
     ];
     rows.chain(more).collect()
 }
