@@ -9,7 +9,7 @@ use crate::catalog::Catalog;
 use crate::engine::{Engine, EngineInfo};
 use crate::error::{Error, Result};
 use crate::image::{self, Images};
-use crate::session::disk::room;
+use crate::session::disk::{Room, room};
 use crate::store::Store;
 use crate::term::{self, ascii};
 use crate::verdict::ErrorReport;
@@ -153,8 +153,12 @@ fn tried(name: &'static str, result: Result<String>) -> Finding {
 fn record(folder: &Path) -> Finding {
     let free = room(folder).bytes >> 20;
     let detail = format!("{}, {free} MiB free", folder.display());
+    let mend = "progress cannot be recorded on a full disk: free some";
+    if free == 0 {
+        return tried("record", Err(Error::infrastructure(detail).help(mend)));
+    }
     if free < RECORD_MIB {
-        return warn("record", detail, "progress cannot be recorded on a full disk: free some");
+        return warn("record", detail, mend);
     }
     ok("record", detail)
 }
@@ -225,18 +229,24 @@ fn memory(info: &EngineInfo) -> Finding {
 
 /// Only where the engine's folder is on this machine.
 fn disk(root: &Path, missing_mib: u64) -> Option<Finding> {
-    let free = root.exists().then(|| room(root).bytes >> 20)?;
+    root.exists().then(|| with_room(room(root), root, missing_mib + ROOM_MIB))
+}
+
+fn with_room(room: Room, root: &Path, needed: u64) -> Finding {
+    let free = room.bytes >> 20;
     let detail = format!("{free} MiB free at {}", root.display());
-    let needed = missing_mib + ROOM_MIB;
-    Some(if free < needed {
-        let mend = format!(
-            "the images that are not built yet and the labs' data take about {needed} MiB: \
-             'labs images prune' and 'labs gc' make room"
-        );
+    let mend = format!(
+        "the images that are not built yet and the labs' data take about {needed} MiB: \
+         'labs images prune' and 'labs gc' make room"
+    );
+    if room.is_used_up() {
+        let full = Error::infrastructure("The disk is as good as full").because(detail);
+        tried("disk", Err(full.help(mend)))
+    } else if free < needed {
         warn("disk", detail, mend)
     } else {
         ok("disk", detail)
-    })
+    }
 }
 
 fn clock(engines: Timestamp) -> Finding {
@@ -279,8 +289,25 @@ fn terminal() -> Finding {
             format!("the screen of 'labs run' needs {} columns and {} lines", SCREEN.1, SCREEN.0);
         return warn("terminal", detail, mend);
     }
-    if std::env::var("TERM").is_ok_and(|term| term == "dumb") {
+    if !term::can_be_redrawn() {
         return warn("terminal", detail, "nothing can be redrawn here: 'labs run' prints lines");
     }
     ok("terminal", detail)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_disk_that_is_as_good_as_full_keeps_labs_from_working() {
+        let state = |mib: u64, files| {
+            let found = with_room(Room { bytes: mib << 20, files }, Path::new("/"), ROOM_MIB);
+            (found.state, found.ok)
+        };
+        assert_eq!(state(ROOM_MIB, u64::MAX), (State::Ok, true));
+        assert_eq!(state(ROOM_MIB - 1, u64::MAX), (State::Warn, true));
+        assert_eq!(state(100, u64::MAX), (State::Fail, false));
+        assert_eq!(state(ROOM_MIB, 10), (State::Fail, false));
+    }
 }

@@ -4,20 +4,23 @@ use serde_json::json;
 
 use super::completions;
 use super::keyed::Keyed;
-use super::output;
+use super::{output, target};
 use crate::catalog::Catalog;
 use crate::catalog::lab::Lab;
 use crate::error::Result;
 use crate::image::{self, Images};
 use crate::store::Store;
-use crate::term;
+use crate::term::{self, markdown};
 
-/// Show what a lab teaches, its tasks and what it needs
+/// Show what a lab teaches, its tasks and what it needs, or the prompt of one task
 #[derive(Debug, clap::Args)]
 pub struct Args {
     /// The lab, as 'labs list' names it
     #[arg(add = ArgValueCompleter::new(completions::labs))]
     lab: String,
+    /// A task of it, whose prompt is shown
+    #[arg(add = ArgValueCompleter::new(completions::labs_and_tasks))]
+    task: Option<String>,
     /// Print one JSON document
     #[arg(long)]
     pub json: bool,
@@ -35,6 +38,11 @@ impl Args {
 
     pub fn run(self, catalog: &Catalog) -> Result<u8> {
         let lab = self.lab(catalog)?;
+        let task = self.task.as_deref().map(|id| target::find(&lab, id, &[])).transpose()?;
+        if let Some(task) = task.filter(|_| !self.json) {
+            output::print_text(&markdown::render(&task.prompt, term::width()));
+            return Ok(0);
+        }
         let images = Images::new(catalog.clone()).of_lab(&lab)?;
         let megabytes = image::megabytes(&images, &[]);
         let bank = catalog.questions()?;
@@ -43,8 +51,9 @@ impl Args {
             let tasks: Vec<_> = lab
                 .tasks
                 .iter()
+                .filter(|t| task.is_none_or(|task| task.id.value == t.id.value))
                 .map(|t| json!({
-                    "id": t.id.value, "title": t.title, "points": t.points, "hints": t.hints.len(),
+                    "id": t.id.value, "title": t.title, "points": t.points, "prompt": t.prompt, "hints": t.hints.len(),
                     "needs": t.needs.iter().map(|need| &need.value).collect::<Vec<_>>(),
                     "checks": t.checks.iter().map(|c| json!({"id": c.id.value, "claim": c.claim})).collect::<Vec<_>>(),
                 }))

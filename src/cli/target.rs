@@ -86,7 +86,11 @@ impl Resolved {
     }
 }
 
-fn find<'a>(lab: &'a Lab, task: &str, slugs: &[String]) -> Result<&'a Task> {
+/// The task of this name.
+///
+/// # Errors
+/// There is none, with the nearest ones of the lab's and of the labs'.
+pub fn find<'a>(lab: &'a Lab, task: &str, slugs: &[String]) -> Result<&'a Task> {
     lab.task(task).ok_or_else(|| {
         let mut names: Vec<String> = lab.tasks.iter().map(|t| t.id.value.clone()).collect();
         let tasks = names.join(", ");

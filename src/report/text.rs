@@ -7,7 +7,7 @@ use console::{Style, style};
 
 use crate::probe::finding::Failure;
 use crate::term::escape::visible;
-use crate::term::{self, ascii, folded, folded_command, markdown, spoken, wrapped};
+use crate::term::{self, folded, folded_command, markdown, spoken, wrapped};
 use crate::verdict::{BatchResult, CheckResult, Grade, LabResult, Row, TaskResult, Verdict};
 
 /// Longer values are shortened unless `--verbose` asks for all.
@@ -188,7 +188,7 @@ fn task(result: &TaskResult, explain: bool, detail: Detail) -> String {
     }
     out.push('\n');
     if explain && let Some(explanation) = &result.explanation {
-        out.push_str(&markdown::render(explanation, detail.width));
+        out.push_str(&rendered(explanation, detail.width, detail));
         out.push('\n');
     }
     out
@@ -227,7 +227,7 @@ fn reason(result: &CheckResult, blocked_by: Option<&str>, detail: Detail) -> Str
         out.push_str(&evidence(failure, detail));
     }
     if let Some(text) = &result.misconception {
-        let rendered = markdown::render(text, detail.width.saturating_sub(VALUE));
+        let rendered = rendered(text, detail.width.saturating_sub(VALUE), detail);
         for (at, line) in rendered.trim_end().lines().enumerate() {
             let name = if at == 0 { "why" } else { "" };
             let _ = writeln!(out, "      {} {line}", name_of(name));
@@ -334,10 +334,14 @@ fn field(out: &mut String, name: &str, value: &str, detail: Detail) {
     }
 }
 
-/// A text that may hold anything, as it is laid out: on a screen that is drawn, by signs that the terminal has.
+/// A text that may hold anything.
 fn shown(text: &str, detail: Detail) -> String {
-    let text = visible(text);
-    if detail.drawn { ascii::drawn(&text).into_owned() } else { text }
+    if detail.drawn { term::drawable(text) } else { visible(text) }
+}
+
+fn rendered(source: &str, width: usize, detail: Detail) -> String {
+    let render = if detail.drawn { markdown::drawn } else { markdown::render };
+    render(source, width)
 }
 
 fn name_of(field: &str) -> impl std::fmt::Display {

@@ -22,8 +22,9 @@ pub async fn run(engine: &Engine, container: &str, mut spec: ExecSpec) -> Result
         return plain(engine, container, &spec).await;
     }
     let term = std::env::var("TERM").unwrap_or_else(|_| "xterm".to_owned());
-    spec.env.insert("TERM".to_owned(), term);
-    for name in ["COLORTERM", "NO_COLOR", "LANG"] {
+    spec.env.insert("TERM".to_owned(), known(&term).to_owned());
+    // Not the locale: the image has its own, and hardly that of this machine.
+    for name in ["COLORTERM", "NO_COLOR"] {
         if let Ok(value) = std::env::var(name) {
             spec.env.insert(name.to_owned(), value);
         }
@@ -139,6 +140,23 @@ fn keys() -> tokio::sync::mpsc::Receiver<Vec<u8>> {
     receiver
 }
 
+/// A terminal as the image knows it. Those that it has never heard of are like xterm, as nearly all are.
+fn known(term: &str) -> &str {
+    const KNOWN: [&str; 6] = ["xterm", "screen", "tmux", "linux", "vt", "rxvt"];
+    const UNHEARD_OF: [&str; 2] = ["xterm-kitty", "xterm-ghostty"];
+    let is_known = term == "dumb" || KNOWN.iter().any(|known| term.starts_with(known));
+    if is_known && !UNHEARD_OF.contains(&term) { term } else { "xterm-256color" }
+}
+
+/// Waits for Enter; the end of input and a signal do, too.
+pub async fn entered() {
+    let mut keys = keys();
+    tokio::select! {
+        _ = keys.recv() => {}
+        _ = interrupted() => {}
+    }
+}
+
 fn size() -> TtySize {
     let (rows, columns) = console::Term::stdout().size();
     TtySize { rows, columns }
@@ -165,5 +183,20 @@ impl Raw {
 impl Drop for Raw {
     fn drop(&mut self) {
         let _ = termios::tcsetattr(std::io::stdin(), OptionalActions::Now, &self.0);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::known;
+
+    #[test]
+    fn a_terminal_that_the_image_does_not_know_is_like_xterm() {
+        for term in ["xterm", "xterm-256color", "tmux-256color", "linux", "vt100", "dumb"] {
+            assert_eq!(known(term), term);
+        }
+        for term in ["xterm-kitty", "xterm-ghostty", "alacritty", "foot", "wezterm", ""] {
+            assert_eq!(known(term), "xterm-256color");
+        }
     }
 }

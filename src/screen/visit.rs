@@ -1,6 +1,6 @@
 //! What a learner goes to from the task and comes back from: a shell, a client, a repair, a log.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use console::style;
 
@@ -10,14 +10,15 @@ use crate::error::{Error, Result};
 use crate::session::Session;
 use crate::session::start::Started;
 use crate::session::status::place;
+use crate::term::escape::visible;
 use crate::term::{self, markdown};
 
-/// A shell in the workbench, or a service's client, on the whole terminal.
+/// A shell in the workbench, or a service's client, on the whole terminal; answers how long it was there.
 pub async fn workbench(
     session: &Session,
     started: &Started,
     client_of: Option<&str>,
-) -> Result<u8> {
+) -> Result<Duration> {
     let plan = session.plan(&started.lab, started.seat.clone())?;
     let command = match client_of {
         None => vec!["bash".to_owned(), "-l".to_owned()],
@@ -33,7 +34,19 @@ pub async fn workbench(
     let task = prompt_of(session, started)?;
     term::print(&format!("\n{task}\n{}\n", style("Ctrl-D comes back to the task.").dim()));
     let container = session.workbench(&plan).await?;
-    shell::run(&session.engine, &container, ExecSpec::new(command)).await
+    let began = Instant::now();
+    shell::run(&session.engine, &container, ExecSpec::new(command)).await?;
+    Ok(began.elapsed())
+}
+
+/// A service's client, as [`workbench`] has it. What one that ends at once has printed stays until it is read.
+pub async fn client(session: &Session, started: &Started, service: &str) -> Result<()> {
+    const AT_ONCE: Duration = Duration::from_secs(2);
+    if workbench(session, started, Some(service)).await? < AT_ONCE {
+        term::print(&format!("\n{}\n", style("Enter comes back to the task.").bold()));
+        shell::entered().await;
+    }
+    Ok(())
 }
 
 /// The prompt of the task, so that it can be read in the shell too.
@@ -62,7 +75,7 @@ pub async fn logs(session: &Session, started: &Started, service: &str) -> String
         let mut lines = session.engine.logs(&container, &request);
         let mut text = String::new();
         while let Some(line) = lines.next().await.transpose()? {
-            text.push_str(&term::escape::visible(&String::from_utf8_lossy(&line.bytes)));
+            text.push_str(&visible(&String::from_utf8_lossy(&line.bytes)));
             if !text.ends_with('\n') {
                 text.push('\n');
             }
@@ -72,7 +85,7 @@ pub async fn logs(session: &Session, started: &Started, service: &str) -> String
     match tokio::time::timeout(WITHIN, read).await {
         Ok(Ok(text)) if text.is_empty() => "It has written nothing yet.".to_owned(),
         Ok(Ok(text)) => text,
-        Ok(Err(error)) => error.to_string(),
+        Ok(Err(error)) => visible(&error.to_string()),
         Err(_) => "The engine did not give the log in time; try again.".to_owned(),
     }
 }

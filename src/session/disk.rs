@@ -26,6 +26,13 @@ pub struct Room {
     pub files: u64,
 }
 
+impl Room {
+    /// Whether a seat would be stopped that comes to have so little.
+    pub fn is_used_up(self) -> bool {
+        self.bytes < ROOM || self.files < FILES
+    }
+}
+
 /// What is free on a folder's disk. One that cannot say has room.
 pub fn room(folder: &Path) -> Room {
     let Ok(disk) = rustix::fs::statvfs(folder) else {

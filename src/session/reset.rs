@@ -29,6 +29,14 @@ pub struct ResetDone {
     pub services: Vec<Reach>,
 }
 
+impl ResetDone {
+    /// Where the learner's files are now, where they were set aside.
+    pub fn said(&self) -> Option<String> {
+        let old = self.old_workspace.as_ref()?;
+        Some(format!("Your old files are in {}", old.display()))
+    }
+}
+
 /// A task that can be begun again.
 #[derive(Debug, Serialize)]
 pub struct TaskReset {

@@ -1,14 +1,22 @@
 //! Markdown on a terminal.
 
 use console::{Style, style};
-use pulldown_cmark::{Event, Options, Parser, Tag, TagEnd};
+use pulldown_cmark::{Event, LinkType, Options, Parser, Tag, TagEnd};
 
 use super::escape::visible;
-use super::fit;
+use super::{drawable, fit, styled};
 
 /// Renders Markdown, wrapped to a width in columns, with a line feed at the end.
 pub fn render(source: &str, width: usize) -> String {
-    let mut renderer = Renderer { width, ..Renderer::default() };
+    rendered(source, Renderer { width, ..Renderer::default() })
+}
+
+/// The same for a screen that is drawn: it is laid out by the signs that the terminal has.
+pub fn drawn(source: &str, width: usize) -> String {
+    rendered(source, Renderer { width, drawn: true, ..Renderer::default() })
+}
+
+fn rendered(source: &str, mut renderer: Renderer) -> String {
     for event in Parser::new_ext(source, Options::ENABLE_TABLES | Options::ENABLE_STRIKETHROUGH) {
         renderer.take(event);
     }
@@ -22,6 +30,7 @@ pub fn render(source: &str, width: usize) -> String {
 #[derive(Default)]
 struct Renderer {
     width: usize,
+    drawn: bool,
     out: String,
     /// The styled text of the current paragraph.
     inline: String,
@@ -41,12 +50,17 @@ impl Renderer {
             Event::Start(tag) => self.start(tag),
             Event::End(tag) => self.end(tag),
             Event::Text(text) if self.code => self.code_lines(&text),
-            Event::Text(text) => self.text(&text),
-            Event::Code(text) => self.inline.push_str(&style(visible(&text)).cyan().to_string()),
+            // A terminal makes nothing of HTML: it is what somebody wrote.
+            Event::Text(text) | Event::Html(text) | Event::InlineHtml(text) => self.text(&text),
+            Event::Code(text) => {
+                let code = style(self.shown(&text)).cyan().to_string();
+                self.inline.push_str(&code);
+            }
             Event::SoftBreak => self.inline.push(' '),
             Event::HardBreak => self.inline.push('\n'),
             Event::Rule => {
-                self.out.push_str(&style("─".repeat(self.width.min(40))).dim().to_string());
+                let rule = self.shown(&"─".repeat(self.width.min(40)));
+                self.out.push_str(&style(rule).dim().to_string());
                 self.out.push_str("\n\n");
             }
             _ => {}
@@ -57,6 +71,8 @@ impl Renderer {
         match tag {
             Tag::Heading { .. } | Tag::Strong => self.styles.push(Style::new().bold()),
             Tag::Emphasis => self.styles.push(Style::new().italic()),
+            // The text of an autolink is its address.
+            Tag::Link { link_type: LinkType::Autolink | LinkType::Email, .. } => {}
             Tag::Link { dest_url, .. } => self.link = Some(dest_url.into_string()),
             Tag::List(first) => {
                 self.flush_paragraph();
@@ -68,7 +84,7 @@ impl Renderer {
                         *number += 1;
                         format!("{}. ", *number - 1)
                     }
-                    _ => "• ".to_owned(),
+                    _ => self.shown("• "),
                 };
                 self.marker = Some(marker);
             }
@@ -93,10 +109,11 @@ impl Renderer {
             }
             TagEnd::Link => {
                 if let Some(url) = self.link.take() {
-                    self.inline.push_str(&style(format!(" ({})", visible(&url))).dim().to_string());
+                    let url = format!(" ({})", self.shown(&url));
+                    self.inline.push_str(&style(url).dim().to_string());
                 }
             }
-            TagEnd::Paragraph => {
+            TagEnd::Paragraph | TagEnd::HtmlBlock => {
                 self.flush_paragraph();
                 if self.lists.is_empty() {
                     self.out.push('\n');
@@ -124,8 +141,12 @@ impl Renderer {
         }
     }
 
+    fn shown(&self, text: &str) -> String {
+        if self.drawn { drawable(text) } else { visible(text) }
+    }
+
     fn text(&mut self, text: &str) {
-        let text = visible(text);
+        let text = self.shown(text);
         match self.styles.last() {
             Some(style) => self.inline.push_str(&style.apply_to(text).to_string()),
             None => self.inline.push_str(&text),
@@ -133,7 +154,7 @@ impl Renderer {
     }
 
     fn code_lines(&mut self, text: &str) {
-        for line in visible(text).lines() {
+        for line in self.shown(text).lines() {
             self.out.push_str(&format!("    {}\n", style(line).cyan()));
         }
     }
@@ -156,12 +177,15 @@ impl Renderer {
         if text.is_empty() {
             return;
         }
+        let text = text.trim_end_matches('\n');
         let options = textwrap::Options::new(self.width)
             .initial_indent(first)
             .subsequent_indent(rest)
             .break_words(false);
-        self.out.push_str(&textwrap::fill(&text, options));
-        self.out.push('\n');
+        for line in styled::apart(textwrap::wrap(text, options)) {
+            self.out.push_str(&line);
+            self.out.push('\n');
+        }
     }
 
     fn draw_table(&mut self) {
@@ -222,6 +246,16 @@ mod tests {
         let source = "| a | b |\n|---|---|\n| one | many words that do not fit |\n| two | x |\n";
         let plain = console::strip_ansi_codes(&render(source, 22)).into_owned();
         assert_eq!(plain, "a    b\none  many words that\n     do not fit\ntwo  x\n");
+    }
+
+    #[test]
+    fn html_is_text_and_an_autolink_stands_there_once() {
+        let source = "Give <job> a name.\n\n<b>\nbold\n</b>\n\n<https://example.org>, [there](https://example.org)\n";
+        let plain = console::strip_ansi_codes(&render(source, 80)).into_owned();
+        assert_eq!(
+            plain,
+            "Give <job> a name.\n\n<b>\nbold\n</b>\n\nhttps://example.org, there (https://example.org)\n"
+        );
     }
 
     #[test]

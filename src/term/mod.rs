@@ -5,6 +5,8 @@ pub mod escape;
 pub mod markdown;
 pub mod signal;
 pub mod spoken;
+mod styled;
+pub mod tabs;
 
 use std::io::Write;
 
@@ -54,6 +56,12 @@ pub fn print_as_it_is(text: &str) {
     let _ = out.write_all(text.as_bytes()).and_then(|()| out.flush());
 }
 
+/// A text that may hold anything, as it is laid out on a screen that is drawn: by signs that the terminal has, none of
+/// them wider than it measures.
+pub fn drawable(text: &str) -> String {
+    tabs::expanded(&ascii::drawn(&escape::visible(text))).into_owned()
+}
+
 /// How much of something is done, in so many columns.
 pub fn bar(done: usize, all: usize, width: usize) -> String {
     // A beginning is seen, and so is that something is left.
@@ -97,8 +105,10 @@ fn pieces(line: &str) -> Box<dyn Iterator<Item = textwrap::core::Word<'_>> + '_>
     Box::new(pieces.map(textwrap::core::Word::from))
 }
 
-/// A styled line in lines that fit, those after the first as far to the right as it begins; nothing of it is lost.
+/// A styled line in lines that fit, without tabs, those after the first as far to the right as it begins; nothing of it
+/// is lost.
 pub fn fit(line: &str, width: usize) -> Vec<String> {
+    let line = &*tabs::expanded(line);
     if console::measure_text_width(line) <= width {
         return vec![line.to_owned()];
     }
@@ -108,7 +118,7 @@ pub fn fit(line: &str, width: usize) -> Vec<String> {
     let options = textwrap::Options::new(width)
         .subsequent_indent(&indent)
         .word_splitter(textwrap::WordSplitter::NoHyphenation);
-    textwrap::wrap(line, options).into_iter().map(Into::into).collect()
+    styled::apart(textwrap::wrap(line, options))
 }
 
 /// A command line in lines of so many columns, where its pieces fit, that are put together again: by a shell between its
@@ -212,8 +222,10 @@ mod tests {
     fn a_line_that_does_not_fit_goes_on_below_and_loses_nothing() {
         assert_eq!(fit("  one two three", 9), ["  one two", "  three"]);
         assert_eq!(fit("    abcdefghij", 8), ["    abcd", "    efgh", "    ij"]);
+        assert_eq!(fit("\tone\ttwo", 12), ["        one", "      two"]);
         let styled = console::style("one two").red().force_styling(true).to_string();
-        assert_eq!(fit(&styled, 7), [styled]);
+        assert_eq!(fit(&styled, 7), [styled.as_str()]);
+        assert_eq!(fit(&styled, 4), ["\x1b[31mone\x1b[0m", "\x1b[31mtwo\x1b[0m"]);
     }
 
     #[test]

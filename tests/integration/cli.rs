@@ -176,6 +176,14 @@ fn info_shows_tasks_services_and_questions() {
     assert_eq!(document["tasks"].as_array().unwrap().len(), 8);
     assert!(document["tasks"][0]["checks"][0]["claim"].as_str().unwrap().contains("tickets"));
     assert!(document["questions"].as_array().unwrap().iter().all(|q| q["ask"] != ""));
+    // A task can be read before there is a seat.
+    let text = sandbox.ok(&["info", LAB, "by-hand"]).stdout;
+    assert!(text.starts_with("Tickets reach a help desk"), "{text}");
+    let document = sandbox.json(&["info", LAB, "by-hand"]);
+    assert_eq!(names(&document["tasks"], "id"), ["by-hand"]);
+    assert!(document["tasks"][0]["prompt"].as_str().unwrap().contains("T-"));
+    let slip = sandbox.run(&["info", LAB, "by-hnad"]);
+    assert!(slip.code == 2 && slip.stderr.contains("did you mean \"by-hand\"?"), "{slip:#?}");
 }
 
 #[test]

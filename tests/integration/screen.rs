@@ -1,5 +1,7 @@
 //! The screen of `labs run` in a terminal: keys are typed, and what stands on the screen is read.
 
+use std::time::Duration;
+
 use rustix::process::Signal;
 use serde_json::Value;
 
@@ -8,6 +10,7 @@ use crate::terminal::Terminal;
 
 const KEYS: &str = "tiny-keys";
 const QUEUE: &str = "tiny-queue";
+const SLOW: &str = "slow-start";
 const RIGHT: &str = "
 import redis
 r = redis.Redis('redis', decode_responses=True)
@@ -86,6 +89,10 @@ fn a_service_that_has_stopped_is_noticed_and_started_by_a_key() {
     terminal.sees("○ The door is open");
     let redis = sandbox.on_engine().containers.into_iter().find(|name| name.ends_with("-redis"));
     crate::docker::kill(&redis.unwrap());
+    terminal.sees("'u' starts it again: The service redis");
+    // What a key answers is heard all the same.
+    terminal.types("p");
+    terminal.sees("This is the first task.");
     terminal.sees("'u' starts it again: The service redis");
     terminal.types("o");
     terminal.sees("redis has stopped");
@@ -185,6 +192,33 @@ fn a_seat_that_was_ended_elsewhere_is_said_to_be_and_another_is_begun_with_a_key
 }
 
 #[test]
+fn a_start_is_given_up_with_ctrl_c_and_begun_again_with_a_key() {
+    let sandbox = Sandbox::with_fixture("labs");
+    let mut terminal = open(&sandbox, SLOW);
+    sandbox.ok(&["stop", SLOW]);
+    terminal.sees("Another labs has ended the seat");
+    terminal.types("u");
+    terminal.sees("Ctrl-C gives it up");
+    until("something is made", || !sandbox.on_engine().containers.is_empty());
+    terminal.types("\x03");
+    terminal.sees("Given up: 'u' begins again.");
+    assert_eq!(sandbox.on_engine().containers, [""; 0]);
+    terminal.types("u");
+    terminal.sees("Ctrl-C gives it up");
+    terminal.sees("q quit");
+    // What cannot be given up says so.
+    terminal.types("R");
+    terminal.sees("Reset?");
+    terminal.types("2");
+    terminal.types("\x03");
+    terminal.sees("This cannot be interrupted");
+    // A signal ends the screen when it is done.
+    terminal.signal(Signal::TERM);
+    assert_eq!(terminal.end(), 143);
+    assert_eq!(sandbox.redis(SLOW, &["GET", "prepared"]).trim(), "yes");
+}
+
+#[test]
 fn lines_alone_are_printed_where_nothing_may_be_redrawn() {
     let sandbox = Sandbox::with_fixture("labs");
     let mut command = sandbox.command(&["run", KEYS, "--plain"]);
@@ -254,17 +288,18 @@ fn the_prompt_says_everything_in_words() {
     assert_eq!(signs.collect::<String>(), "", "{printed}");
 
     sandbox.ok(&["run", KEYS, "--detach"]);
-    let typed = "check\nhint\nnext\nall\nhint\nsolution\nlogs kafka\nchekc\n?\nquit\n";
+    let typed =
+        b"check\nhint\nnext\nnext\n9\nall\nhint\nsolution\nlogs kafka\nchekc\n\xe4\n?\nquit\n";
     let printed = typed_at_once(&sandbox, KEYS, typed);
     insta::assert_snapshot!("prompt", printed);
 }
 
 /// What a prompt prints where everything was typed before, without what is another each time.
-fn typed_at_once(sandbox: &Sandbox, lab: &str, typed: &str) -> String {
+fn typed_at_once(sandbox: &Sandbox, lab: &str, typed: &[u8]) -> String {
     let mut command = sandbox.command(&["run", lab, "--plain"]);
     let piped = std::process::Stdio::piped;
     let mut labs = command.stdin(piped()).stdout(piped()).spawn().unwrap();
-    std::io::Write::write_all(&mut labs.stdin.take().unwrap(), typed.as_bytes()).unwrap();
+    std::io::Write::write_all(&mut labs.stdin.take().unwrap(), typed).unwrap();
     let ran: crate::sandbox::Ran = labs.wait_with_output().unwrap().into();
     assert_eq!(ran.code, 0, "{ran:#?}");
     let home = sandbox.home().to_str().unwrap();
@@ -342,6 +377,15 @@ fn a_program_is_checked_when_it_is_saved_and_failing_so_costs_no_attempt() {
     terminal.sees("✓ A job that went in comes out");
     terminal.types("q");
     terminal.sees("★ Passed: 3 points");
+    // What is saved while something else is read waits until that is put away.
+    terminal.types("n");
+    terminal.sees("2. After the queue");
+    terminal.types("?");
+    terminal.sees("this task, all data, or all; it asks first");
+    sandbox.write(QUEUE, "queue.py", format!("{RIGHT}\n"));
+    terminal.sees("Saved: 'q' goes back and checks it.");
+    terminal.types("q");
+    terminal.sees("★ Passed: 2 points");
     leave(&mut terminal);
 }
 
@@ -385,6 +429,8 @@ fn keys_show_what_there_is_and_questions_are_answered() {
     terminal.sees("This is the first task.");
     terminal.types("9");
     terminal.sees("There are 2 tasks.");
+    terminal.types("x");
+    terminal.sees("'?' shows all keys.");
     terminal.types("e");
     terminal.sees("This task has not been checked yet");
     for key in ["n", "\r"] {
@@ -412,6 +458,17 @@ fn keys_show_what_there_is_and_questions_are_answered() {
     assert_eq!(terminal.end(), 143);
 }
 
+#[test]
+fn what_is_pasted_is_no_key() {
+    let sandbox = Sandbox::with_fixture("labs");
+    let mut terminal = open(&sandbox, KEYS);
+    terminal.types("\x1b[200~nRq\x1b[201~");
+    terminal.sees("What you paste is for the shell");
+    terminal.sees("1. Open the door");
+    leave(&mut terminal);
+    assert!(terminal.printed().contains("\x1b[?2004l"));
+}
+
 /// Both wait at once to be read, and either may be first.
 #[test]
 fn a_key_typed_while_the_terminal_changes_its_size_is_not_lost() {
@@ -437,6 +494,8 @@ fn a_client_and_a_shell_have_the_terminal_and_the_screen_comes_back() {
     terminal.sees("redis:6379> ");
     terminal.types("SET door open\r");
     terminal.sees("OK");
+    // One that ends at once would have what it printed read first.
+    std::thread::sleep(Duration::from_secs(2));
     terminal.types("\x04");
     terminal.sees("★ Passed: 1 point");
     terminal.types("s");
@@ -454,6 +513,24 @@ fn a_client_and_a_shell_have_the_terminal_and_the_screen_comes_back() {
     terminal.types("2");
     terminal.sees("2. Fill the shelf");
     assert_eq!(sandbox.redis(KEYS, &["EXISTS", "door"]).trim(), "0");
+    terminal.types("R");
+    terminal.sees("Reset?");
+    terminal.types("3");
+    terminal.sees("Your old files are in ");
+    leave(&mut terminal);
+}
+
+#[test]
+fn what_a_client_prints_that_ends_at_once_stays_until_it_is_read() {
+    let sandbox = Sandbox::with_fixture("http");
+    let mut terminal = open(&sandbox, "tiny-front");
+    terminal.types("o");
+    terminal.sees("Whose client");
+    terminal.types("1");
+    terminal.sees("HTTP/1.1 200 OK");
+    terminal.sees("Enter comes back to the task.");
+    terminal.types("\r");
+    terminal.sees("1. A proxy");
     leave(&mut terminal);
 }
 
@@ -472,17 +549,22 @@ fn ctrl_z_gives_the_terminal_to_the_shell_and_fg_brings_the_screen_back() {
     shell.env("TERM", "xterm-256color").env("PS1", "the shell > ");
     let mut terminal = Terminal::open(shell, 24, 80);
     terminal.sees("the shell >");
-    terminal.enters(&format!("{} run {KEYS}", labs.get_program().display()));
-    terminal.sees("1. Open the door");
+    // As a wrapper starts it, which waits for it in the same group.
+    terminal.enters(&format!("sh -c '{} run {QUEUE}; true'", labs.get_program().display()));
+    terminal.sees("1. A queue");
+    sandbox.write(QUEUE, "queue.py", "import time\ntime.sleep(3600)\n");
+    terminal.types("c");
+    terminal.sees("checking this task");
     terminal.types("\x1a");
     terminal.sees("Stopped");
-    assert!(!terminal.text().contains("1. Open the door"), "{}", terminal.text());
+    assert!(!terminal.text().contains("1. A queue"), "{}", terminal.text());
     terminal.enters("echo it is the $((40 + 2))nd");
     terminal.sees("it is the 42nd");
     terminal.enters("fg");
-    terminal.sees("1. Open the door");
+    terminal.sees("The check was ended: 'c' begins it again.");
+    assert_eq!(progress(&sandbox, QUEUE, "queue")["attempts"], 0);
     terminal.types("h");
-    terminal.sees("Hint 1 of 3");
+    terminal.sees("Hint 1 of 1");
     terminal.types("q");
     terminal.sees("The seat goes on running.");
     terminal.enters("exit");

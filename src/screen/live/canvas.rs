@@ -1,19 +1,26 @@
 //! The whole terminal as a page: drawn line by line, of which only those that differ are sent.
 
 use std::io::{self, Stdout, Write, stdout};
+use std::panic;
+use std::sync::Once;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
 use std::time::Duration;
 
 use crossterm::cursor::{Hide, MoveTo, Show};
-use crossterm::event;
+use crossterm::event::{self, DisableBracketedPaste, EnableBracketedPaste};
 use crossterm::queue;
 use crossterm::style::Print;
 use crossterm::terminal::{
-    self, BeginSynchronizedUpdate, Clear, ClearType, EndSynchronizedUpdate, EnterAlternateScreen,
-    LeaveAlternateScreen,
+    self, BeginSynchronizedUpdate, Clear, ClearType, DisableLineWrap, EnableLineWrap,
+    EndSynchronizedUpdate, EnterAlternateScreen, LeaveAlternateScreen,
 };
 
 use crate::error::{Error, Result};
 use crate::term::ascii::drawn;
+
+/// Whether the terminal is to be given back.
+static TAKEN: AtomicBool = AtomicBool::new(false);
 
 /// The terminal in raw mode on its other screen; given back when dropped.
 pub struct Canvas {
@@ -32,20 +39,19 @@ impl Canvas {
     }
 
     fn take(&mut self) -> io::Result<()> {
+        give_back_before_a_panic_is_told();
+        TAKEN.store(true, Ordering::SeqCst);
         terminal::enable_raw_mode()?;
-        queue!(self.out, EnterAlternateScreen, Hide, Clear(ClearType::All))?;
+        // What is pasted comes as one, not as keys that do something.
+        queue!(self.out, EnterAlternateScreen, EnableBracketedPaste, Hide)?;
+        // A sign that is wider here than it measures is not to reach into the next line.
+        queue!(self.out, DisableLineWrap, Clear(ClearType::All))?;
         self.out.flush()?;
         // What was typed before there was anything to be seen was not meant for it.
         while event::poll(Duration::ZERO)? {
             event::read()?;
         }
         Ok(())
-    }
-
-    fn give_back(&mut self) -> io::Result<()> {
-        queue!(self.out, Show, LeaveAlternateScreen)?;
-        self.out.flush()?;
-        terminal::disable_raw_mode()
     }
 
     /// Columns and lines.
@@ -102,8 +108,33 @@ impl Canvas {
 impl Drop for Canvas {
     fn drop(&mut self) {
         // Nothing can be said any more where this fails.
-        let _ = self.give_back();
+        let _ = give_back();
     }
+}
+
+/// Once: leaving the other screen again would bring the cursor back to where it was before.
+fn give_back() -> io::Result<()> {
+    if !TAKEN.swap(false, Ordering::SeqCst) {
+        return Ok(());
+    }
+    let mut out = stdout();
+    queue!(out, EnableLineWrap, DisableBracketedPaste, Show, LeaveAlternateScreen)?;
+    out.flush()?;
+    terminal::disable_raw_mode()
+}
+
+/// What a panic of the thread that draws says would go with the other screen.
+fn give_back_before_a_panic_is_told() {
+    static HOOKED: Once = Once::new();
+    HOOKED.call_once(|| {
+        let (draws, tell) = (thread::current().id(), panic::take_hook());
+        panic::set_hook(Box::new(move |panic| {
+            if thread::current().id() == draws {
+                let _ = give_back();
+            }
+            tell(panic);
+        }));
+    });
 }
 
 fn unusable(error: io::Error) -> Error {

@@ -100,10 +100,14 @@ pub fn read(event: &KeyEvent) -> Option<Key> {
             digit.to_digit(10).map(|nth| Key::Task(nth as usize - 1))
         }
         KeyCode::Char('y' | 'Y') => Some(Key::Yes),
-        KeyCode::Char(letter) => {
-            let row = ROWS.iter().find(|row| row.letter == letter);
-            Some(row.map_or(Key::Other, |row| row.key))
-        }
+        KeyCode::Char(letter) => match ROWS.iter().find(|row| row.letter == letter) {
+            Some(row) => Some(row.key),
+            // With caps lock on, it is the small letter that is meant.
+            None if letter.is_ascii_uppercase() => {
+                read(&KeyEvent::new(KeyCode::Char(letter.to_ascii_lowercase()), event.modifiers))
+            }
+            None => Some(Key::Other),
+        },
         _ => Some(Key::Other),
     }
 }
@@ -135,8 +139,8 @@ pub fn table() -> String {
         line("g G", "to the beginning, to the end"),
         line("Esc", "put away what is below the checks"),
         line("Ctrl-L", "draw the screen anew"),
-        line("Ctrl-C", "end a check that goes on"),
-        line("Ctrl-Z", "suspend; 'fg' comes back"),
+        line("Ctrl-C", "end a check, or a start, that goes on"),
+        line("Ctrl-Z", "suspend, and end a check; 'fg' comes back"),
     ];
     rows.chain(more).collect()
 }
@@ -163,6 +167,9 @@ mod tests {
         assert_eq!(typed(KeyCode::Char('3'), KeyModifiers::NONE), Some(Key::Task(2)));
         assert_eq!(typed(KeyCode::Char('c'), KeyModifiers::CONTROL), Some(Key::Interrupt));
         assert_eq!(typed(KeyCode::Char('x'), KeyModifiers::NONE), Some(Key::Other));
+        for (capital, key) in [('C', Key::Check), ('J', Key::Lines(1)), ('X', Key::Other)] {
+            assert_eq!(typed(KeyCode::Char(capital), KeyModifiers::SHIFT), Some(key));
+        }
         assert_eq!(typed(KeyCode::F(1), KeyModifiers::NONE), Some(Key::Other));
     }
 

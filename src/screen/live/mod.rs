@@ -13,7 +13,8 @@ use std::time::{Duration, Instant};
 use crossterm::event::{Event as Typed, EventStream};
 use futures_util::StreamExt;
 use futures_util::future::LocalBoxFuture;
-use rustix::process::{Signal, getpid, kill_process};
+use rustix::process::{Signal, kill_current_process_group};
+use tokio::sync::Notify;
 use tokio::time::MissedTickBehavior;
 
 use self::canvas::Canvas;
@@ -72,9 +73,12 @@ impl What {
 pub async fn run(mut session: Session, mut started: Started) -> Result<u8> {
     let (events, mut happened) = Events::channel();
     session.events = events;
+    // Listened to all the time: it ends what goes on, and then the screen too.
+    let mut ending = Ending::listen();
+    let mut said = String::new();
     loop {
         let seat = started.seat.clone();
-        let sits = Box::pin(sit(&session, &started, &mut happened));
+        let sits = Box::pin(sit(&session, &started, &said, &mut ending, &mut happened));
         let end = session.mindful_of_disk(&seat, sits).await?;
         match end {
             End::Left(code) => {
@@ -82,7 +86,7 @@ pub async fn run(mut session: Session, mut started: Started) -> Result<u8> {
                 term::print(&if runs { super::left(&started.lab.slug) } else { ended(&started) });
                 return Ok(code);
             }
-            End::Anew(again) => started = *again,
+            End::Anew(again, says) => (started, said) = (*again, says),
         }
     }
 }
@@ -99,16 +103,21 @@ fn ended(started: &Started) -> String {
 /// How a sitting ends.
 enum End {
     Left(u8),
-    /// Services were started, and may be reached elsewhere; even the seat may be another.
-    Anew(Box<Started>),
+    /// Services were started, and may be reached elsewhere; even the seat may be another. With what is to be said then.
+    Anew(Box<Started>, String),
 }
 
 type Happened = tokio::sync::mpsc::UnboundedReceiver<Event>;
 
-async fn sit(session: &Session, started: &Started, happened: &mut Happened) -> Result<End> {
+async fn sit(
+    session: &Session,
+    started: &Started,
+    said: &str,
+    ending: &mut Ending,
+    happened: &mut Happened,
+) -> Result<End> {
     let mut state = State::open(session, started)?;
-    // Listened to all the time: it ends what goes on, and then the screen too.
-    let mut ending = Ending::listen();
+    state.says(said);
     let mut canvas = Canvas::enter()?;
     let mut typed = EventStream::new();
     let mut work: Option<Work> = None;
@@ -126,6 +135,10 @@ async fn sit(session: &Session, started: &Started, happened: &mut Happened) -> R
                 },
                 Some(Ok(Typed::Resize(..))) => {
                     canvas.forget();
+                    Act::Nothing
+                }
+                Some(Ok(Typed::Paste(_))) => {
+                    state.pasted();
                     Act::Nothing
                 }
                 Some(Ok(_)) => Act::Nothing,
@@ -177,23 +190,32 @@ async fn sit(session: &Session, started: &Started, happened: &mut Happened) -> R
             }
             Act::Redraw => canvas.forget(),
             Act::Suspend => {
+                state.count_time()?;
+                // Its deadlines would run on while it stands still.
+                stop(session, started, &mut work).await?;
                 drop(typed);
                 drop(canvas);
-                kill_process(getpid(), Signal::TSTP)
+                // Who has started labs in the same group, as sudo does, is to let go of the terminal, too.
+                kill_current_process_group(Signal::TSTP)
                     .map_err(|e| Error::infrastructure("labs cannot be suspended").because(e))?;
                 canvas = Canvas::enter()?;
                 typed = EventStream::new();
+                if state.is_busy() {
+                    state.stopped()?;
+                }
             }
             Act::Shell | Act::Client(_) => {
-                let client = if let Act::Client(service) = act { Some(service) } else { None };
                 state.count_time()?;
                 stop(session, started, &mut work).await?;
                 drop(typed);
                 drop(canvas);
-                let code = visit::workbench(session, started, client.as_deref()).await;
+                let been = match act {
+                    Act::Client(service) => visit::client(session, started, &service).await,
+                    _ => visit::workbench(session, started, None).await.map(drop),
+                };
                 canvas = Canvas::enter()?;
                 typed = EventStream::new();
-                state.back(code)?;
+                state.back(been)?;
             }
             Act::Start => {
                 stop(session, started, &mut work).await?;
@@ -202,9 +224,14 @@ async fn sit(session: &Session, started: &Started, happened: &mut Happened) -> R
                 // One that is there has a workspace.
                 let anew = session.store.seat_of(&started.lab.slug)?.is_none();
                 let workspace = anew.then(|| started.seat.workspace.clone());
-                let start = session.start(&started.lab, Wanted { workspace, ..Wanted::default() });
-                match shown(&mut canvas, &mut state, &mut typed, happened, start).await? {
-                    Ok(again) => return Ok(End::Anew(Box::new(again))),
+                let wanted = Wanted { workspace, ..Wanted::default() };
+                let key = Notify::new();
+                let start = start(session, started, wanted, &key, ending);
+                let start = shown(&mut canvas, &mut state, &mut typed, happened, Some(&key), start);
+                match start.await? {
+                    Ok(Start::Done(again)) => return Ok(End::Anew(again, String::new())),
+                    Ok(Start::GivenUp(Some(code))) => return Ok(End::Left(code)),
+                    Ok(Start::GivenUp(None)) => state.says("Given up: 'u' begins again."),
                     Err(error) => state.failed(&error),
                 }
             }
@@ -215,7 +242,7 @@ async fn sit(session: &Session, started: &Started, happened: &mut Happened) -> R
                 let done = visit::repair(session, started, &service).await;
                 canvas = Canvas::enter()?;
                 typed = EventStream::new();
-                state.back(done.map(|()| 0))?;
+                state.back(done)?;
             }
             Act::Logs(service) => {
                 let text = visit::logs(session, started, &service).await;
@@ -227,7 +254,7 @@ async fn sit(session: &Session, started: &Started, happened: &mut Happened) -> R
                 let task = started.lab.task(state.task_id()).cloned();
                 let Some(task) = task else { continue };
                 let reset = session.reset_task(&started.lab, started.seat.clone(), &task);
-                match shown(&mut canvas, &mut state, &mut typed, happened, reset).await? {
+                match shown(&mut canvas, &mut state, &mut typed, happened, None, reset).await? {
                     Ok(done) => state.task_reset(&done),
                     Err(error) => state.failed(&error),
                 }
@@ -237,10 +264,11 @@ async fn sit(session: &Session, started: &Started, happened: &mut Happened) -> R
                 state.says("everything is made anew …");
                 state.count_time()?;
                 let reset = session.reset(&started.lab, started.seat.clone(), files);
-                match shown(&mut canvas, &mut state, &mut typed, happened, reset).await? {
+                match shown(&mut canvas, &mut state, &mut typed, happened, None, reset).await? {
                     Ok(done) => {
+                        let said = done.said().unwrap_or_default();
                         let again = Started { services: done.services, ..started.clone() };
-                        return Ok(End::Anew(Box::new(again)));
+                        return Ok(End::Anew(Box::new(again), said));
                     }
                     Err(error) => state.failed(&error),
                 }
@@ -249,29 +277,63 @@ async fn sit(session: &Session, started: &Started, happened: &mut Happened) -> R
     }
 }
 
-/// Shows what longer work says of itself, until it is over. It is not given up half done, and what is typed meanwhile
-/// was not meant for what comes after it.
+/// What came of a start.
+enum Start {
+    Done(Box<Started>),
+    /// With the exit code, where it was a signal.
+    GivenUp(Option<u8>),
+}
+
+/// Starts what is not there, until a key or a signal gives that up: then what was made for it is removed.
+async fn start(
+    session: &Session,
+    started: &Started,
+    wanted: Wanted,
+    key: &Notify,
+    ending: &mut Ending,
+) -> Result<Start> {
+    let signal = tokio::select! {
+        again = session.start(&started.lab, wanted) => return Ok(Start::Done(Box::new(again?))),
+        () = key.notified() => None,
+        code = ending.comes() => Some(code),
+    };
+    let abandoned = session.abandon(&started.lab.slug);
+    session.events.passing("removing what was started", abandoned).await?;
+    Ok(Start::GivenUp(signal))
+}
+
+/// Shows what longer work says of itself, until it is over. What is typed meanwhile was not meant for what comes after
+/// it; Ctrl-C is told to work that can be given up, and what cannot is not left half done.
 async fn shown<T>(
     canvas: &mut Canvas,
     state: &mut State<'_>,
     typed: &mut EventStream,
     happened: &mut Happened,
+    interrupt: Option<&Notify>,
     work: impl Future<Output = T>,
 ) -> Result<T> {
     let mut work = std::pin::pin!(work);
     let mut ticks = tokio::time::interval(LOOKED_EVERY);
     let mut open = true;
     state.goes_on_since(Some(Instant::now()));
+    state.offers(interrupt.map(|_| "Ctrl-C gives it up"));
     loop {
         canvas.draw(state.draw(Canvas::size(), None))?;
         tokio::select! {
             done = &mut work => {
                 state.goes_on_since(None);
+                state.offers(None);
                 return Ok(done);
             }
             Some(event) = happened.recv() => state.goes_on(event),
             event = typed.next(), if open => match event {
                 Some(Ok(Typed::Resize(..))) => canvas.forget(),
+                Some(Ok(Typed::Key(key))) if keys::read(&key) == Some(Key::Interrupt) => {
+                    match interrupt {
+                        Some(interrupt) => interrupt.notify_one(),
+                        None => state.offers(Some("This cannot be interrupted: wait for its end")),
+                    }
+                }
                 Some(_) => {}
                 None => open = false,
             },

@@ -9,8 +9,14 @@ use crate::catalog::lab::{Lab, Task};
 use crate::report::text::{self, Detail};
 use crate::store::TaskProgress;
 use crate::term::ascii::drawn;
-use crate::term::{self, markdown};
+use crate::term::{self, markdown, tabs};
 use crate::verdict::{TaskResult, Verdict};
+
+/// What is said takes so many lines at most.
+const SAID_IN: usize = 2;
+/// What is kept free beside it, also for how far the middle is scrolled: `↑ 999  ↓ 999`.
+const GAP: usize = 2;
+const SCROLLED: usize = GAP + 12;
 
 /// Everything that is on the screen.
 pub struct Page<'a> {
@@ -67,9 +73,13 @@ impl Page<'_> {
             Some((_, lines)) => (lines.to_vec(), [0, 0]),
             None => self.task(text_width),
         };
-        // The line of the status is there in any case.
-        let foot = above.len() + 1 + keys.len();
-        let room = height.saturating_sub(head.len() + foot).max(1);
+        let around = head.len() + above.len() + keys.len();
+        let room = |said: usize| height.saturating_sub(around + said).max(1);
+        let scrolls = middle.len() > room(SAID_IN);
+        let beside = if scrolls { SCROLLED } else { GAP };
+        let mut status = self.said(width.saturating_sub(beside));
+        let foot = above.len() + status.len() + keys.len();
+        let room = room(status.len());
         let furthest = middle.len().saturating_sub(room);
         let from = self.scroll.min(furthest);
         let mut lines = head;
@@ -77,7 +87,9 @@ impl Page<'_> {
         lines.resize(height.saturating_sub(foot).max(lines.len()), String::new());
         lines.extend(above);
         let note = if furthest > 0 { scrolled(from, furthest - from) } else { String::new() };
-        lines.push(beside(&format!("  {}", self.status), &style(note).dim().to_string(), width));
+        let last = status.pop().unwrap_or_default();
+        lines.extend(status);
+        lines.push(self::beside(&last, &style(note).dim().to_string(), width));
         lines.extend(keys);
         Drawn { lines, furthest, room, checks_at, news_at }
     }
@@ -125,7 +137,7 @@ impl Page<'_> {
     /// The prompt, the checks with what is known of them, and the news; where checks and news begin.
     fn task(&self, width: usize) -> (Vec<String>, [usize; 2]) {
         let task = self.task_shown();
-        let prompt = markdown::render(&task.prompt, width);
+        let prompt = markdown::drawn(&task.prompt, width);
         let mut lines = fitted(prompt.trim_end(), width);
         lines.push(String::new());
         let checks_at = lines.len();
@@ -151,6 +163,16 @@ impl Page<'_> {
             lines.extend(fitted(self.news.trim_end(), width));
         }
         (lines, [checks_at, news_at])
+    }
+
+    /// The status, a line of which is there in any case.
+    fn said(&self, width: usize) -> Vec<String> {
+        let mut lines = term::fit(&format!("  {}", self.status), width.max(1));
+        if lines.len() > SAID_IN {
+            lines.truncate(SAID_IN);
+            lines[SAID_IN - 1].push('…');
+        }
+        lines
     }
 
     /// What is above the status and below it.
@@ -194,7 +216,7 @@ pub fn text_width(width: usize) -> usize {
 
 /// The lines of a text that is laid out.
 pub fn lines(text: &str) -> Vec<String> {
-    text.lines().map(str::to_owned).collect()
+    tabs::expanded(text).lines().map(str::to_owned).collect()
 }
 
 /// The lines of a text, none wider than this.
@@ -212,7 +234,7 @@ fn scrolled(above: usize, below: usize) -> String {
 
 /// Two texts at both ends of a line; the left one is cut where there is no room.
 fn beside(left: &str, right: &str, width: usize) -> String {
-    let room = width.saturating_sub(measure_text_width(right) + 2);
+    let room = width.saturating_sub(measure_text_width(right) + GAP);
     let left = console::truncate_str(left, room, "…");
     let gap = width.saturating_sub(measure_text_width(&left) + measure_text_width(right));
     format!("{left}{}{right}", " ".repeat(gap))
@@ -224,6 +246,10 @@ mod tests {
     use crate::catalog::Catalog;
 
     fn drawn(width: usize, height: usize, scroll: usize, news: &str) -> Drawn {
+        saying("says", width, height, scroll, news)
+    }
+
+    fn saying(status: &str, width: usize, height: usize, scroll: usize, news: &str) -> Drawn {
         let lab = Catalog::new(None).lab("redis-queues").unwrap();
         let page = Page {
             lab: &lab,
@@ -235,7 +261,7 @@ mod tests {
             news,
             sheet: None,
             reach: "  workspace ~/labs/redis-queues, redis 127.0.0.1:36062\n",
-            status: "says",
+            status,
             question: None,
             scroll,
         };
@@ -291,6 +317,21 @@ mod tests {
                 assert!(height < 10 || page.lines.len() == height, "{width}x{height}");
             }
         }
+    }
+
+    #[test]
+    fn what_is_said_takes_two_lines_at_most() {
+        let status = "'u' starts it again: The service redis was stopped, and said nothing of why";
+        let page = plain(&saying(status, 60, 20, 0, &"news\n".repeat(30)));
+        let page: Vec<&str> = page.lines().map(str::trim_end).collect();
+        assert_eq!(page.len(), 20);
+        assert_eq!(page[16], "  'u' starts it again: The service redis was");
+        assert!(page[17].starts_with("  stopped, and said nothing of why  "), "{}", page[17]);
+        assert!(page[17].ends_with(" more"), "{}", page[17]);
+        let page = plain(&saying(&"word ".repeat(60), 60, 20, 0, ""));
+        let said = page.lines().filter(|line| line.contains("word word"));
+        assert_eq!(said.count(), 2);
+        assert!(page.contains('…'), "{page}");
     }
 
     #[test]

@@ -7,6 +7,7 @@ pub use task::view;
 
 use std::cell::Cell;
 use std::collections::BTreeMap;
+use std::io::BufRead;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
@@ -68,8 +69,20 @@ pub async fn run(session: &Session, started: &Started) -> Result<u8> {
             Ok(Key::Check) => screen.check(true).await,
             Ok(Key::All) => screen.check(false).await,
             Ok(Key::Hint) => screen.hint(),
+            Ok(Key::Next) if screen.at + 1 == lab.tasks.len() => {
+                print("This is the last task.\n");
+                Ok(())
+            }
             Ok(Key::Next) => screen.go(screen.at + 1),
-            Ok(Key::Previous) => screen.go(screen.at.saturating_sub(1)),
+            Ok(Key::Previous) if screen.at == 0 => {
+                print("This is the first task.\n");
+                Ok(())
+            }
+            Ok(Key::Previous) => screen.go(screen.at - 1),
+            Ok(Key::Jump(at)) if at >= lab.tasks.len() => {
+                print(&format!("There are {} tasks.\n", lab.tasks.len()));
+                Ok(())
+            }
             Ok(Key::Jump(at)) => screen.go(at),
             Ok(Key::Shell) => screen.shell().await,
             Ok(Key::Client) => screen.client(word).await,
@@ -193,7 +206,7 @@ impl Screen<'_> {
     }
 
     fn go(&mut self, to: usize) -> Result<()> {
-        self.at = to.min(self.lab.tasks.len().saturating_sub(1));
+        self.at = to;
         self.session.store.set_place(&self.lab.slug, &self.task().id.value)?;
         self.show_task()
     }
@@ -326,8 +339,10 @@ impl Screen<'_> {
     async fn read(&self) -> Option<String> {
         print(&format!("{} ", style(format!("{} >", self.task().id.value)).bold()));
         let read = tokio::task::spawn_blocking(|| {
-            let mut line = String::new();
-            matches!(std::io::stdin().read_line(&mut line), Ok(n) if n > 0).then_some(line)
+            let mut line = Vec::new();
+            let read = std::io::stdin().lock().read_until(b'\n', &mut line);
+            // A sign of another encoding is a slip like any other.
+            matches!(read, Ok(1..)).then(|| String::from_utf8_lossy(&line).into_owned())
         });
         tokio::select! {
             line = read => line.ok().flatten(),

@@ -31,6 +31,9 @@ use crate::verdict::{TaskResult, Verdict};
 /// How often the time spent is recorded.
 const COUNTED_EVERY: Duration = Duration::from_secs(60);
 
+/// For how long what was said is not hidden by a service that does not answer.
+const HEARD_FOR: Duration = Duration::from_secs(5);
+
 /// What is said once somebody else has ended the seat.
 const ENDED: &str = "Another labs has ended the seat: 'u' starts a new one, 'q' leaves.";
 
@@ -79,12 +82,15 @@ pub struct State<'a> {
     news: News,
     sheet: Option<Sheet>,
     says: String,
-    /// What is said of a service as long as it does not answer, in the place of all else.
+    said: Instant,
+    /// What is said of a service as long as it does not answer, or of a seat that has ended, in the place of all that was heard.
     unwell: Option<String>,
     /// Since when longer work goes on that takes no key.
     since: Option<Instant>,
     /// How long it still takes, as it was expected when its present step began.
     outlook: Option<(Outlook, Instant)>,
+    /// What is said in place of the keys while it does.
+    offer: Option<&'static str>,
     /// The seat has ended, or another is in its place.
     ended: bool,
     /// The seat in its place that was to be gone on with.
@@ -127,9 +133,11 @@ impl<'a> State<'a> {
             news: News::None,
             sheet: None,
             says: String::new(),
+            said: Instant::now(),
             unwell: None,
             since: None,
             outlook: None,
+            offer: None,
             ended: false,
             tried: None,
             asks: None,
@@ -187,15 +195,21 @@ impl<'a> State<'a> {
         self.outlook = None;
     }
 
+    /// What Ctrl-C does to longer work.
+    pub fn offers(&mut self, offer: Option<&'static str>) {
+        self.offer = offer;
+    }
+
     pub fn says(&mut self, text: impl Into<String>) {
         self.says = text.into();
+        self.said = Instant::now();
     }
 
     pub fn failed(&mut self, error: &Error) {
         self.busy = false;
         self.news = News::Trouble(visible(&error.to_string()));
         self.evidence = None;
-        self.says = style("that did not work: see above").red().to_string();
+        self.says(style("that did not work: see above").red().to_string());
         self.to = Some(Place::Checks);
     }
 
@@ -207,13 +221,17 @@ impl<'a> State<'a> {
             width.min(term::WIDEST),
         );
         let question = self.asks.map(|question| self.question(question));
+        let question = question.or(self.offer.map(str::to_owned));
         let status = match work {
-            _ if question.is_some() => String::new(),
+            _ if self.asks.is_some() => String::new(),
             Some((what, began)) if !what.only_looks() => {
                 let which = if what == What::Lab { "every task" } else { "this task" };
                 let (sign, (done, all)) = (style("◌").cyan(), self.decided);
                 let seconds = began.elapsed().as_secs();
                 format!("{sign} checking {which}: {done} of {all} checks  {seconds} s")
+            }
+            _ if self.sheet.is_some() && self.checks_what_was_saved() => {
+                "Saved: 'q' goes back and checks it.".to_owned()
             }
             _ => match self.since {
                 Some(since) => {
@@ -221,7 +239,7 @@ impl<'a> State<'a> {
                     let left = left.map(|left| format!(", {left}")).unwrap_or_default();
                     format!("{}  {} s{left}", self.says, since.elapsed().as_secs())
                 }
-                None => self.unwell.as_ref().unwrap_or(&self.says).clone(),
+                None => self.heard().to_owned(),
             },
         };
         let text_width = page::text_width(width);
@@ -257,6 +275,14 @@ impl<'a> State<'a> {
         self.room = drawn.room;
         self.scroll = self.scroll.min(drawn.furthest);
         drawn.lines
+    }
+
+    /// What is said: the last news, until it was heard, and what lasts.
+    fn heard(&self) -> &str {
+        match &self.unwell {
+            Some(unwell) if self.says.is_empty() || self.said.elapsed() >= HEARD_FOR => unwell,
+            _ => &self.says,
+        }
     }
 
     /// Whether much would be lost by a crash.
@@ -298,7 +324,7 @@ impl<'a> State<'a> {
             }
             None => {
                 self.ended = true;
-                self.says(ENDED);
+                self.unwell = Some(ENDED.to_owned());
                 return Ok(Act::Nothing);
             }
         }
@@ -337,14 +363,15 @@ impl<'a> State<'a> {
         if self.ended || self.sheet.is_some() || self.asks.is_some() {
             return Act::Nothing;
         }
-        let passed = self.passed();
-        if !passed && self.seen != self.checked && self.task().program.is_some() {
+        if self.checks_what_was_saved() {
             self.checked = self.seen;
-            if self.took <= UNASKED_AT_MOST {
-                return Act::Begin(What::Task { asked: false });
-            }
+            return Act::Begin(What::Task { asked: false });
+        }
+        if self.saved() {
+            self.checked = self.seen;
             self.says("Saved. This check takes long: 'c' begins it.");
         }
+        let passed = self.passed();
         if under_way {
             return Act::Nothing;
         }
@@ -362,6 +389,16 @@ impl<'a> State<'a> {
             return Act::Begin(what);
         }
         Act::Nothing
+    }
+
+    /// Whether there is something in the workspace that a check of this task has not seen.
+    fn saved(&self) -> bool {
+        !self.passed() && self.seen != self.checked && self.task().program.is_some()
+    }
+
+    /// Whether that is checked unasked.
+    fn checks_what_was_saved(&self) -> bool {
+        self.saved() && self.took <= UNASKED_AT_MOST
     }
 
     /// Shows something to read in place of the task, until it is [closed](Self::close).

@@ -43,11 +43,11 @@ impl News {
                 let title = style(format!("Hint {number} of {}", task.hints.len())).bold();
                 let hint = task.hints.get(number.saturating_sub(1) as usize);
                 let hint = hint.map_or("", String::as_str);
-                format!("{title}\n\n{}", markdown::render(hint, width))
+                format!("{title}\n\n{}", markdown::drawn(hint, width))
             }
             Self::Passed => {
                 let title = format!("★ Passed: {}", term::points(task.points));
-                let explanation = markdown::render(&task.explanation, width);
+                let explanation = markdown::drawn(&task.explanation, width);
                 format!("{}\n\n{explanation}", style(title).green().bold())
             }
         }

@@ -62,13 +62,13 @@ impl State<'_> {
     ///
     /// # Errors
     /// The store cannot be read.
-    pub fn back(&mut self, code: Result<u8>) -> Result<()> {
+    pub fn back(&mut self, been: Result<()>) -> Result<()> {
         self.stirred = Instant::now();
         self.looked = None;
         let cut_short = std::mem::take(&mut self.busy);
-        match code {
-            Ok(_) if cut_short => self.stopped()?,
-            Ok(_) => self.says.clear(),
+        match been {
+            Ok(()) if cut_short => self.stopped()?,
+            Ok(()) => self.says.clear(),
             Err(error) => {
                 self.failed(&error);
                 return Ok(());
@@ -86,7 +86,7 @@ impl State<'_> {
         self.show(self.at);
         self.seen = watch::fingerprint(&self.started.seat.workspace);
         self.checked = self.seen;
-        self.says = done.said();
+        self.says(done.said());
     }
 
     /// What work that goes on says of itself.
@@ -111,7 +111,10 @@ impl State<'_> {
                 self.outlook = None;
             }
             Event::Outlook { outlook, .. } => self.outlook = Some((outlook, Instant::now())),
-            Event::Progress { step, text, .. } => self.says = format!("{step}: {text}"),
+            // It may be a line of what a build prints.
+            Event::Progress { step, text, .. } => {
+                self.says = first_line(&visible(&format!("{step}: {text}")));
+            }
             event => self.happened(event),
         }
     }
@@ -149,8 +152,10 @@ impl State<'_> {
             What::Look => return Ok(self.looked_at(broken.as_ref(), &result)),
             What::Services => self.unwell = broken.as_ref().and_then(notice),
             What::Task { asked } => {
-                // What could not be made says nothing of how long it takes.
-                if result.tasks.iter().all(|task| task.verdict != Verdict::Error) {
+                // What could not be made says nothing of how long it takes, and another task nothing of this one.
+                let tells =
+                    |task: &TaskResult| task.verdict != Verdict::Error && task.id == self.task_id();
+                if result.tasks.iter().all(tells) {
                     self.took = took;
                 }
                 self.checked_task(&result, asked)?;
@@ -222,11 +227,12 @@ impl State<'_> {
         let all = first_open(self.lab(), &self.progress).is_none();
         self.news = News::Passed;
         self.evidence = None;
-        self.says = if all {
-            style("That was the last one: every task has passed.").green().to_string()
+        let next = if all {
+            "That was the last one: every task has passed."
         } else {
-            style("Enter goes on to the next task.").green().to_string()
+            "Enter goes on to the next task."
         };
+        self.says(style(next).green().to_string());
         self.to = Some(Place::News);
         Ok(())
     }

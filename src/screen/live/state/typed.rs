@@ -42,7 +42,7 @@ impl<'a> State<'a> {
                 (self.news, self.evidence) = (News::None, None);
                 self.says.clear();
             }
-            Key::Yes | Key::Other => {}
+            Key::Yes | Key::Other => self.says("'?' shows all keys."),
             Key::Enter
             | Key::Check
             | Key::All
@@ -84,6 +84,12 @@ impl<'a> State<'a> {
             }
         }
         Ok(Act::Nothing)
+    }
+
+    /// A text was pasted, which answers nothing.
+    pub fn pasted(&mut self) {
+        self.asks = None;
+        self.says("What you paste is for the shell: 's' opens it.");
     }
 
     fn scroll_by(&mut self, by: isize) {
