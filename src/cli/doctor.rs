@@ -232,14 +232,14 @@ fn disk(root: &Path, missing_mib: u64) -> Option<Finding> {
     root.exists().then(|| with_room(room(root), root, missing_mib + ROOM_MIB))
 }
 
-fn with_room(room: Room, root: &Path, needed: u64) -> Finding {
-    let free = room.bytes >> 20;
+fn with_room(has: Room, root: &Path, needed: u64) -> Finding {
+    let free = has.bytes >> 20;
     let detail = format!("{free} MiB free at {}", root.display());
     let mend = format!(
         "the images that are not built yet and the labs' data take about {needed} MiB: \
          'labs images prune' and 'labs gc' make room"
     );
-    if room.is_used_up() {
+    if has.is_used_up() {
         let full = Error::infrastructure("The disk is as good as full").because(detail);
         tried("disk", Err(full.help(mend)))
     } else if free < needed {
