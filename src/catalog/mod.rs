@@ -136,6 +136,12 @@ impl Catalog {
         }
         let mut service: Service = load::yaml(&self.docker, &format!("{name}/service.yaml"))?;
         name.clone_into(&mut service.name);
+        if let Some(port) = service.unlisted.iter().find(|port| !service.ports.contains_key(*port))
+        {
+            return Err(Error::usage(format!("The unlisted port {port:?} is none of the ports"))
+                .at(format!("{name}/service.yaml"))
+                .help("name it in ports too"));
+        }
         Ok(service)
     }
 

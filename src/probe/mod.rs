@@ -101,8 +101,9 @@ impl Probe {
     pub fn sends(&self) -> Vec<Sent<'_>> {
         match self {
             Self::State(spec) => spec.sends(),
+            Self::Trace(spec) => spec.sends(),
+            Self::Workload(spec) => spec.sends("workload"),
             Self::Fault(spec) => spec.sends(),
-            Self::Trace(_) | Self::Workload(_) => Vec::new(),
         }
     }
 

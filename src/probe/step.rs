@@ -6,11 +6,11 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::Value;
 
-use super::Call;
 use super::expect::{Expectation, Matcher, Mismatch};
 use super::fresh::Fresh;
 use super::scene::Scene;
 use super::service::{Answer, Service};
+use super::{Call, Sent};
 use crate::error::Result;
 use crate::template::{Span, Var, Variables};
 use crate::term::escape::in_one_line;
@@ -59,6 +59,12 @@ impl Given {
             Self::Send(words) => words.iter().try_for_each(|w| variables.render(w).map(drop)),
             Self::Copy(key) => variables.render(key).map(drop),
         }
+    }
+
+    /// What is sent of it, which stands at this place.
+    pub fn sends<'a>(&'a self, on: Option<&'a str>, at: &str) -> Option<Sent<'a>> {
+        let Self::Send(words) = self else { return None };
+        Some(Sent { on, words, pointer: format!("{at}/send") })
     }
 
     pub async fn apply(
@@ -119,6 +125,11 @@ impl Ask {
     pub fn lint(&self, variables: &Variables) -> Result<()> {
         self.send.iter().try_for_each(|w| variables.render(w).map(drop))?;
         self.expect.iter().try_for_each(|m| m.lint_without_service(variables))
+    }
+
+    /// What is sent by it, which stands at this place.
+    pub fn sends<'a>(&'a self, on: Option<&'a str>, at: &str) -> Sent<'a> {
+        Sent { on, words: &self.send, pointer: format!("{at}/send") }
     }
 
     /// The question with its values in place.

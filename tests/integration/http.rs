@@ -62,6 +62,32 @@ fn a_front_is_tried_with_the_learners_files_before_apps_that_fail() {
         [("chat", "value"), ("dead", "value"), ("passed-on", "value"), ("stream", "late")];
     assert_eq!(failures(&found), expect(&expected), "{found:#?}");
 
+    // Who drops the connection at once has not answered soon.
+    sandbox.write(LAB, FILE, "server { listen 8080; server_name tiny.test; return 444; }");
+    let found = checks(&sandbox);
+    let dropped = [
+        ("chat", "value"),
+        ("dead", "value"),
+        ("frozen", "late"),
+        ("passed-on", "value"),
+        ("stream", "late"),
+    ];
+    assert_eq!(failures(&found), expect(&dropped), "{found:#?}");
+
+    // A server that refuses whoever names none is still one.
+    let default = sandbox.workspace(LAB).join("front/default.conf");
+    let answers = std::fs::read_to_string(&default).unwrap();
+    sandbox.write(LAB, FILE, WELL);
+    for code in ["400", "444"] {
+        let refuses = format!("server {{ listen 8080 default_server; return {code}; }}");
+        sandbox.write(LAB, "front/default.conf", refuses);
+        sandbox.ok(&["restart", "front"]);
+        let found = checks(&sandbox);
+        assert_eq!(failures(&found), expect(&[("there", "value")]), "{code}: {found:#?}");
+    }
+    sandbox.write(LAB, "front/default.conf", answers);
+    sandbox.ok(&["restart", "front"]);
+
     // What nginx says against its files is shown; the default page of the seat goes on.
     sandbox.write(LAB, FILE, "server { listen 8080; proxy_pas http://app-1; }");
     let found = checks(&sandbox);

@@ -51,6 +51,7 @@ const RULES: &[Rule] = &[
     tasks::probes,
     tasks::asked,
     tasks::sent,
+    tasks::watched,
     tasks::codes,
     solutions::ids,
     solutions::laid_over,

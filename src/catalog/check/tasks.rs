@@ -5,9 +5,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::{Subject, services, stays_inside, texts, unique};
 use crate::catalog::lab::{Check, Lab, Task};
 use crate::catalog::problem::Problem;
+use crate::catalog::service::Protocol;
 use crate::catalog::source::escape;
 use crate::error::Result;
-use crate::probe::{Probe, service};
+use crate::probe::{Probe, relay, service};
 
 pub fn there(subject: &Subject, problems: &mut Vec<Problem>) {
     if subject.lab.tasks.is_empty() {
@@ -236,6 +237,35 @@ pub fn sent(subject: &Subject, problems: &mut Vec<Problem>) {
                 problems.push(problem);
             }
         }
+    }
+}
+
+/// A scenario expects what can be seen of its service.
+pub fn watched(subject: &Subject, problems: &mut Vec<Problem>) {
+    for (pointer, _, check) in checks(subject.lab) {
+        let Some(Probe::Trace(spec)) = check.probe() else { continue };
+        let only = || subject.lab.services.keys().next().map(String::as_str);
+        let Some(on) = spec.on.as_deref().or_else(only) else { continue };
+        let Ok(definition) = subject.catalog.service(subject.lab.definition(on)) else { continue };
+        if !spec.expect.is_empty() && !relay::protocol(definition.ready).tells_commands() {
+            let what = format!("The commands to {on} are not told apart");
+            let problem = subject.source.problem(&format!("{pointer}/trace/expect"), what);
+            problems.push(problem.help("only those of Redis are: leave expect out"));
+        }
+        if spec.statements.is_empty() {
+            continue;
+        }
+        let options = subject.lab.services.get(on).map(|service| &service.value.options);
+        let books = |option: &String| option.replace('_', "-") == "--performance-schema=ON";
+        let what = if definition.ready != Some(Protocol::Mysql) {
+            format!("{on} executes no statements of SQL")
+        } else if !options.is_some_and(|options| options.iter().any(books)) {
+            format!("{on} keeps no book of statements")
+        } else {
+            continue;
+        };
+        let problem = subject.source.problem(&format!("{pointer}/trace/statements"), what);
+        problems.push(problem.help("ask a MySQL that has options: [--performance-schema=ON]"));
     }
 }
 

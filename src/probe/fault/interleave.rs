@@ -9,6 +9,7 @@ use serde_json::Value;
 
 use super::boundary;
 use crate::error::{Error, Result};
+use crate::probe::Sent;
 use crate::probe::call::{self, CALL_TIMEOUT, Ended};
 use crate::probe::expect::{Expectation, Matcher};
 use crate::probe::finding::{Evidence, Finding};
@@ -61,6 +62,23 @@ pub enum Act {
 }
 
 impl Interleave {
+    /// What is sent, word by word.
+    pub fn sends(&self) -> Vec<Sent<'_>> {
+        let on = self.on.as_deref();
+        let given =
+            self.given.iter().enumerate().filter_map(move |(n, given)| {
+                given.sends(on, &format!("fault/interleave/given/{n}"))
+            });
+        let acts = [("do", &self.others), ("then", &self.then)].into_iter();
+        let asks = acts.flat_map(move |(list, acts)| {
+            acts.iter().enumerate().filter_map(move |(n, act)| match act {
+                Act::Ask(ask) => Some(ask.sends(on, &format!("fault/interleave/{list}/{n}/ask"))),
+                Act::Call(_) => None,
+            })
+        });
+        given.chain(asks).collect()
+    }
+
     pub fn lint(&self, variables: &Variables) -> Result<()> {
         self.given.iter().try_for_each(|given| given.lint(variables))?;
         if self.others.is_empty() {

@@ -119,7 +119,10 @@ impl Spec {
 
     /// What is sent, word by word.
     pub fn sends(&self) -> Vec<Sent<'_>> {
-        self.drill.as_ref().map(Drill::sends).unwrap_or_default()
+        let drill = self.drill.iter().flat_map(Drill::sends);
+        let interleave = self.interleave.iter().flat_map(Interleave::sends);
+        let workload = self.workload.iter().flat_map(|spec| spec.sends("fault/workload"));
+        drill.chain(interleave).chain(workload).collect()
     }
 
     /// The codes that its expectations can fail with.

@@ -139,6 +139,7 @@ async fn up(
     loop {
         match incoming.next().await {
             Arrival::Data { at_us, bytes } => {
+                shared.log.came(bytes.len());
                 way.take(at_us, bytes, &mut server).await?;
                 incoming.release().await;
                 shared.log.touch();

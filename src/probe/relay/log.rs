@@ -32,6 +32,8 @@ struct State {
     records: Vec<Record>,
     waiting: BTreeSet<u64>,
     unrecorded: u64,
+    /// Bytes that programs have sent, whatever they are.
+    sent: u64,
     connections: BTreeMap<u32, ConnectionInfo>,
 }
 
@@ -75,6 +77,14 @@ impl Log {
 
     pub fn unrecorded(&self) -> u64 {
         self.state().unrecorded
+    }
+
+    pub fn sent(&self) -> u64 {
+        self.state().sent
+    }
+
+    pub fn came(&self, bytes: usize) {
+        self.state().sent += bytes as u64;
     }
 
     pub fn waiting(&self) -> Vec<Record> {

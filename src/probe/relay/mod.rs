@@ -115,6 +115,11 @@ impl Relay {
         self.log.unrecorded()
     }
 
+    /// Bytes that came from programs, of whatever protocol.
+    pub fn sent(&self) -> u64 {
+        self.log.sent()
+    }
+
     /// Every connection, the closed ones too.
     pub fn connections(&self) -> Vec<ConnectionInfo> {
         self.log.connections()

@@ -15,7 +15,7 @@ use async_trait::async_trait;
 use serde_json::Value;
 
 pub use http::Http;
-pub use mysql::{Booked, KINDS, Logged, Mysql, SET, Scope, Tally};
+pub use mysql::{Booked, KINDS, Logged, Mysql, Scope, Tally};
 pub use rabbitmq::Rabbitmq;
 pub use redis::{Redis, commandstats};
 

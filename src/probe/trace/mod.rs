@@ -12,6 +12,7 @@ use std::time::Duration;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
+use super::Sent;
 use super::finding::Finding;
 use super::scene::Scene;
 use super::step::Given;
@@ -81,6 +82,18 @@ impl Spec {
             Source::SlowLog(log) => Some((&log.on, "slow_log/on")),
             Source::Statements | Source::Scenario => Some((self.on.as_deref()?, "on")),
         }
+    }
+
+    /// What is sent, word by word.
+    pub fn sends(&self) -> Vec<Sent<'_>> {
+        let on = self.on.as_deref();
+        let given = self.given.iter().enumerate();
+        let given = given.filter_map(|(n, given)| given.sends(on, &format!("trace/given/{n}")));
+        let steps = self.steps.iter().enumerate().filter_map(|(n, step)| match step {
+            Step::Ask(ask) => Some(ask.sends(on, &format!("trace/steps/{n}/ask"))),
+            _ => None,
+        });
+        given.chain(steps).collect()
     }
 
     /// Whether a step calls the learner's program; else the checker alone acts on the twin.

@@ -22,6 +22,7 @@ use std::time::Duration;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
+use super::Sent;
 use super::finding::{Evidence, Finding};
 use super::relay::{After, Gatekeeper, Moment, Verdict};
 use super::scene::Scene;
@@ -83,6 +84,14 @@ fn model_names(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
 }
 
 impl Spec {
+    /// What is sent, word by word, by the workload at this place.
+    pub fn sends(&self, at: &str) -> Vec<Sent<'_>> {
+        let given = self.given.iter().enumerate();
+        let given = given.filter_map(|(n, given)| given.sends(None, &format!("{at}/given/{n}")));
+        let then = self.then.iter().enumerate();
+        given.chain(then.map(|(n, ask)| ask.sends(None, &format!("{at}/then/{n}")))).collect()
+    }
+
     /// The time that passes in it even where nothing is slow.
     pub fn passes(&self) -> Duration {
         if self.roles.has(RoleKind::Late) { lag::LONG_LAG } else { Duration::ZERO }

@@ -152,8 +152,14 @@ async fn talk(
     };
     let talk = async {
         socket.send(Message::text(asked.body)).await.map_err(|e| e.to_string())?;
-        let said = socket.next().await.ok_or("the connection was closed")?;
-        let said = said.map_err(|e| e.to_string())?.into_data();
+        let said = loop {
+            let said = socket.next().await.ok_or("the connection was closed")?;
+            let said = said.map_err(|e| e.to_string())?;
+            // The others are the protocol's own.
+            if said.is_text() || said.is_binary() {
+                break said.into_data();
+            }
+        };
         // Whatever comes of it: what was to be seen has been.
         let _ = socket.close(None).await;
         Ok(told(SWITCHED, response.headers(), &said, [began.elapsed(); 2]))
@@ -180,18 +186,22 @@ async fn read(
     Ok(told(head.status.as_u16(), &head.headers, &body, times))
 }
 
-fn told(status: u16, headers: &HeaderMap, body: &[u8], [first, whole]: [Duration; 2]) -> Value {
+fn told(status: u16, headers: &HeaderMap, body: &[u8], times: [Duration; 2]) -> Value {
     let text = |value: &HeaderValue| String::from_utf8_lossy(value.as_bytes()).into_owned();
+    let of_name = |name| headers.get_all(name).iter().map(text).collect::<Vec<_>>().join(", ");
     let headers: serde_json::Map<String, Value> =
-        headers.iter().map(|(name, value)| (name.to_string(), text(value).into())).collect();
-    let body = serde_json::from_slice(body)
-        .unwrap_or_else(|_| Value::from(String::from_utf8_lossy(body).into_owned()));
+        headers.keys().map(|name| (name.to_string(), of_name(name).into())).collect();
+    // A text such as "42\n" keeps its form.
+    let parts = serde_json::from_slice(body).ok().filter(|v: &Value| v.is_object() || v.is_array());
+    let body = parts.unwrap_or_else(|| Value::from(String::from_utf8_lossy(body).into_owned()));
+    // Who refuses at once has not answered soon.
+    let [first, whole] = times.map(|time| (status != 0).then(|| millis(time)));
     json!({
         "status": status,
         "headers": headers,
         "body": body,
-        "first_byte": millis(first),
-        "milliseconds": millis(whole),
+        "first_byte": first,
+        "milliseconds": whole,
     })
 }
 
@@ -213,12 +223,11 @@ impl Service for Http {
     /// A request that gets no answer, or not the whole of it, has the status 0 and the reason as its body.
     async fn ask(&self, words: &[&str]) -> Result<Answer> {
         let asked = Asked::of(words)?;
-        let began = Instant::now();
         let mut seen = Seen::default();
         let work = self.answer(&asked, &mut seen);
         let late = || Ok(Err(format!("no answer within {} s", ANSWER_TIMEOUT.as_secs())));
         let answer = tokio::time::timeout(ANSWER_TIMEOUT, work).await.unwrap_or_else(|_| late())?;
-        let none = |why: String| told(0, &HeaderMap::new(), why.as_bytes(), [began.elapsed(); 2]);
+        let none = |why: String| told(0, &HeaderMap::new(), why.as_bytes(), [Duration::ZERO; 2]);
         let mut answer = answer.unwrap_or_else(none);
         if let Some(tls) = seen.tls {
             answer["tls"] = tls;
@@ -241,24 +250,29 @@ impl Service for Http {
         words::line(&self.name, words)
     }
 
-    /// A server tells a request from what is none.
+    /// A server tells requests from what is none: not all of these begin their answers, if any, alike.
     async fn is_genuine(&self) -> Result<bool> {
-        let first_line = async |request: &str| {
-            let work = async {
-                let mut stream = TcpStream::connect(self.address).await?;
+        let beginning = async |request: &str| {
+            let mut stream = self.open(self.address).await?;
+            let mut begins = Vec::new();
+            let talk = async {
                 stream.write_all(request.as_bytes()).await?;
-                let mut line = [0; 12];
-                stream.read_exact(&mut line).await?;
-                Ok::<_, std::io::Error>(line)
+                (&mut stream).take(12).read_to_end(&mut begins).await
             };
-            match tokio::time::timeout(ANSWER_TIMEOUT, work).await {
-                Ok(line) => line.map_err(|why| gone(&self.name, why)),
+            match tokio::time::timeout(ANSWER_TIMEOUT, talk).await {
+                // A connection that breaks is at its end.
+                Ok(_) => Ok(begins),
                 Err(_) => Err(gone(&self.name, "no answer in time")),
             }
         };
-        let good = "HEAD / HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n";
-        let bad = "HEAD\u{1} / HTTP/1.1\r\n\r\n";
-        Ok(first_line(good).await? != first_line(bad).await?)
+        let good =
+            beginning("HEAD / HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n").await?;
+        let bad = beginning("HEAD\u{1} / HTTP/1.1\r\n\r\n").await?;
+        let unknown = beginning("HEAD / HTTP/9.9\r\nHost: localhost\r\n\r\n").await?;
+        if [&good, &bad, &unknown].iter().all(|begins| begins.is_empty()) {
+            return Err(gone(&self.name, "it closes every connection without an answer"));
+        }
+        Ok(good != bad || bad != unknown)
     }
 
     /// What it keeps cannot be asked for.

@@ -244,3 +244,21 @@ async fn bytes_and_messages_go_over_tls_too() {
     let found = answer(&server, &["WS", "https://socket.test/", "@hello"]).await;
     assert_eq!((&found["status"], &found["body"]), (&101.into(), &"hello".into()), "{found}");
 }
+
+#[tokio::test]
+async fn what_comes_several_times_is_told_whole_and_no_answer_takes_no_time() {
+    let head = b"HTTP/1.1 200 OK\r\nA: x\r\nB: z\r\nA: y\r\nContent-Length: 3\r\n\r\n42\n";
+    let said = raw(&[head], Then::Close).await;
+    assert_eq!(json!([said["headers"]["a"], said["headers"]["b"]]), json!(["x, y", "z"]));
+    assert_eq!(said["body"], "42\n");
+    let none = raw(&[], Then::Close).await;
+    let times = json!([none["status"], none["first_byte"], none["milliseconds"]]);
+    assert_eq!(times, json!([0, null, null]));
+}
+
+#[tokio::test]
+async fn who_says_the_same_to_everything_is_no_server() {
+    let same = saying(&[b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}"], Then::Stay).await;
+    assert!(!same.is_genuine().await.unwrap());
+    assert!(saying(&[], Then::Close).await.is_genuine().await.is_err());
+}

@@ -112,6 +112,12 @@ impl<'a> Asked<'a> {
         } else {
             (None, place.to_owned())
         };
+        if method.contains(|c: char| c.is_ascii_lowercase()) {
+            return Err(wrong(format!("{method:?} is no method: they are in capitals")));
+        }
+        if method != RAW && !path.starts_with('/') && path != "*" {
+            return Err(wrong(format!("{place:?} is neither a path nor a URL with https://")));
+        }
         let asked = Self { method, path, headers, body, tls };
         match method {
             RAW => {}
@@ -250,6 +256,13 @@ mod tests {
         {
             wrong(words);
         }
+        for words in [["ws", "/"], ["Get", "/"]] {
+            assert!(wrong(&words).what.contains("in capitals"), "{words:?}");
+        }
+        for words in [["GET", "a"], ["WS", "a"], ["GET", ""], ["GET", "HTTPS://shop.test/"]] {
+            assert!(wrong(&words).what.contains("neither a path"), "{words:?}");
+        }
+        assert!(wrong(&["raw", "@x"]).what.contains("in capitals"));
     }
 
     #[test]

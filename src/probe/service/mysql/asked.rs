@@ -4,7 +4,7 @@ use mysql_async::Conn;
 use mysql_async::prelude::Queryable;
 use serde_json::Value;
 
-use super::{ANSWER_TIMEOUT, CONNECT_TIMEOUT, Mysql, row};
+use super::{ANSWER_TIMEOUT, CONNECT_TIMEOUT, Mysql, QUIET, row};
 use crate::error::{Error, Result};
 use crate::probe::service::gone;
 
@@ -40,6 +40,16 @@ impl Mysql {
         let opened = tokio::time::timeout(CONNECT_TIMEOUT, Conn::new(self.options.clone())).await;
         let opened = opened.map_err(|_| gone(&self.name, "it takes no new connection"))?;
         opened.map_err(|error| gone(&self.name, error))
+    }
+
+    /// A connection of its own that is quiet as the others are.
+    ///
+    /// # Errors
+    /// As [`Mysql::client`].
+    pub async fn quiet(&self) -> Result<Conn> {
+        let mut client = self.client().await?;
+        self.send(&mut client, QUIET).await?;
+        Ok(client)
     }
 
     /// Sends a statement over a connection of a client.

@@ -21,7 +21,7 @@ use crate::probe::fresh;
 use crate::term::shell_line;
 
 pub use asked::{Logged, Scope};
-pub use statements::{Booked, KINDS, SET, Tally};
+pub use statements::{Booked, KINDS, Tally};
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(30);
@@ -102,6 +102,8 @@ impl Mysql {
         let quiet = options.clone().setup(vec![QUIET]).pool_opts(
             PoolOpts::default()
                 .with_constraints(constraints)
+                // See `rows`.
+                .with_reset_connection(false)
                 // Without it none is kept.
                 .with_inactive_connection_ttl(IDLE_FOR),
         );
@@ -122,7 +124,11 @@ impl Mysql {
         self.answered(async {
             let mut connection: Conn = self.pool.get_conn().await?;
             self.own.lock().unwrap_or_else(PoisonError::into_inner).insert(connection.id());
-            self.read(&mut connection, statement).await
+            let read = self.read(&mut connection, statement).await;
+            // The pool would do it at a time of its own, and what it sends for it counts.
+            let reset = connection.reset().await;
+            let rows = read?;
+            reset.map(|_| rows)
         })
         .await
     }
@@ -261,8 +267,7 @@ impl Service for Mysql {
     }
 
     async fn forget_books(&self) -> Result<()> {
-        self.demanded("FLUSH STATUS").await?;
-        self.forget_statements().await
+        self.forget_statements(&mut self.quiet().await?).await
     }
 
     async fn wipe(&self) -> Result<()> {

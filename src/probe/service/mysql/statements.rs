@@ -5,15 +5,16 @@
 //! statements out of it. See "The events_statements_history_long Table" there.
 
 use std::collections::BTreeMap;
-use std::time::{Duration, Instant};
 
+use mysql_async::Conn;
 use serde_json::Value;
 
-use super::{ACCOUNT, Mysql};
+use super::{ACCOUNT, Mysql, row};
 use crate::error::Result;
+use crate::probe::service::gone;
 
 /// Kinds of statements that work on data, with the status variables that count them (`Com_…`).
-pub const KINDS: [(&str, &[&str]); 9] = [
+pub const KINDS: [(&str, &[&str]); 11] = [
     ("SELECT", &["select"]),
     ("INSERT", &["insert", "insert_select"]),
     ("UPDATE", &["update", "update_multi"]),
@@ -23,17 +24,13 @@ pub const KINDS: [(&str, &[&str]); 9] = [
     ("DO", &["do"]),
     ("HANDLER", &["ha_read"]),
     ("LOAD", &["load"]),
+    ("CREATE", &["create_table"]),
+    ("SET", &["set_option"]),
 ];
-/// A `SET` with a query in it, which only the book tells from others.
-pub const SET: &str = "SET";
 
-/// How long a statement that goes on is waited for, and how often it is looked at.
-const BOOKED_WITHIN: Duration = Duration::from_secs(1);
-const LOOK_EVERY: Duration = Duration::from_millis(5);
 const HISTORY: &str = "performance_schema.events_statements_history_long";
-const DIGESTS: &str = "performance_schema.events_statements_summary_by_digest";
-/// Of a text that is as long the end may be missing.
-const LONGEST: usize = 1024;
+/// Of a digest that is as long the end may be missing: 1024 bytes of it are kept, two or more of each word or sign.
+const LONGEST: usize = 512;
 
 /// How much statements have done.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -74,11 +71,14 @@ impl Tally {
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Booked {
     pub text: String,
+    /// Its words as the server has read them, without comments and values; nothing of what is nested.
+    pub digest: String,
     /// The event's name, behind `statement/`.
     pub event: String,
     pub connection: String,
     /// A procedure or trigger did it, and no client sent it. Its rows are all those of its procedure so far.
     pub nested: bool,
+    pub failed: bool,
     pub rows_examined: u64,
     /// It read a table from end to end because it found no index for it. The server says so of reading statements alone.
     pub without_index: bool,
@@ -88,9 +88,6 @@ impl Booked {
     /// Which of the kinds it is.
     pub fn kind(&self) -> Option<&'static str> {
         let counted = self.event.strip_prefix("sql/").unwrap_or_default();
-        if counted == "set_option" {
-            return self.has_word("SELECT").then_some(SET);
-        }
         let known = |(_, names): &&(&str, &[&str])| names.contains(&counted);
         if let Some((kind, _)) = KINDS.iter().find(known) {
             return Some(kind);
@@ -98,36 +95,41 @@ impl Booked {
         if !matches!(self.event.as_str(), "sql/execute_sql" | "com/Execute" | "sp/stmt") {
             return None;
         }
-        let word = self.words().next().unwrap_or_default().to_ascii_uppercase();
-        let word = if word == "WITH" || word == "TABLE" { "SELECT" } else { &word };
+        let read = if self.nested { &self.text } else { &self.digest };
+        let word = words(read).find(|word| *word != "EXECUTE")?.to_ascii_uppercase();
+        let word = match word.as_str() {
+            "WITH" | "TABLE" | "VALUES" => "SELECT",
+            word => word,
+        };
         KINDS.iter().map(|(kind, _)| *kind).find(|kind| *kind == word)
     }
 
-    /// A question that libraries ask of their own accord, such as `SELECT @@version`: it names no table.
+    /// What libraries send of their own accord, such as `SELECT @@version` or `SET NAMES utf8mb4`: it names no table, and
+    /// reads none in a function.
     pub fn asks_for_nothing(&self) -> bool {
-        let named = ["FROM", "TABLE"].iter().any(|word| self.has_word(word));
-        let read = self.rows_examined > 1 || self.without_index;
-        !self.nested
-            && self.kind() == Some("SELECT")
-            && !named
-            && !read
-            && self.text.len() < LONGEST
+        // A SELECT without a table has examined one row.
+        let least = match self.kind() {
+            Some("SELECT") => 1,
+            Some("SET") => 0,
+            _ => return false,
+        };
+        // What is refused may not be counted.
+        !self.failed
+            && self.rows_examined <= least
+            && (1..LONGEST).contains(&self.digest.len())
+            && !words(&self.digest).any(|word| matches!(word, "FROM" | "TABLE"))
     }
+}
 
-    fn words(&self) -> impl Iterator<Item = &str> {
-        let apart = |c: char| !c.is_ascii_alphanumeric() && c != '_';
-        self.text.split(apart).filter(|word| !word.is_empty())
-    }
-
-    fn has_word(&self, word: &str) -> bool {
-        self.words().any(|w| w.eq_ignore_ascii_case(word))
-    }
+fn words(text: &str) -> impl Iterator<Item = &str> {
+    let apart = |c: char| !c.is_ascii_alphanumeric() && c != '_';
+    text.split(apart).filter(|word| !word.is_empty())
 }
 
 impl Mysql {
     /// What the server has counted of everybody's statements since its start. Asking counts too.
-    pub async fn tally(&self) -> Result<Tally> {
-        let status = self.all("SHOW GLOBAL STATUS WHERE Variable_name LIKE 'Com\\_%' OR Variable_name IN ('Innodb_rows_read', 'Select_scan', 'Select_full_join')").await?;
+    pub async fn tally(&self, over: &mut Conn) -> Result<Tally> {
+        let status = self.all_over(over, "SHOW GLOBAL STATUS WHERE Variable_name LIKE 'Com\\_%' OR Variable_name IN ('Innodb_rows_read', 'Select_scan', 'Select_full_join')").await?;
         let counts: BTreeMap<String, u64> = status
             .iter()
             .filter_map(|row| {
@@ -151,51 +153,47 @@ impl Mysql {
     }
 
     /// Begins the book anew.
-    pub async fn forget_statements(&self) -> Result<()> {
-        self.do_all([HISTORY, DIGESTS].map(|table| format!("TRUNCATE {table}"))).await
+    pub async fn forget_statements(&self, over: &mut Conn) -> Result<()> {
+        self.send(over, &format!("TRUNCATE {HISTORY}")).await
     }
 
-    /// The last statements, a thousand at most, in their order; none of the checker's account. One that was just answered is
-    /// waited for: it is booked a moment later.
-    pub async fn statements(&self) -> Result<Vec<Booked>> {
+    /// Whether a statement goes on, none of the checker's account: it is booked at its end.
+    pub async fn is_asked(&self, over: &mut Conn) -> Result<bool> {
         let goes_on = format!(
             "SELECT COUNT(*) FROM performance_schema.events_statements_current \
              JOIN performance_schema.threads USING (THREAD_ID) \
              WHERE END_EVENT_ID IS NULL AND TYPE = 'FOREGROUND' AND PROCESSLIST_USER <> '{ACCOUNT}' \
              AND EVENT_NAME NOT LIKE 'statement/com/Binlog%'"
         );
-        let deadline = Instant::now() + BOOKED_WITHIN;
-        // One that waits for another may go on for ever.
-        while self.texts(&goes_on).await? != ["0"] && Instant::now() < deadline {
-            tokio::time::sleep(LOOK_EVERY).await;
-        }
+        Ok(self.all_over(over, &goes_on).await?.first().is_some_and(|row| row[0] != "0"))
+    }
+
+    /// The last statements, a thousand at most, in their order; none of the checker's account.
+    pub async fn book(&self, over: &mut Conn) -> Result<Vec<Booked>> {
         let all = format!(
-            "SELECT CONVERT(SQL_TEXT USING utf8mb4), SUBSTRING_INDEX(EVENT_NAME, '/', -2), THREAD_ID, \
-             NESTING_EVENT_LEVEL, ROWS_EXAMINED, NO_INDEX_USED + NO_GOOD_INDEX_USED \
+            "SELECT CONVERT(SQL_TEXT USING utf8mb4), DIGEST_TEXT, SUBSTRING_INDEX(EVENT_NAME, '/', -2), THREAD_ID, \
+             NESTING_EVENT_LEVEL, ERRORS, ROWS_EXAMINED, NO_INDEX_USED + NO_GOOD_INDEX_USED \
              FROM {HISTORY} ORDER BY TIMER_START"
         );
         let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
-        let rows = self.all(&all).await?;
+        let rows = self.all_over(over, &all).await?;
         Ok(rows
             .iter()
             .map(|row| Booked {
                 text: text(&row[0]),
-                event: text(&row[1]),
-                connection: text(&row[2]),
-                nested: row[3] != "0",
-                rows_examined: text(&row[4]).parse().unwrap_or_default(),
-                without_index: row[5] != "0",
+                digest: text(&row[1]),
+                event: text(&row[2]),
+                connection: text(&row[3]),
+                nested: row[4] != "0",
+                failed: row[5] != "0",
+                rows_examined: text(&row[6]).parse().unwrap_or_default(),
+                without_index: row[7] != "0",
             })
             .collect())
     }
 
-    /// A statement about the book itself, since it was begun: no program needs one.
-    pub async fn meddled(&self) -> Result<Option<String>> {
-        let about = format!(
-            "SELECT COALESCE(DIGEST_TEXT, 'more kinds of statements than are booked') FROM {DIGESTS} \
-             WHERE DIGEST_TEXT LIKE '%performance_schema%' OR DIGEST_TEXT LIKE '%`ps\\_%' \
-             OR SCHEMA_NAME = 'performance_schema' OR DIGEST IS NULL"
-        );
-        Ok(self.texts(&about).await?.into_iter().next())
+    async fn all_over(&self, over: &mut Conn, statement: &str) -> Result<Vec<Value>> {
+        let rows = self.answered(self.read(over, statement)).await?;
+        rows.map(|rows| rows.into_iter().map(row).collect()).map_err(|why| gone(&self.name, why))
     }
 }

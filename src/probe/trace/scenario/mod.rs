@@ -161,10 +161,18 @@ pub fn lint(spec: &Spec, variables: &Variables) -> Result<()> {
     };
     spec.given.iter().try_for_each(|given| given.lint(variables))?;
     let (mut started, mut opened) = (BTreeSet::new(), BTreeSet::new());
+    let mut going_on = BTreeSet::new();
     for step in &spec.steps {
         match step {
             Step::Call(made) => made.lint(variables)?,
-            Step::Ask(ask) => ask.lint(variables)?,
+            Step::Ask(ask) => {
+                ask.lint(variables)?;
+                if !spec.statements.is_empty() && !going_on.is_empty() {
+                    return Err(Error::usage("The checker asks while a started call goes on")
+                        .because("what the program sends meanwhile is not told from it")
+                        .help("let the call finish before, or leave statements out"));
+                }
+            }
             Step::Open(open) => {
                 resolved(&open.args)?;
                 opened.insert(&open.name);
@@ -188,6 +196,7 @@ pub fn lint(spec: &Spec, variables: &Variables) -> Result<()> {
                     }
                 }
                 started.insert(&start.name);
+                going_on.insert(&start.name);
             }
             Step::Watch(span) | Step::Quiet(span) => drop(span.get(variables)?),
             Step::Outlast(outlast) => {
@@ -200,6 +209,7 @@ pub fn lint(spec: &Spec, variables: &Variables) -> Result<()> {
                 if !started.contains(&finish.of) {
                     return unknown("the started call", &finish.of);
                 }
+                going_on.remove(&finish.of);
                 finish.within.get(variables)?;
                 finish.expect.iter().try_for_each(|m| m.lint(variables))?;
             }
@@ -341,6 +351,21 @@ mod tests {
         assert!(fault(&json!([open, outlast])).contains("the started call \"asked\""));
         let both = json!({ "start": { "call": "walk", "next": "items", "as": "asked" } });
         assert!(fault(&json!([open, both])).contains("begins one thing"));
+    }
+
+    #[test]
+    fn what_the_checker_asks_is_told_from_what_the_program_does() {
+        let start = json!({ "start": { "call": "take", "as": "taken" } });
+        let finish = json!({ "finish": { "of": "taken", "within": "1s" } });
+        let ask = json!({ "ask": { "send": ["SELECT 1"] } });
+        let fault = |steps: Value| {
+            let statements = json!([{ "count": { "eq": 1 } }]);
+            let spec = json!({ "steps": steps, "statements": statements });
+            let spec: Spec = serde_json::from_value(spec).unwrap();
+            spec.lint(&Variables::default()).map_or_else(|e| e.to_string(), |()| String::new())
+        };
+        assert_eq!(fault(json!([ask, start, finish, ask])), "");
+        assert!(fault(json!([start, ask, finish])).contains("while a started call goes on"));
     }
 
     #[test]

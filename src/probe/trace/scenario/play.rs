@@ -309,11 +309,10 @@ impl<'a> Play<'a> {
     /// Waits until nothing has been sent for so long; a program that never rests is not waited for.
     async fn quiet(&self, span: Duration) -> Result<()> {
         let (_, relay) = self.scene.stand()?.twin(self.spec.on.as_deref())?;
-        let sent = || relay.count_since(self.mark, |_| true);
         let rests = async {
             let mut before = None;
-            while before != Some(sent()) {
-                before = Some(sent());
+            while before != Some(relay.sent()) {
+                before = Some(relay.sent());
                 tokio::time::sleep(span).await;
             }
         };
