@@ -107,6 +107,8 @@ pub struct Meter {
     from: Tally,
     so_far: Tally,
     book: Vec<Booked>,
+    /// Whether all that is in the twin's book was counted since its beginning.
+    excuses: bool,
 }
 
 impl Meter {
@@ -118,7 +120,7 @@ impl Meter {
         let connection = keeper(twin).await?.quiet().await?;
         let nothing = Tally::default;
         let (own, from, so_far) = (nothing(), nothing(), nothing());
-        let mut meter = Self { connection, own, from, so_far, book: Vec::new() };
+        let mut meter = Self { connection, own, from, so_far, book: Vec::new(), excuses: false };
         meter.look(twin).await?;
         let first = meter.from.clone();
         meter.look(twin).await?;
@@ -127,11 +129,21 @@ impl Meter {
         Ok(meter)
     }
 
-    /// The program's turn begins again.
+    /// The program's turn begins again, in a moment in which nothing is sent: else the book would tell of statements that
+    /// were counted before, and nothing in it is excused.
     pub async fn go_on(&mut self, twin: &dyn Service) -> Result<()> {
-        self.look(twin).await?;
-        // Afterwards: what comes in between counts, and is not excused.
-        twin.of::<Mysql>()?.forget_statements(&mut self.connection).await
+        let deadline = Instant::now() + BOOKED_WITHIN;
+        loop {
+            twin.of::<Mysql>()?.forget_statements(&mut self.connection).await?;
+            self.look(twin).await?;
+            let Look { goes_on, book, more } = self.look(twin).await?;
+            let sent = more.kinds.values().any(|count| *count > 0);
+            self.excuses = !goes_on && book.is_empty() && !sent;
+            if self.excuses || Instant::now() > deadline {
+                return Ok(());
+            }
+            tokio::time::sleep(LOOK_EVERY).await;
+        }
     }
 
     /// What comes now is not the program's.
@@ -139,12 +151,14 @@ impl Meter {
         let deadline = Instant::now() + BOOKED_WITHIN;
         let mut turn = Tally::default();
         loop {
-            let (book, more) = self.look(twin).await?;
+            let Look { book, more, .. } = self.look(twin).await?;
             turn = turn.and(&more);
             // A statement is booked a moment after it was counted; one that is kept out of the book never is.
             let known = book.iter().filter(|booked| booked.kind().is_some()).count() as u64;
             if known >= turn.kinds.values().sum() || Instant::now() > deadline {
-                excuse(&mut turn, &book);
+                if self.excuses {
+                    excuse(&mut turn, &book);
+                }
                 self.so_far = self.so_far.and(&turn);
                 self.book.extend(book);
                 return Ok(());
@@ -153,15 +167,15 @@ impl Meter {
         }
     }
 
-    /// The book since it was begun, and what was counted since the last look. Whatever is in the book is counted by then, so
-    /// that nothing is excused that is not.
-    async fn look(&mut self, twin: &dyn Service) -> Result<(Vec<Booked>, Tally)> {
+    async fn look(&mut self, twin: &dyn Service) -> Result<Look> {
         let (mysql, over) = (twin.of::<Mysql>()?, &mut self.connection);
+        let goes_on = mysql.is_asked(over).await?;
         let book = mysql.book(over).await?;
+        // The last: whatever is in the book is counted by then, so that nothing is excused that is not.
         let now = mysql.tally(over).await?;
         let more = now.since(&self.from).since(&self.own);
         self.from = now;
-        Ok((book, more))
+        Ok(Look { goes_on, book, more })
     }
 
     /// Holds what was counted against what is expected.
@@ -177,6 +191,15 @@ impl Meter {
         self.pause(twin).await?;
         judge(expected, twin.name(), &self.so_far, &self.book, variables)
     }
+}
+
+/// What the server says of a moment.
+struct Look {
+    goes_on: bool,
+    /// Since it was begun.
+    book: Vec<Booked>,
+    /// What was counted since the last look.
+    more: Tally,
 }
 
 /// Holds the last statements of a learner against what is expected: nothing but the book tells them from others.
