@@ -32,9 +32,12 @@ pub struct ResetDone {
 impl ResetDone {
     /// Where the learner's files are now, where they were set aside.
     pub fn said(&self) -> Option<String> {
-        let old = self.old_workspace.as_ref()?;
-        Some(format!("Your old files are in {}", old.display()))
+        self.old_workspace.as_deref().map(said_of)
     }
+}
+
+fn said_of(old_workspace: &Path) -> String {
+    format!("Your old files are in {}", old_workspace.display())
 }
 
 /// A task that can be begun again.
@@ -151,7 +154,7 @@ impl Session {
     fn set_aside(&self, workspace: &Path) -> Result<Option<PathBuf>> {
         let old = workspace::set_aside(workspace)?;
         if let Some(old) = &old {
-            self.events.note(format!("Your old files are in {}", old.display()));
+            self.events.note(said_of(old));
         }
         failpoint::step();
         Ok(old)

@@ -99,6 +99,14 @@ pub fn passed(sandbox: &Sandbox, lab: &str, task: &str) -> bool {
     tasks["tasks"][0]["progress"]["passed_at"] != Value::Null
 }
 
+/// The next run makes the seat whole, and nothing of it is left when it has ended.
+fn assert_made_whole(sandbox: &Sandbox, when: &str) {
+    sandbox.ok(&["run", QUEUE, "--detach"]);
+    assert_eq!(sandbox.redis(QUEUE, &["LLEN", "fruits"]), "3\n", "{when}");
+    sandbox.ok(&["stop", QUEUE]);
+    assert_nothing_left(sandbox, when);
+}
+
 #[test]
 fn run_killed_at_any_step_is_made_whole_by_the_next_and_leaves_nothing() {
     let sandbox = Sandbox::with_fixture("labs");
@@ -109,10 +117,7 @@ fn run_killed_at_any_step_is_made_whole_by_the_next_and_leaves_nothing() {
         if died && step % 2 == 0 && !is_ready(&sandbox) {
             assert_nothing_left(&sandbox, &when);
         }
-        sandbox.ok(&["run", QUEUE, "--detach"]);
-        assert_eq!(sandbox.redis(QUEUE, &["LLEN", "fruits"]), "3\n", "{when}");
-        sandbox.ok(&["stop", QUEUE]);
-        assert_nothing_left(&sandbox, &when);
+        assert_made_whole(&sandbox, &when);
         died
     });
 }
@@ -128,10 +133,7 @@ fn a_run_after_one_that_was_killed_is_killed_at_any_step_too_and_the_next_makes_
         dies(&sandbox, &run, first);
         let died = dies(&sandbox, &run, step);
         let when = format!("runs killed at steps {first} and {step}");
-        sandbox.ok(&run);
-        assert_eq!(sandbox.redis(QUEUE, &["LLEN", "fruits"]), "3\n", "{when}");
-        sandbox.ok(&["stop", QUEUE]);
-        assert_nothing_left(&sandbox, &when);
+        assert_made_whole(&sandbox, &when);
         died
     });
 }
@@ -153,10 +155,7 @@ fn gc_all_the_while_beside_a_run_killed_at_any_step_takes_nothing_that_is_used()
             runs.store(false, Ordering::Relaxed);
             died
         });
-        sandbox.ok(&run);
-        assert_eq!(sandbox.redis(QUEUE, &["LLEN", "fruits"]), "3\n", "{when}");
-        sandbox.ok(&["stop", QUEUE]);
-        assert_nothing_left(&sandbox, &when);
+        assert_made_whole(&sandbox, &when);
         died
     });
 }
@@ -182,10 +181,7 @@ fn of_two_runs_at_once_one_killed_at_any_step_leaves_a_seat_that_is_made_whole()
             let (dying, other) = (begin(dying), begin(sandbox.command(&run)));
             let dying: Ran = dying.wait_with_output().unwrap().into();
             was_refused(&other.wait_with_output().unwrap().into(), &when);
-            sandbox.ok(&run);
-            assert_eq!(sandbox.redis(QUEUE, &["LLEN", "fruits"]), "3\n", "{when}");
-            sandbox.ok(&["stop", QUEUE]);
-            assert_nothing_left(&sandbox, &when);
+            assert_made_whole(&sandbox, &when);
             // The other was there first: once more.
             if !was_refused(&dying, &when) {
                 break dying.code == -1;
