@@ -14,11 +14,19 @@ pub struct Question {
     pub topic: String,
     /// What is asked, in our words.
     pub ask: String,
-    pub lab: Option<String>,
+    /// Where it is proved.
     #[serde(default)]
-    pub tasks: Vec<String>,
+    pub labs: Vec<Proof>,
     /// An outline of a good answer.
     pub answer: String,
+}
+
+/// What of a lab proves an answer.
+#[derive(Debug, Clone, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct Proof {
+    pub lab: String,
+    pub tasks: Vec<String>,
 }
 
 /// Reads every file of the bank.

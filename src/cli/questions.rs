@@ -35,11 +35,9 @@ impl Args {
         for q in questions {
             output::print_text(&format!("{}  {}\n", style(&q.id).bold(), style(&q.topic).dim()));
             let mut body = q.ask.clone();
-            if let Some(lab) = &q.lab {
-                body.push_str(&format!(
-                    "\n\nProve it: `labs run {lab}` (tasks {})",
-                    q.tasks.join(", ")
-                ));
+            for (n, proof) in q.labs.iter().enumerate() {
+                body.push_str(if n == 0 { "\n\nProve it: " } else { ", then " });
+                body.push_str(&format!("`labs run {}` ({})", proof.lab, proof.tasks.join(", ")));
             }
             output::print_text(&format!("{}\n", term::markdown::render(&body, width)));
         }

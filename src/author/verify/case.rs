@@ -1,4 +1,4 @@
-//! What is tried on a seat: all of a lab's cases, what takes longest first. Each begins on a renewed seat.
+//! What is tried on a seat: all of a lab's cases, what takes longest first, what spoils a seat last. Each begins on a renewed seat.
 
 use std::collections::BTreeMap;
 
@@ -51,10 +51,7 @@ impl<'a> Case<'a> {
             cases.push(Self::ShutDownByProgram(right, service));
             cases.push(Self::TwinsKilled(right, service));
             cases.push(Self::Killed(right, service));
-            cases.push(Self::Impostor(right, service, Impostor::Beside));
-            cases.push(Self::Impostor(right, service, Impostor::Inside));
         }
-        cases.retain(|case| case.rules().iter().any(|rule| options.tries(*rule)));
 
         let mut trials = mutants;
         if options.tries(Rule::Wrong) || options.tries(Rule::Flakes) {
@@ -65,6 +62,12 @@ impl<'a> Case<'a> {
         }
         trials.extend(trial::baselines(lab, &trials)?);
         cases.extend(trial::rounds(lab, trials).into_iter().map(Self::Together));
+        // Last, since a seat has to be made anew after them, unless nothing follows.
+        for (right, service) in first.iter().flat_map(|r| told_apart(lab).map(move |s| (*r, s))) {
+            cases.push(Self::Impostor(right, service, Impostor::Beside));
+            cases.push(Self::Impostor(right, service, Impostor::Inside));
+        }
+        cases.retain(|case| case.rules().iter().any(|rule| options.tries(*rule)));
         Ok(cases)
     }
 

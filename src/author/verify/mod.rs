@@ -114,7 +114,7 @@ async fn verify_anew(
 }
 
 /// What of a lab's cases the first seat leaves to each of the others: while they try these, it tries a whole solution.
-const LAST_ROUNDS: usize = 5;
+const LAST_ROUNDS: usize = 8;
 
 /// Tries what needs a seat, on several of them side by side.
 async fn try_all(
@@ -124,18 +124,18 @@ async fn try_all(
     step: &str,
     verification: &mut Verification,
 ) -> Result<()> {
-    // It builds the images that are missing; the others find them.
-    let mut first = Seat::open(session, &lab.slug).await?;
-    let mutants = if options.tries(Rule::Mutants) {
-        mutants_of(lab, &first, verification).await?
-    } else {
-        Vec::new()
-    };
+    session.images.ensure(&session.engine, &session.images.of_lab(lab)?, &session.events).await?;
+    let mutants = options.tries(Rule::Mutants);
+    let cases = if mutants { usize::MAX } else { Case::all(lab, Vec::new(), options)?.len() };
+    let seats = options.jobs.min(cases).max(1);
+    let opened = (0..seats).map(|_| Seat::open(session, &lab.slug));
+    let mut opened = futures_util::future::try_join_all(opened).await?.into_iter();
+    let Some(mut first) = opened.next() else { return Ok(()) };
+    let mutants = if mutants { mutants_of(lab, &first, verification).await? } else { Vec::new() };
     let mut cases = Case::all(lab, mutants, options)?;
     let all = cases.len();
     // What a full check takes is measured when nothing else is at work, after the case that leaves a right solution.
     let timed = lab.solutions.first().and_then(|right| Case::take_right(&mut cases, right));
-    let seats = options.jobs.min(cases.len()).max(1);
     let tries = Tries {
         step,
         session,
@@ -155,8 +155,7 @@ async fn try_all(
             None => Ok(false),
         }
     };
-    let more = (1..seats).map(|_| async {
-        let mut seat = Seat::open(session, &lab.slug).await?;
+    let more = opened.map(|mut seat| async {
         let done = tries.all_but(0, &mut seat).await;
         let closed = seat.close().await;
         done.and(closed)

@@ -33,6 +33,8 @@ pub struct Seat {
     pristine: String,
     /// Something ran in the workbench, and may have left files and processes there.
     workbench_used: Cell<bool>,
+    /// What was done to it only a reset mends.
+    spoiled: Cell<bool>,
 }
 
 impl Seat {
@@ -44,8 +46,8 @@ impl Seat {
         let scratch = session.scratch(Events::nowhere())?;
         match Self::start(&scratch, slug).await {
             Ok((lab, plan, pristine)) => {
-                let workbench_used = Cell::new(false);
-                Ok(Self { scratch, lab, plan, lanes: LANES, pristine, workbench_used })
+                let (workbench_used, spoiled) = (Cell::new(false), Cell::new(false));
+                Ok(Self { scratch, lab, plan, lanes: LANES, pristine, workbench_used, spoiled })
             }
             Err(error) => {
                 scratch.remove().await?;
@@ -85,7 +87,8 @@ impl Seat {
 
     /// Back to the beginning: files and workbench, and the services unless they are as they were made.
     pub async fn renew(&mut self) -> Result<()> {
-        if self.workbench_used.get() && !Session::is_seen_whole(&self.plan) {
+        let unseen = self.workbench_used.get() && !Session::is_seen_whole(&self.plan);
+        if self.spoiled.get() || unseen {
             return self.reset().await;
         }
         let (engine, workbench) = (&self.session().engine, self.plan.container(WORKBENCH));
@@ -116,6 +119,11 @@ impl Seat {
         self.digest().await.is_ok_and(|now| now == self.pristine)
     }
 
+    /// Has the next case begin with a reset; the last one needs none.
+    pub fn spoil(&self) {
+        self.spoiled.set(true);
+    }
+
     /// Everything anew, as `labs reset` does it; the files as they were are not kept.
     pub async fn reset(&mut self) -> Result<()> {
         let folder = self.scratch.workspace();
@@ -128,6 +136,7 @@ impl Seat {
         }
         self.session().reset(&self.lab, self.plan.seat.clone(), Workspace::SetAside).await?;
         self.workbench_used.set(false);
+        self.spoiled.set(false);
         self.pristine = self.digest().await?;
         Ok(())
     }

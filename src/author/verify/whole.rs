@@ -175,7 +175,7 @@ pub async fn killed(seat: &Seat, lab: &Lab, right: &Solution, service: &str) -> 
     stopped(seat, service).await?;
     let gone = judge::killed(&seat.check(&seat.lab).await?);
     seat.restart().await?;
-    let back = judge::back(&seat.check_only(&sample(lab)).await?);
+    let back = judge::back(&seat.check(&sample(&seat.lab)).await?);
     Ok(Finding::of(gone.into_iter().chain(back)))
 }
 
@@ -225,7 +225,7 @@ pub async fn shut_down_by_client(seat: &Seat, service: &str) -> Result<Finding> 
     stopped(seat, service).await?;
     let down = judge::shut_down(&seat.check(&seat.lab).await?);
     seat.restart().await?;
-    let back = judge::back(&seat.check_only(&sample(&seat.lab)).await?);
+    let back = judge::back(&seat.check(&sample(&seat.lab)).await?);
     Ok(Finding::of(down.into_iter().chain(back)))
 }
 
@@ -247,7 +247,7 @@ pub async fn impostor(
     seat.session().impersonate(&seat.plan, member, place, word).await?;
     seat.session().answers(&seat.plan, member, word).await?;
     let found = judge::impostor(&seat.check(&seat.lab).await?);
-    seat.reset().await?;
+    seat.spoil();
     Ok(Finding::of(found))
 }
 
@@ -280,7 +280,7 @@ async fn apply_for(
 
 /// The tasks, right as they are, pass now that nobody does any harm.
 async fn works_again(seat: &Seat, tasks: &BTreeSet<&str>) -> Result<Option<String>> {
-    let fault = judge::right(&seat.check_only(tasks).await?);
+    let fault = judge::right(&seat.check(&sample(&narrowed(&seat.lab, tasks))).await?);
     Ok(fault.map(|fault| format!("the next check, of a right solution, {fault}")))
 }
 
@@ -299,11 +299,18 @@ async fn stopped(seat: &Seat, service: &str) -> Result<()> {
     }
 }
 
-/// Enough to see that checks work: the tasks that only look at the seat, and one that runs the program.
-fn sample(lab: &Lab) -> BTreeSet<&str> {
-    let with_program = lab.tasks.iter().find(|task| driving(task) > 0);
-    let without = lab.tasks.iter().filter(|task| driving(task) == 0);
-    without.chain(with_program).map(|task| task.id.value.as_str()).collect()
+/// Enough to see that checks work: those that only look at the seat, one of a program and one that acts without.
+fn sample(lab: &Lab) -> Lab {
+    let mut part = lab.clone();
+    let (mut of_program, mut without) = (false, false);
+    for task in &mut part.tasks {
+        task.checks.retain(|check| {
+            let seen = if drives(check) { &mut of_program } else { &mut without };
+            check.only_looks() || !std::mem::replace(seen, true)
+        });
+    }
+    part.tasks.retain(|task| !task.checks.is_empty());
+    part
 }
 
 /// How many checks of a task run the program.

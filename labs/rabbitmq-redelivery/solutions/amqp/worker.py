@@ -30,8 +30,9 @@ def take() -> str | None:
     except TimeoutError:
         return None
     message = arrived.popleft()
-    held[message.body] = message
-    return message.body
+    order = message.body.decode()
+    held[order] = message
+    return order
 
 
 def done(order: str) -> None:
